@@ -129,7 +129,6 @@ pub mod admin;
 pub mod auth;
 #[cfg(feature = "backend")]
 pub mod backend;
-#[allow(dead_code, unused_imports, reason = "the node's side of the cluster uses it")]
 mod bus;
 #[cfg(feature = "net")]
 pub mod capacity;

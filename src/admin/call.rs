@@ -10,6 +10,7 @@ pub(super) enum Route<'a> {
     Health,
     Ready,
     Status,
+    Nodes,
     Stats,
     Metrics,
     Rooms {
@@ -43,6 +44,7 @@ impl<'a> Route<'a> {
             ["", "healthz"] => Self::Health,
             ["", "readyz"] => Self::Ready,
             ["", "v1", "status"] => Self::Status,
+            ["", "v1", "nodes"] => Self::Nodes,
             ["", "v1", "stats"] => Self::Stats,
             ["", "metrics"] => Self::Metrics,
             ["", "v1", "rooms"] => Self::Rooms { query },
@@ -73,7 +75,7 @@ impl<'a> Route<'a> {
             Self::CloseRoom(_) | Self::CloseConnection(_) => true,
             Self::Invitations | Self::Passwords | Self::Drain => true,
             Self::Health | Self::Ready | Self::Status | Self::Stats | Self::Metrics => false,
-            Self::Rooms { .. } | Self::Users { .. } => false,
+            Self::Nodes | Self::Rooms { .. } | Self::Users { .. } => false,
             Self::Room(_) | Self::Connection(_) | Self::Ends { .. } => false,
         }
     }
@@ -88,7 +90,7 @@ impl<'a> Route<'a> {
     fn needs_key(&self) -> bool {
         let names_people = matches!(self, Self::Room(_) | Self::Connection(_) | Self::Ends { .. })
             || matches!(self, Self::Rooms { .. } | Self::Users { .. });
-        self.is_command() || names_people || matches!(self, Self::Status)
+        self.is_command() || names_people || matches!(self, Self::Status | Self::Nodes)
     }
 
     /// The methods it takes.

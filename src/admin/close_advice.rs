@@ -178,6 +178,10 @@ fn of_member(reason: CloseReason) -> Option<&'static str> {
              hold. Look at the load, at limits.workers and limits.worker_queue, and at the totals \
              in vestibule_limit_hits_total"
         }
+        Is::MessagesMissed => {
+            "The cluster's engine has lost messages of the room, so the client begins anew. Look \
+             whether the engine was restarted or another one has taken over"
+        }
         Is::Disconnected => {
             "An operator closed this connection, or all in its room. The client comes back by itself"
         }

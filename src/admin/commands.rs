@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use super::body::{bad_request, object, room_of, some};
@@ -10,7 +10,7 @@ use super::call::{Route, decode_user};
 use super::listing::ListPage;
 use super::publish::{self, PublishCall};
 use crate::node::app::{OrderFault, OrderKind};
-use crate::node::{CollectedForm, OperatorCall, Response};
+use crate::node::{CollectedForm, ConfirmedBy, OperatorCall, Response};
 
 /// The longest drain: as long as any length that can be configured, 366 days.
 const MAX_DRAIN_SECONDS: f64 = 366.0 * 86_400.0;
@@ -55,6 +55,8 @@ pub(super) enum Operation<'a> {
     Health,
     Ready,
     Status,
+    /// The nodes of the cluster.
+    Nodes,
     /// The counters.
     Collect {
         form: CollectedForm,
@@ -96,6 +98,7 @@ impl<'a> Operation<'a> {
             Route::Health => Self::Health,
             Route::Ready => Self::Ready,
             Route::Status => Self::Status,
+            Route::Nodes => Self::Nodes,
             Route::Stats => Self::Collect { form: CollectedForm::Json },
             Route::Metrics if call.wants_open_metrics => {
                 Self::Collect { form: CollectedForm::OpenMetrics }
@@ -150,19 +153,29 @@ fn user_and_nothing(sub: &str, body: &[u8]) -> Result<String, Response> {
     object::<Nothing>(body).map(|_| user)
 }
 
+#[derive(Serialize)]
+struct OrderDone {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    locked: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    disconnected: Option<usize>,
+    /// In a cluster: by how many nodes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nodes: Option<ConfirmedBy>,
+}
+
 /// What is answered to an order about a user.
-pub(super) fn order_response(kind: OrderKind, result: Result<usize, OrderFault>) -> Response {
+pub(super) fn order_response(
+    kind: OrderKind,
+    result: Result<usize, OrderFault>,
+    nodes: Option<ConfirmedBy>,
+) -> Response {
+    let done =
+        |locked, disconnected| Response::json(200, &OrderDone { locked, disconnected, nodes });
     let fault = match (kind, result) {
-        (OrderKind::Disconnect, Ok(disconnected)) => {
-            return Response::json(200, &serde_json::json!({ "disconnected": disconnected }));
-        }
-        (OrderKind::Lock, Ok(disconnected)) => {
-            let done = serde_json::json!({ "locked": true, "disconnected": disconnected });
-            return Response::json(200, &done);
-        }
-        (OrderKind::Unlock, Ok(_)) => {
-            return Response::json(200, &serde_json::json!({ "locked": false }));
-        }
+        (OrderKind::Disconnect, Ok(count)) => return done(None, Some(count)),
+        (OrderKind::Lock, Ok(count)) => return done(Some(true), Some(count)),
+        (OrderKind::Unlock, Ok(_)) => return done(Some(false), None),
         (_, Err(fault)) => fault,
     };
     let (status, code) = match fault {

@@ -80,6 +80,14 @@ pub(super) fn status(node: &Node, now: Now) -> Response {
     )
 }
 
+/// The nodes of the cluster that are alive; none where the server is alone.
+pub(super) fn nodes(node: &Node, now: Now) -> Response {
+    let nodes = node.cluster_nodes(now);
+    let name = nodes.as_ref().map(|(name, _)| *name);
+    let nodes = nodes.map(|(_, nodes)| nodes).unwrap_or_default();
+    Response::json(200, &serde_json::json!({ "node": name, "nodes": nodes }))
+}
+
 #[derive(Serialize)]
 struct Status<'a> {
     status: &'static str,

@@ -23,13 +23,17 @@ mod stats;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use serde_json::json;
+
 use self::body::{counted, counted_with};
 use self::call::judge;
 use self::commands::{Operation, order_overdue, order_response};
 use self::counted::Counters;
 use self::explain::{explain, list_ends};
 use crate::id::ConnId;
-use crate::node::{Node, OperatorCall, OperatorEvent, Response, health as alive, peer_text};
+use crate::node::{
+    ClusterOrder, Node, OperatorCall, OperatorEvent, Response, health as alive, peer_text,
+};
 use crate::time::Now;
 
 /// Answers the operators whose calls the node has read, or whose answers have come.
@@ -40,8 +44,11 @@ pub fn answer(node: &mut Node, now: Now) {
     while let Some((id, event)) = node.poll_operator() {
         let response = match event {
             OperatorEvent::Call(call, body) => on_call(node, now, id, &call, body.as_deref()),
+            OperatorEvent::Confirmed { noun, count, by } => {
+                Some(Response::json(200, &json!({ noun: count, "nodes": by })))
+            }
             OperatorEvent::Published(published) => Some(publish::response(published)),
-            OperatorEvent::Ordered(kind, result) => Some(order_response(kind, result)),
+            OperatorEvent::Ordered(kind, result, by) => Some(order_response(kind, result, by)),
             OperatorEvent::OrderOverdue { is_in_force } => Some(order_overdue(is_in_force)),
             OperatorEvent::Collected { form, response } => {
                 let alone = || Counters::of(&node.families(now), form).with(&[]);
@@ -100,6 +107,7 @@ fn operate(node: &mut Node, now: Now, id: ConnId, operation: Operation<'_>) -> O
         Operation::Health => alive(),
         Operation::Ready => health::readiness(node, now),
         Operation::Status => health::status(node, now),
+        Operation::Nodes => health::nodes(node, now),
         Operation::Collect { form } => {
             let counters = Counters::of(&node.families(now), form);
             node.collect(now, id, form, |readings| counters.with(readings));
@@ -108,7 +116,11 @@ fn operate(node: &mut Node, now: Now, id: ConnId, operation: Operation<'_>) -> O
         Operation::Rooms(page) => listing::list_rooms(node, page),
         Operation::Users(page) => listing::list_users(node, page),
         Operation::Room(room) => listing::list_room(node, &room),
-        Operation::CloseRoom(room) => counted("disconnected", node.close_room(now, &room)),
+        Operation::CloseRoom(room) => {
+            let count = ("disconnected", node.close_room(now, &room));
+            let closed = node.confirm(id, ClusterOrder::CloseRoom { room }, count)?;
+            counted("disconnected", closed)
+        }
         Operation::CloseConnection(id) => close_connection(node, now, id),
         Operation::Connection(id) => explain(node, now, id),
         Operation::Ends { query } => list_ends(node, now, query).unwrap_or_else(|refused| refused),
@@ -124,7 +136,11 @@ fn operate(node: &mut Node, now: Now, id: ConnId, operation: Operation<'_>) -> O
         }
         Operation::Invite(email, valid) => return node.invite(now, id, email.as_deref(), valid),
         Operation::ResetPassword(email) => return node.reset_password(now, id, &email),
-        Operation::RequireAuth(user) => counted("asked", node.require_auth(now, &user)),
+        Operation::RequireAuth(user) => {
+            let count = ("asked", node.require_auth(now, &user));
+            let order = ClusterOrder::RequireAuth { user: user.into() };
+            counted("asked", node.confirm(id, order, count)?)
+        }
         Operation::Drain(length) => {
             let length = length.unwrap_or(node.drain_length());
             let remaining = node.drain(now, length);

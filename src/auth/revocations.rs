@@ -77,6 +77,11 @@ impl Revocations {
         }
     }
 
+    /// Are the user's tokens up to `at` refused already?
+    pub(crate) fn knows(&self, user: u64, at: UnixTime) -> bool {
+        self.by_user.get(&user).is_some_and(|&known| known >= at)
+    }
+
     /// Is a token of this user refused that was issued then, or that does not say when?
     ///
     /// `iat` counts whole seconds, so a token of the revocation's own second is refused as well; and

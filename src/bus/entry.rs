@@ -16,7 +16,8 @@ use crate::protocol::Position;
 /// What this version writes.
 const VERSION: u8 = 1;
 /// The bytes of the head.
-pub(super) const HEAD_BYTES: usize = 21;
+#[cfg(test)]
+const HEAD_BYTES: usize = 21;
 
 /// Where entries are kept and announced: a room's log, or the one of the cluster itself.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -97,11 +98,6 @@ impl LogEntry {
         let frame = take(&mut rest, usize::try_from(length).ok()?)?.into();
         let origin = EntryOrigin { node, connection };
         Some(Self { position, previous, origin, kind, id, frame })
-    }
-
-    /// The tag of the entry before the one in `bytes`.
-    pub(super) fn decode_previous(bytes: &[u8]) -> Option<Position> {
-        decode_head(&mut { bytes }).map(|(_, previous)| previous)
     }
 }
 
@@ -198,7 +194,6 @@ mod tests {
             let entry = entry(kind);
             let bytes = encoded(&entry);
             assert_eq!(LogEntry::decode(&bytes), Some(entry.clone()));
-            assert_eq!(LogEntry::decode_previous(&bytes), Some(entry.previous));
             for length in 0..bytes.len() {
                 assert_eq!(LogEntry::decode(&bytes[..length]), None);
             }

@@ -28,6 +28,8 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::time::Duration;
 
+#[cfg(feature = "net")]
+pub(crate) use self::settings::LINK_REPLY_BYTES;
 pub(crate) use self::settings::{LinkCounts, LinkSettings};
 
 use self::flight::{Flight, FlightKind, PendingCommand};
@@ -46,7 +48,7 @@ use crate::time::Instant;
 /// Commands without a reply, at most.
 const MAX_COMMANDS: usize = 4_096;
 /// Bytes of them, at most.
-const MAX_BYTES: usize = 4 << 20;
+pub(crate) const LINK_COMMAND_BYTES: usize = 4 << 20;
 /// Bytes of one of them, at most.
 const MAX_COMMAND_BYTES: usize = 1 << 20;
 /// What a command weighs beside its payload.
@@ -218,7 +220,7 @@ impl BusLink {
         let reserved = if command.is_bulk() { 16 } else { usize::MAX };
         let (commands, size) = (self.open.0 + 1, self.open.1 + bytes);
         if commands > MAX_COMMANDS - MAX_COMMANDS / reserved
-            || size > MAX_BYTES - MAX_BYTES / reserved
+            || size > LINK_COMMAND_BYTES - LINK_COMMAND_BYTES / reserved
         {
             return Err(BusFault::Full);
         }
@@ -293,6 +295,7 @@ impl BusLink {
     }
 
     /// How many logs are wanted, and how many of them the engine has not confirmed.
+    #[cfg(any(test, feature = "testing"))]
     pub(crate) fn subscription_counts(&self) -> (usize, usize) {
         self.subscriptions.counts()
     }
@@ -301,12 +304,6 @@ impl BusLink {
     pub(crate) fn set_password(&mut self, now: Instant, password: Option<String>) {
         self.settings.password = password;
         self.retry_now(now);
-    }
-
-    /// From now on there are this many addresses: names were resolved again.
-    pub(crate) fn set_addresses(&mut self, addresses: usize) {
-        self.settings.addresses = addresses.max(1);
-        self.address %= self.settings.addresses;
     }
 
     fn retry_now(&mut self, now: Instant) {

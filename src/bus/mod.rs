@@ -24,6 +24,7 @@ mod entry;
 mod keys;
 mod link;
 #[cfg(any(test, feature = "sim"))]
+#[cfg_attr(not(test), allow(dead_code, reason = "the simulator uses it"))]
 pub(crate) mod model;
 mod replies;
 mod request;
@@ -31,11 +32,13 @@ mod scripts;
 
 #[cfg(any(test, feature = "testing"))]
 pub(crate) use self::codec::{RespDecoder, RespToken};
-pub(crate) use self::command::{
-    BusCommand, BusFault, BusReply, EngineInfo, NodeLease, StoredRevocation,
-};
+#[cfg(any(feature = "net", test))]
+pub(crate) use self::command::EngineInfo;
+pub(crate) use self::command::{BusCommand, BusFault, BusReply, NodeLease, StoredRevocation};
 pub(crate) use self::entry::{EntryKind, EntryOrigin, LogEntry, LogName};
-pub(crate) use self::link::{BusEvent, BusLink, LinkCounts, LinkSettings};
+pub(crate) use self::link::{BusEvent, BusLink, LinkSettings};
+#[cfg(feature = "net")]
+pub(crate) use self::link::{LINK_COMMAND_BYTES, LINK_REPLY_BYTES};
 
 /// How many scripts an engine is given.
 #[cfg(any(test, feature = "testing"))]

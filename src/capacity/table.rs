@@ -7,13 +7,15 @@
 use std::fmt::Write as _;
 
 use crate::auth::{AddressLimiter, ReplaySet, Revocations};
+use crate::bus::{LINK_COMMAND_BYTES, LINK_REPLY_BYTES};
 use crate::config::{BACKEND_ANSWER_BYTES, Config, IMPORT_BODY_BYTES, Log};
 use crate::memory::MemoryApp;
 use crate::net::{CHECK_STACK_BYTES, PLACE_BYTES, SCRATCH_BYTES, STACK_BYTES};
 use crate::net::{TLS_CONNECTION_BYTES, TLS_RECORD_BYTES};
 use crate::node::{
     CLAIMS_BYTES, CLIENT_DETAILS_BYTES, CONNECTION_BYTES, END_BYTES, ENDS_A_TOKEN_FAULT,
-    IDEMPOTENCY_KEY_BYTES, PENDING_ADDRESS_BYTES, QUESTION_BYTES, TOKEN_FAULT_BYTES, Watched,
+    IDEMPOTENCY_KEY_BYTES, PENDING_ADDRESS_BYTES, QUESTION_BYTES, ROOM_STATE_BYTES,
+    TOKEN_FAULT_BYTES, Watched,
 };
 use crate::protocol::{MAX_ROOM_CHARS, MAX_USER_CHARS};
 #[cfg(feature = "recipes")]
@@ -63,6 +65,9 @@ pub fn rows(config: &Config) -> Vec<Row> {
     inputs(config, &mut rows);
     tables(config, &mut rows);
     work(config, &mut rows);
+    if config.cluster.is_on() {
+        cluster(config, &mut rows);
+    }
     #[cfg(feature = "recipes")]
     if config.is_recipe_chat() {
         recipe_chat(config, &mut rows);
@@ -194,6 +199,21 @@ fn tables(config: &Config, rows: &mut Vec<Row>) {
             TOKEN_FAULT_BYTES,
         ),
         row("log.queue, lines", queue, Log::LINE_BYTES),
+    ]);
+}
+
+/// The link to the cluster's engine, and the rooms that are followed there.
+fn cluster(config: &Config, rows: &mut Vec<Row>) {
+    let answer = config.cluster.keep_bytes.get().saturating_add(LINK_REPLY_BYTES);
+    rows.extend([
+        // Once as they were given, and once as they are written.
+        loose("commands to the cluster's engine, twice *", 2, LINK_COMMAND_BYTES),
+        loose("an answer of the cluster's engine, twice *", 2, answer),
+        row(
+            "limits.connections, rooms of the cluster",
+            config.limits.connections,
+            ROOM_STATE_BYTES,
+        ),
     ]);
 }
 

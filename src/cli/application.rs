@@ -54,6 +54,8 @@ pub(super) fn choose(
     }
     let access = match name.unwrap_or_default() {
         #[cfg(feature = "recipes")]
+        AppName::Recipes if config.cluster.is_on() => return Err(NO_SHARED_RECIPES.to_owned()),
+        #[cfg(feature = "recipes")]
         AppName::Recipes => return recipes_app(config),
         AppName::Memory => Access::Owner,
         AppName::MemoryOpen => Access::Open,
@@ -64,6 +66,10 @@ pub(super) fn choose(
     let background = Background::default().outliving(access == Access::Open);
     Ok((Box::new(MemoryApp::new(config, access, &seed)), background))
 }
+
+#[cfg(feature = "recipes")]
+const NO_SHARED_RECIPES: &str = "cluster.url: the recipe chat keeps its recipes in a file of one \
+                                 node: set backend.url, or run `serve --app memory-open`";
 
 /// The recipe chat, with the assistant's model if that is configured.
 #[cfg(feature = "recipes")]

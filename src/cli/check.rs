@@ -19,7 +19,7 @@ const MASK: &str = "********";
 /// The flags of `vestibule check`.
 #[derive(Debug, clap::Args)]
 pub(super) struct CheckArgs {
-    /// Do not fetch the keys of auth.jwks_url
+    /// Do not fetch the keys of auth.jwks_url, and do not connect to the engine of cluster.url
     #[arg(long)]
     offline: bool,
 }
@@ -49,6 +49,9 @@ pub(super) fn run(args: &CheckArgs, config: &Config) -> CommandResult {
     keys(&resolved, args.offline, &mut found);
     let exposed = found.take(secret::read_admin_keys(&mut resolved));
     found.warnings.extend(exposed.unwrap_or_default());
+    let exposed = found.take(secret::read_cluster_password(&mut resolved));
+    found.warnings.extend(exposed.unwrap_or_default());
+    cluster(&resolved, args.offline, &mut found);
     addresses(&resolved, &mut found);
     tls(config, &mut found);
     let few = found.take(descriptors::fill(&mut resolved, descriptors::possible())).flatten();
@@ -101,6 +104,24 @@ fn keys(config: &Config, is_offline: bool, found: &mut Findings) {
         found.notes.push(format!("Keys: {place}: {keys}"));
         found.notes.extend(keys.usable.iter().map(|key| format!("  {key}")));
         found.warnings.extend(keys.skipped.iter().map(|skipped| format!("{place}: {skipped}")));
+    }
+}
+
+/// Asks the cluster's engine what it is.
+fn cluster(config: &Config, is_offline: bool, found: &mut Findings) {
+    if !config.cluster.is_on() {
+        return;
+    }
+    if is_offline {
+        found.notes.push("Cluster: its engine was not asked (--offline)".to_owned());
+        return;
+    }
+    match net::inspect_engine(&config.cluster) {
+        Ok(engine) => {
+            found.notes.push(format!("Cluster: {}: {}", engine.address, engine.summary));
+            found.warnings.extend(engine.warnings);
+        }
+        Err(faults) => found.faults.extend(faults),
     }
 }
 

@@ -286,7 +286,7 @@ impl Admin {
         if self.is_json {
             return Ok(state);
         }
-        Ok(state + &self.get("/v1/stats", status)?)
+        Ok(state + &self.get("/v1/nodes", nodes)? + &self.get("/v1/stats", status)?)
     }
 }
 
@@ -310,6 +310,20 @@ fn connections(answer: &Value, name: &str) -> String {
         1 => "1 connection".to_owned(),
         count => format!("{count} connections"),
     }
+}
+
+/// One line for each node of the cluster; none where the server is alone.
+fn nodes(answer: &Value) -> String {
+    let nodes = answer.get("nodes").and_then(Value::as_array);
+    let line = |node: &Value| {
+        let name = text::one_line(word(node, "name"));
+        let is_self = node.get("is_self").and_then(Value::as_bool) == Some(true);
+        let which = if is_self { " (this one)" } else { "" };
+        let (connections, rooms) = (connections(node, "connections"), number(node, "rooms"));
+        let version = text::one_line(word(node, "version"));
+        format!("node {name}{which}: {connections}, {rooms} rooms, version {version}\n")
+    };
+    nodes.into_iter().flatten().map(line).collect()
 }
 
 /// One line for each connection.

@@ -151,6 +151,25 @@ pub(super) fn read_admin_keys(config: &mut Config) -> Result<Vec<String>, String
     Ok(warnings)
 }
 
+/// Puts the password of the cluster's engine into `config`. Returns warnings about its file.
+///
+/// # Errors
+/// One line that names the file and says what to do.
+pub(super) fn read_cluster_password(config: &mut Config) -> Result<Vec<String>, String> {
+    let file = &config.cluster.password_file;
+    if file.is_empty() || !config.cluster.is_on() {
+        return Ok(Vec::new());
+    }
+    let path = Path::new(file);
+    let is_unfit = |text: &str| {
+        let is_line = !text.is_empty() && !text.contains(['\n', '\r']);
+        (!is_line).then(|| "it must hold the password on one line".to_owned())
+    };
+    let secret = read(path, is_unfit).map_err(|error| error.of("cluster.password_file", path))?;
+    config.cluster.password = secret.text;
+    Ok(secret.warnings)
+}
+
 fn read_admin(setting: &str, path: &str, config: &Config) -> Result<Option<Secret>, String> {
     if path.is_empty() || config.admin.listen.is_empty() {
         return Ok(None);

@@ -116,13 +116,13 @@ fn serve(
     #[cfg(feature = "jwks-url")]
     server.keep_keys(&config.auth, Path::new(&config.data));
     server.keep_revocations(&revocations(&config)).map_err(|error| error.to_string())?;
-    keep_history(&mut server, &config, background.outlives_process);
+    // The engine of a cluster has what rooms have said last.
+    keep_history(&mut server, &config, background.outlives_process && !config.cluster.is_on());
     inherited_sockets.log_addresses(&config, &server);
     let background = background.start(&mut server)?;
-    let lines = logging.clone();
+    let (lines, log) = (logging.clone(), logging.clone());
     server.add_probe(Arc::new(move || lines.readings()));
-    let lines = logging.clone();
-    server.add_dependency(Arc::new(move |_| lines.dependency()));
+    server.add_dependency(Arc::new(move |_| log.dependency()));
     let last = Arc::new(LastReload::at_start());
     let reloads = Arc::clone(&last);
     server.add_probe(Arc::new(move || reloads.readings()));

@@ -3,6 +3,7 @@
 mod admin;
 mod assistant;
 mod backend;
+mod cluster;
 mod issuers;
 mod keys;
 mod recipes;
@@ -42,6 +43,7 @@ impl Config {
             self.tls.out_of_range(),
             self.backend.out_of_range(),
             self.resume.out_of_range(),
+            self.cluster.out_of_range(),
             self.recipes.out_of_range(),
             self.accounts.out_of_range(),
             self.assistant.out_of_range(),
@@ -57,6 +59,7 @@ impl Config {
         faults.http(&self.http);
         faults.tls(&self.tls);
         faults.backend(&self.backend);
+        faults.cluster(self);
         faults.assistant(self);
         faults.recipes(&self.recipes);
         faults.accounts(self);

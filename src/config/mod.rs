@@ -13,6 +13,7 @@ mod assistant;
 mod auth;
 mod backend;
 pub mod check;
+mod cluster;
 mod error;
 mod http;
 mod issuer;
@@ -35,6 +36,7 @@ pub use admin::Admin;
 pub use assistant::Assistant;
 pub use auth::{Auth, AuthMode};
 pub use backend::Backend;
+pub use cluster::{Cluster, ClusterAddress, ClusterUrl};
 pub use error::{ConfigError, FaultKind};
 pub use http::Http;
 pub use issuer::{AuthIssuer, RequiredValues};
@@ -110,6 +112,8 @@ section! {
         backend: Backend,
         /// Clients that come back.
         resume: Resume,
+        /// Several nodes that share their rooms.
+        cluster: Cluster,
         /// The embedded recipe chat.
         recipes: Recipes,
         /// Its accounts.
@@ -127,7 +131,7 @@ section! {
 
 impl Config {
     /// The keys that are in no section, and the sections, in the order of the file.
-    const SECTIONS: [key::SectionKeys; 12] = [
+    const SECTIONS: [key::SectionKeys; 13] = [
         Self::SECTION,
         Admin::SECTION,
         Auth::SECTION,
@@ -136,6 +140,7 @@ impl Config {
         Tls::SECTION,
         Backend::SECTION,
         Resume::SECTION,
+        Cluster::SECTION,
         Recipes::SECTION,
         Accounts::SECTION,
         Assistant::SECTION,

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use mio::Waker;
 use thiserror::Error;
 
+use super::bus::resolved::ResolvedEngine;
 use super::certificate::{CertificateState, CertificateWatch};
 use super::clock::Clock;
 use super::error::StartError;
@@ -166,6 +167,8 @@ pub(super) enum Event {
     Reload(Box<Reload>),
     /// An operator's order about a user.
     Order(Order),
+    /// The address of the cluster's engine.
+    BusResolved(ResolvedEngine),
     /// A request for the server's health.
     Health(SyncSender<Health>),
 }
@@ -249,8 +252,15 @@ impl Reload {
     /// Applies the configuration. Returns its key watches, which replace the current ones.
     pub(super) fn carry_out(self, node: &mut Node, now: Now) -> Vec<KeyWatch> {
         node.reconfigure(now, &self.config, self.verifier);
+        set_bus_password(node, now, &self.config);
         self.watches
     }
+}
+
+/// The password that the cluster's engine asks for.
+pub(super) fn set_bus_password(node: &mut Node, now: Now, config: &Config) {
+    let password = Some(config.cluster.password.clone()).filter(|password| !password.is_empty());
+    node.set_bus_password(now, password);
 }
 
 /// Why a configuration was rejected. Nothing has changed.

@@ -18,6 +18,7 @@
 //! # }
 //! ```
 
+mod bus;
 mod certificate;
 pub(crate) mod clock;
 pub mod descriptors;
@@ -55,6 +56,8 @@ use std::sync::Arc;
 
 use mio::{Poll, Token, Waker};
 
+use self::bus::BusSocket;
+pub use self::bus::inspect::{InspectedEngine, inspect_engine};
 use self::certificate::CertificateState;
 use self::clock::Clock;
 pub use self::entropy::seed;
@@ -69,7 +72,7 @@ pub use self::http::ClientTls;
 pub use self::keys::{InspectedKeys, read_keys};
 use self::listener::Listeners;
 pub(crate) use self::reactor::SCRATCH_BYTES;
-use self::reactor::{FIRST_LISTENER, NetIo, Reactor, WAKER};
+use self::reactor::{BUS, FIRST_LISTENER, NetIo, Reactor, WAKER};
 use self::revocations::FileStore;
 pub use self::sockets::{ListenerAddress, Sockets};
 pub(crate) use self::transport::{TLS_CONNECTION_BYTES, TLS_RECORD_BYTES};
@@ -118,12 +121,18 @@ impl Server {
         app: Box<dyn App>,
     ) -> Result<Self, StartError> {
         descriptors::prepare(config);
+        let mut config = config.clone();
+        if config.cluster.is_on() && config.cluster.name.is_empty() {
+            config.cluster.name = bus::unique_name().map_err(StartError::Entropy)?;
+        }
+        let config = &config;
         let mut node = Node::new(config, &seed().map_err(StartError::Entropy)?, app)?;
         let opened = keys::open(&config.auth, keys::WaitForKeys::No)?;
         let clock = Clock::start();
         for (issuer, keys) in opened.sets {
             node.replace_keys_of(clock.now().unix, issuer, keys);
         }
+        handle::set_bus_password(&mut node, clock.now(), config);
         node.add_probe(Arc::new(process::read));
         let acceptor = tls::Acceptor::load(&config.tls)?;
         let certificate = watched_certificate(&mut node, clock.now().unix, acceptor.as_ref());
@@ -144,6 +153,7 @@ impl Server {
             keep_keys_in: None,
             key_watches: mailbox.watch_all(opened.watches)?,
             certificate_watch: mailbox.watch_certificate(&config.tls, &certificate)?,
+            bus: BusSocket::new(&config.cluster, mailbox.clone(), Token(BUS))?,
         };
         let summaries = node.key_summaries();
         let reactor = Reactor::new(config, node, io).map_err(StartError::Poll)?;

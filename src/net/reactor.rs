@@ -36,8 +36,11 @@ pub(super) const WAKER: usize = usize::MAX;
 /// The token of the timer that wakes the poller after the host was suspended.
 const ALARM: usize = WAKER - 1;
 
+/// The token of the connection to the cluster's engine.
+pub(super) const BUS: usize = ALARM - 1;
+
 /// The token of the first listener. The others count down.
-pub(super) const FIRST_LISTENER: usize = ALARM - 1;
+pub(super) const FIRST_LISTENER: usize = BUS - 1;
 
 /// The event loop, with all its state.
 #[derive(Debug)]
@@ -118,6 +121,8 @@ impl Reactor {
             }
         };
         let now = self.io.now();
+        self.node.leave_cluster(now);
+        self.io.write_bus(&mut self.node);
         let Self { io: NetIo { workers, inbox, .. }, node, history, .. } = self;
         // The inbox goes first, so that a worker that waits for space in the mailbox stops waiting.
         drop(inbox);
@@ -156,13 +161,18 @@ impl Reactor {
             self.is_draining = true;
             self.node.handle_shutdown(self.io.now());
         }
+        self.io.read_bus(&mut self.node);
         self.turn.run(&mut self.node, &mut self.io);
+        self.io.write_bus(&mut self.node);
         self.io.tls.count(self.node.metrics_mut());
         Ok(())
     }
 
     /// How long the poller may sleep: not at all while work is left, else until the next deadline.
     pub(super) fn wait(&self) -> Option<Duration> {
+        if self.io.bus.as_ref().is_some_and(|bus| bus.has_more()) {
+            return Some(Duration::ZERO);
+        }
         self.turn.next(&self.node).map(|next| wait_until(next, self.turn.ended()))
     }
 
@@ -175,6 +185,12 @@ impl Reactor {
                 self.turn.on_wake();
             }
             ALARM => {} // It only wakes the poller.
+            BUS => {
+                let is_over = event.is_read_closed() || event.is_error();
+                if let Some(bus) = &mut self.io.bus {
+                    bus.on_event(event.is_readable() || is_over, event.is_writable() || is_over);
+                }
+            }
             _ if FIRST_LISTENER - token < self.io.listeners.len() => {
                 self.turn.on_listener(FIRST_LISTENER - token);
             }

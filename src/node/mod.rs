@@ -31,6 +31,7 @@
 //! (`Cx`) and the owners below it, and return what is to be done elsewhere.
 
 pub mod app;
+mod cluster;
 mod connections;
 mod context;
 mod dispatch;
@@ -44,6 +45,8 @@ mod work;
 
 use std::fmt;
 
+#[cfg(feature = "net")]
+pub(crate) use self::cluster::room_states::ROOM_STATE_BYTES;
 #[cfg(feature = "net")]
 pub(crate) use self::connections::PENDING_ADDRESS_BYTES;
 #[cfg(feature = "net")]
@@ -76,11 +79,12 @@ pub use self::work::events::AppEvent;
 #[cfg(feature = "net")]
 pub(crate) use self::work::idempotency::IDEMPOTENCY_KEY_BYTES;
 pub use self::work::keys::{Fetched, KeyNews, KeyRequest};
+pub(crate) use self::work::orders::ConfirmedBy;
 pub use self::work::orders::{Revocation, RevocationStore};
 #[cfg(any(feature = "net", feature = "recipes"))]
 pub(crate) use self::work::port::Payer;
 pub use self::work::port::{
-    Action, Command, Completion, Hangup, Outcome, Refused, StoreError, Work,
+    Action, BusInput, BusOrder, Command, Completion, Hangup, Outcome, Refused, StoreError, Work,
 };
 pub(crate) use self::work::publication::{MAX_TARGETS, PublishTarget, Published};
 #[cfg(any(feature = "net", feature = "recipes"))]
@@ -88,6 +92,7 @@ pub(crate) use self::work::questions::QUESTION_BYTES;
 pub use self::work::ticket::{StartFlag, Ticket};
 
 // For the layer above, which answers operators.
+pub(crate) use self::cluster::control::ClusterOrder;
 pub(crate) use self::connections::connection::peer_text;
 pub(crate) use self::gate::admin_key::{AdminKeys, KeyScope};
 pub(crate) use self::gate::operator::{OperatorCall, OperatorEvent};
@@ -104,11 +109,13 @@ pub(crate) use self::work::questions::CollectedForm;
 pub(crate) use crate::config::{UNIX_PEER, is_unix_peer};
 
 use self::app::App;
+use self::cluster::ClusterMember;
 use self::connections::Connections;
 use self::context::Cx;
 use self::gate::operator::OperatorState;
 use self::gate::{Gate, drain::Drain, key_reads};
 use self::observe::dependency::state_family;
+use self::observe::families::cluster::dependency as cluster_dependency;
 use self::observe::view::View;
 use self::policy::Policy;
 use self::rooms::Rooms;
@@ -131,6 +138,8 @@ pub struct Node {
     rooms: Rooms,
     gate: Gate,
     operator: OperatorState,
+    /// `None`: the server is alone.
+    cluster: Option<Box<ClusterMember>>,
     /// Frames that the bytes at hand have held so far.
     frames: u32,
     /// A socket has given its place to another, and the driver does not know yet.
@@ -170,6 +179,8 @@ impl Node {
             rooms: Rooms::new(seed, slots, limits),
             gate: Gate::new(config, seed)?,
             operator,
+            cluster: ClusterMember::new(&config.cluster, config.resume.window.get(), seed)
+                .map(Box::new),
             frames: 0,
             is_place_given: false,
         })
@@ -239,6 +250,7 @@ impl Node {
             self.gate.user_limit.next(),
             self.rooms.watched.next(),
             self.rooms.logs.next_end(),
+            self.cluster.as_ref().and_then(|cluster| cluster.next()),
             self.work.next_deadline(self.cx.now),
             delivery,
             judged,
@@ -334,6 +346,7 @@ impl Node {
     pub fn dependencies(&self, now: Now) -> Vec<Dependency> {
         let tokens = &self.gate.tokens;
         let mut all = vec![key_reads::dependency(now, &tokens.verifier, &tokens.key_reads)];
+        all.extend(self.cluster.as_deref().map(cluster_dependency));
         all.extend(self.work.app.dependencies());
         all.extend(self.operator.checks.run(now));
         all
@@ -372,27 +385,8 @@ impl Node {
     }
 
     fn view(&self) -> View<'_> {
-        let Self { cx, connections, work, rooms, gate, .. } = self;
-        View { cx, connections, work, rooms, gate }
-    }
-
-    /// Is the question of this ticket open? The simulator's checkers ask.
-    #[cfg(feature = "sim")]
-    pub(crate) fn awaits(&self, ticket: Ticket) -> bool {
-        self.work.questions.is_open(ticket)
-    }
-
-    /// Plants `fault`, if it is one of the node's.
-    #[cfg(feature = "sim")]
-    pub(crate) fn plant(&mut self, fault: planted::Planted) {
-        self.cx.fault.planted = Some(fault);
-        self.rooms.logs.fault.planted = Some(fault);
-    }
-
-    /// Is it known how `id` ended? The simulator's checkers ask.
-    #[cfg(feature = "sim")]
-    pub(crate) fn remembers_end(&self, id: ConnId) -> bool {
-        self.cx.history.find(id).is_some()
+        let Self { cx, connections, work, rooms, gate, cluster, .. } = self;
+        View { cx, connections, work, rooms, gate, cluster: cluster.as_deref() }
     }
 }
 

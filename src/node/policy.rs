@@ -60,6 +60,10 @@ pub(crate) struct Policy {
     pub(crate) resume_window: Duration,
     pub(crate) restart: Duration,
     pub(crate) log_access: bool,
+    /// Rooms are those of a cluster.
+    pub(crate) is_cluster: bool,
+    /// After how long without the cluster's engine all connections are closed; zero: never.
+    pub(crate) cluster_fence: Duration,
     /// The most connections of a room whose users its watchers are told; 0: they are told nothing.
     pub(crate) presence_members: usize,
     pub(crate) connections: usize,
@@ -161,6 +165,8 @@ impl Policy {
             resume_window: config.resume.window.get(),
             restart: config.resume.restart.get(),
             log_access: config.log.access,
+            is_cluster: !config.cluster.url.is_empty(),
+            cluster_fence: config.cluster.fence.get(),
             presence_members: limits.presence_members as usize,
             room_members: match limits.room_members {
                 0 => u32::MAX,

@@ -126,6 +126,9 @@ close_reasons! {
     MessageTooLarge = 1009, "Message too large", "message_too_large", No;
     /// A fault of the server, not of the client.
     Internal = 1011, "Internal error", "internal_error", WithBackOff;
+    /// The cluster's engine has lost messages of the room, and the client may not have got them: it
+    /// begins anew.
+    MessagesMissed = 1012, "Messages missed", "messages_missed", Yes;
     /// The client reads more slowly than its room sends, and its outbox is full.
     SlowConsumer = 1013, "Slow consumer", "slow_consumer", WithBackOff;
     /// The server has no capacity for the work that the connection needs.

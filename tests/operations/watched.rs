@@ -96,7 +96,7 @@ fn dashboard_and_alerts_ask_for_series_that_exist() {
     let servers = [
         Server::start("recipes", model),
         Server::start("", "[backend]\nurl = \"http://127.0.0.1:9\"\n"),
-        Server::start("memory-open", &with_lines("")),
+        Server::start("memory-open", &with_lines("[cluster]\nurl = 'redis://127.0.0.1:9'\n")),
     ];
     let all = servers.each_ref().map(|server| server.call("GET /metrics", "", "").1).concat();
     let samples = samples(&all);

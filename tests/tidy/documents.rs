@@ -164,6 +164,7 @@ fn every_collected_name_and_no_other_is_documented() {
     let sources = [
         "src/node/observe/families.rs",
         "src/node/observe/families/answers.rs",
+        "src/node/observe/families/cluster.rs",
         "src/node/observe/families/fill.rs",
         "src/node/observe/families/keys.rs",
         "src/node/observe/dependency.rs",

@@ -22,7 +22,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     // The two drivers never import each other.
     ("net", &["time", "id", "config", "protocol", "shares", "auth", "bus", "node", "driver"]),
     ("backend", &["time", "id", "config", "protocol", "shares", "node", "net"]),
-    ("capacity", &["config", "protocol", "shares", "auth", "node", "memory", "recipes", "net"]),
+    (
+        "capacity",
+        &["bus", "config", "protocol", "shares", "auth", "node", "memory", "recipes", "net"],
+    ),
     ("sim", SIMULATOR),
     ("testing", &["time", "id", "protocol", "bus"]),
     // The binary is a crate of its own, and uses whatever the library shows.

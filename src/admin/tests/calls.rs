@@ -353,7 +353,7 @@ fn has(answer: &Value, shown: &Value) -> bool {
 #[test]
 fn documented_operator_answers_match_the_node() {
     let examples = examples();
-    assert_eq!(examples.len(), 15);
+    assert_eq!(examples.len(), 16);
     for (call, shown) in examples {
         let mut world = World::new();
         world.connected("soup", "alice");

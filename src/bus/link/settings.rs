@@ -7,6 +7,9 @@ use smol_str::SmolStr;
 
 use crate::bus::command::BusFault;
 
+/// The longest reply, but for the entries of a log.
+pub(crate) const LINK_REPLY_BYTES: usize = 4 << 20;
+
 /// How a link speaks to its engine.
 #[derive(Clone)]
 pub(crate) struct LinkSettings {
@@ -56,7 +59,7 @@ impl Default for LinkSettings {
 impl LinkSettings {
     /// The longest reply: all entries that a log keeps, a page of revocations, or `INFO`.
     pub(super) fn max_reply(&self) -> usize {
-        self.keep_bytes.saturating_add(4 << 20)
+        self.keep_bytes.saturating_add(LINK_REPLY_BYTES)
     }
 }
 

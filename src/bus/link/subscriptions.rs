@@ -103,6 +103,7 @@ impl Subscriptions {
     }
 
     /// How many logs are wanted, and how many of them are not confirmed.
+    #[cfg(any(test, feature = "testing"))]
     pub(super) fn counts(&self) -> (usize, usize) {
         let confirmed =
             self.wanted.values().filter(|p| **p == SubscriptionState::Confirmed).count();

@@ -1,12 +1,14 @@
 //! The TLS of a client: the authorities that it trusts, and its own certificate if it has one.
 
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 
 use rustls::client::ResolvesClientCert;
 use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::ServerName;
 use rustls::sign::SingleCertAndKey;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{ClientConfig, ClientConnection, RootCertStore};
 
 use crate::net::error::TlsError;
 use crate::net::pem::{self, PemFile};
@@ -55,6 +57,19 @@ impl ClientTls {
         };
         config.alpn_protocols = vec![PROTOCOL.to_vec()];
         Ok(Self { config: Arc::new(config), setting: ca.setting })
+    }
+}
+
+impl ClientTls {
+    /// A session with `host` for another protocol than HTTP.
+    ///
+    /// # Errors
+    /// The host is no name that a certificate can hold.
+    pub(crate) fn session(&self, host: &str) -> io::Result<ClientConnection> {
+        let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
+        let mut config = ClientConfig::clone(&self.config);
+        config.alpn_protocols.clear();
+        ClientConnection::new(Arc::new(config), name).map_err(io::Error::other)
     }
 }
 

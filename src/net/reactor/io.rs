@@ -7,6 +7,7 @@ use mio::{Interest, Poll};
 
 use crate::driver::{Accepted, Input, Io, Role, Written};
 use crate::id::ConnId;
+use crate::net::bus::BusSocket;
 use crate::net::certificate::CertificateWatch;
 use crate::net::clock::Clock;
 use crate::net::handle::{Event, Health, Inbox, Reload};
@@ -33,9 +34,25 @@ pub(crate) struct NetIo {
     pub(crate) certificate_watch: Option<CertificateWatch>,
     /// Where fetched keys are kept for the next start.
     pub(crate) keep_keys_in: Option<PathBuf>,
+    /// `None`: the server is alone.
+    pub(crate) bus: Option<BusSocket>,
 }
 
 impl NetIo {
+    /// Tells the node what the cluster's engine has said.
+    pub(crate) fn read_bus(&mut self, node: &mut Node) {
+        if let Some(bus) = &mut self.bus {
+            bus.read(node, self.clock.now());
+        }
+    }
+
+    /// Tells the cluster's engine what the node has to say.
+    pub(crate) fn write_bus(&mut self, node: &mut Node) {
+        if let Some(bus) = &mut self.bus {
+            bus.write(self.poll.registry(), node, self.clock.now());
+        }
+    }
+
     /// Applies a new configuration.
     fn take_up(&mut self, node: &mut Node, now: Now, mut reload: Reload) {
         self.tls.replace(reload.acceptor.as_ref());
@@ -142,6 +159,11 @@ impl Io for NetIo {
             Some(Event::Certificate(acceptor)) => self.tls.replace(Some(&acceptor)),
             Some(Event::Reload(reload)) => self.take_up(node, now, *reload),
             Some(Event::Order(order)) => order.carry_out(node, now),
+            Some(Event::BusResolved(resolved)) => {
+                if let Some(bus) = &mut self.bus {
+                    bus.resolved(self.poll.registry(), node, now, resolved);
+                }
+            }
             // The caller may have gone.
             Some(Event::Health(asked)) => drop(asked.try_send(Health::of(node))),
             None => return false,

@@ -84,6 +84,14 @@ impl Waiting {
         }
     }
 
+    /// The `auth` that waits for its room.
+    pub(crate) fn take_room(&mut self) -> Option<AcceptedAuth> {
+        match mem::take(&mut self.auth) {
+            PendingAuth::Room(accepted) => Some(*accepted),
+            other => self.put_back(other),
+        }
+    }
+
     fn put_back<T>(&mut self, auth: PendingAuth) -> Option<T> {
         self.auth = auth;
         None
@@ -144,6 +152,8 @@ pub(crate) enum PendingAuth {
     Check(PendingCheck),
     /// It waits until its user has a place.
     Place(Box<AcceptedAuth>),
+    /// It waits until its room was read in the cluster's engine.
+    Room(Box<AcceptedAuth>),
     /// The application is asked for the room.
     Join(PendingJoin),
 }
@@ -155,7 +165,7 @@ impl PendingAuth {
             Self::None | Self::Join(_) => 0,
             Self::Key(key) => key.auth.as_ref().map_or(0, |(id, token)| id.len() + token.len()),
             Self::Check(check) => check.check.token().len(),
-            Self::Place(accepted) => accepted.kept_bytes(),
+            Self::Place(accepted) | Self::Room(accepted) => accepted.kept_bytes(),
         }
     }
 }

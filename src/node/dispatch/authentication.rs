@@ -184,7 +184,12 @@ impl Node {
         }
     }
 
-    fn refuse_place(&mut self, slot: Slot, accepted: &AcceptedAuth, reason: CloseReason) {
+    pub(crate) fn refuse_place(
+        &mut self,
+        slot: Slot,
+        accepted: &AcceptedAuth,
+        reason: CloseReason,
+    ) {
         self.gate.tokens.release(accepted.reserved);
         let id = self.connections.id_of(slot);
         self.cx.history.set_claimed_user(id, &accepted.principal.user);
@@ -241,7 +246,8 @@ impl Node {
         }
     }
 
-    fn ask_to_join(&mut self, slot: Slot, accepted: AcceptedAuth) {
+    pub(crate) fn ask_to_join(&mut self, slot: Slot, accepted: AcceptedAuth) {
+        let Some(accepted) = self.follow_room(slot, accepted) else { return };
         let Self { cx, connections, rooms, gate, work, .. } = self;
         let ends = (accepted.principal.expires_at, accepted.reserved.until);
         let clocks = Clocks::new(cx.now, ends, &cx.policy, &mut gate.rng);

@@ -122,7 +122,7 @@ impl Node {
         self.cx.now = now;
         let (order, _, result) = self.begin_order(kind, user, Asker::Operator(asker));
         if let Some(result) = result {
-            return self.tell_operator(asker, OperatorEvent::Ordered(kind, result));
+            return self.tell_operator(asker, OperatorEvent::Ordered(kind, result, None));
         }
         let ticket = self.work.orders.get(order).and_then(|open| open.tickets.last()).copied();
         if let Some(ticket) = ticket {

@@ -4,6 +4,7 @@ use crate::auth::TokenError;
 use crate::id::{ConnId, Slot};
 use crate::node::Node;
 use crate::node::app::Left;
+use crate::node::connections::connection::WantedRoom;
 use crate::node::connections::frame::Shared;
 use crate::node::connections::session::{Phase, Stage};
 use crate::node::connections::waiting::{PendingAuth, PendingRequest, Waiting};
@@ -62,11 +63,15 @@ impl Node {
         self.close(slot, CloseReason::SlowConsumer);
     }
 
-    /// Closes readers that had no room for what was said in their room.
+    /// Closes readers that had no room for what was said in their room; in a cluster, publishes what is
+    /// for other nodes.
     pub(crate) fn close_slow_members(&mut self) {
         while let Some(slot) = self.rooms.next_slow() {
             self.cx.metrics.slow_consumers += 1;
             self.close_slow_consumer(slot);
+        }
+        if self.rooms.has_outgoing() {
+            self.publish_outgoing();
         }
     }
 
@@ -170,10 +175,10 @@ impl Node {
     fn leave_groups(&mut self, slot: Slot, reason: Option<CloseReason>) {
         let Some(connection) = self.connections.get_mut(slot) else { return };
         let waiting = connection.waiting.take();
-        connection.wanted_room = None;
+        let wanted_room = connection.wanted_room.take();
         self.connections.weigh_input(slot);
         if let Some(waiting) = waiting {
-            self.forget_waiting(slot, *waiting);
+            self.forget_waiting(slot, *waiting, wanted_room);
         }
         let Self { cx, connections, rooms, gate, work, .. } = self;
         let connection = connections.id_of(slot);
@@ -194,7 +199,7 @@ impl Node {
     }
 
     /// Nobody waits any more for what `slot` has waited for.
-    fn forget_waiting(&mut self, slot: Slot, waiting: Waiting) {
+    fn forget_waiting(&mut self, slot: Slot, waiting: Waiting, wanted: Option<Box<WantedRoom>>) {
         let Self { cx, connections, gate, work, .. } = self;
         match waiting.auth {
             PendingAuth::None => {}
@@ -206,6 +211,13 @@ impl Node {
             PendingAuth::Place(accepted) => {
                 gate.tokens.release(accepted.reserved);
                 gate.user_limit.forget_place(connections.id_of(slot), &accepted);
+            }
+            PendingAuth::Room(accepted) => {
+                gate.tokens.release(accepted.reserved);
+                let id = connections.id_of(slot);
+                if let (Some(cluster), Some(room)) = (&mut self.cluster, wanted) {
+                    cluster.rooms.forget_waiting(&room.name, id);
+                }
             }
             PendingAuth::Join(join) => {
                 if !work.withdraw(cx, join.ticket) {
@@ -264,6 +276,7 @@ fn waited_for(waiting: Option<&Waiting>, reason: CloseReason) -> CloseReason {
             CloseReason::KeysUnavailable
         }
         (CloseReason::AuthTimeout, Some(PendingAuth::Place(_))) => CloseReason::ConnectionLimit,
+        (CloseReason::AuthTimeout, Some(PendingAuth::Room(_))) => CloseReason::BackendUnavailable,
         _ => reason,
     }
 }

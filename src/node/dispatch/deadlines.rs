@@ -55,6 +55,9 @@ impl Node {
         }
         self.user_limit_due(until, is_unread);
         self.work.serve_deadline(self.cx.now);
+        if self.cluster.is_some() {
+            self.cluster_due();
+        }
         self.rooms.logs.end(self.cx.now.monotonic, TIMERS_A_CALL);
         self.rooms.tell_presence(&mut self.cx, &mut self.connections);
         self.close_slow_members();

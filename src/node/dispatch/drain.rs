@@ -62,8 +62,9 @@ impl Node {
         self.rooms.departed.set_allowance(0, config.limits.users);
         self.cx.history.set_capacity(config.limits.recent_ends);
         let old = std::mem::replace(&mut self.cx.policy, Policy::new(config));
-        // Listeners begin and cease to speak TLS with the next start only.
+        // Listeners begin and cease to speak TLS with the next start only; so does a cluster.
         self.cx.policy.speaks_tls = old.speaks_tls;
+        self.cx.policy.is_cluster = old.is_cluster;
         if !self.cx.policy.log_access {
             // When it is turned on again, other connections have these slots.
             self.cx.access = AccessBytes::default();

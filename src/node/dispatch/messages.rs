@@ -3,12 +3,13 @@
 use crate::auth::Address;
 use crate::id::{ConnId, Slot};
 use crate::node::Node;
+use crate::node::cluster::control::ClusterOrder;
 use crate::node::connections::waiting::PendingCheck;
 use crate::node::gate::operator::OperatorEvent;
 use crate::node::gate::tokens::TokenProgress;
 use crate::node::observe::metrics::Call;
 use crate::node::rooms::answers::MessageKey;
-use crate::node::rooms::chat::{ChatStep, Told, told, update_frame};
+use crate::node::rooms::chat::{ChatStep, Told, answer_of, told, update_frame};
 use crate::node::rooms::held::HeldMessage;
 use crate::node::work::events::AppEvent;
 use crate::node::work::port::{Completion, Outcome};
@@ -25,6 +26,7 @@ impl Node {
         match step {
             ChatStep::Done => {}
             ChatStep::Verdict(verdict) => self.carry_out(slot, verdict),
+            ChatStep::Publish(addressed) => self.publish_chat(slot, addressed, said),
             ChatStep::Ask(addressed) => {
                 let Self { cx, connections, work, rooms, .. } = self;
                 rooms.ask(cx, connections, work, slot, addressed, said);
@@ -79,11 +81,18 @@ impl Node {
                 for slot in members {
                     self.close(slot, CloseReason::AccessDenied);
                 }
+                self.order_everywhere(
+                    ClusterOrder::RoomDeleted { room: room.as_str().into() },
+                    0,
+                    None,
+                );
             }
             AppEvent::MemberRemoved { room, user } => {
                 for slot in self.connections_of(&user, &room) {
                     self.close(slot, CloseReason::AccessDenied);
                 }
+                let (room, user) = (room.as_str().into(), user.as_str().into());
+                self.order_everywhere(ClusterOrder::MemberRemoved { room, user }, 0, None);
             }
             AppEvent::AccessChanged { room, user, update } => {
                 let frame = update_frame(&mut self.cx, &update, None, None);
@@ -91,6 +100,7 @@ impl Node {
                     self.cx.metrics.updates_out += 1;
                     self.send(slot, frame.clone());
                 }
+                self.tell_user_everywhere(&user, Some(&room), &[], &frame);
             }
             AppEvent::RecipeChanged { room, update } => {
                 // It has no sender, so nobody is told how many it has reached.
@@ -98,11 +108,16 @@ impl Node {
             }
             AppEvent::SessionEnded { user } => {
                 self.ask_user_for_auth(&user);
+                self.order_everywhere(
+                    ClusterOrder::RequireAuth { user: user.as_str().into() },
+                    0,
+                    None,
+                );
             }
         }
     }
 
-    fn connections_of(&self, user: &str, room: &str) -> Vec<Slot> {
+    pub(crate) fn connections_of(&self, user: &str, room: &str) -> Vec<Slot> {
         let is_there = |slot: &Slot| self.rooms.rooms.name_of(*slot).is_some_and(|it| *it == *room);
         self.rooms.users.members(user).filter(is_there).collect()
     }
@@ -125,9 +140,14 @@ impl Node {
             QuestionKind::Publish { publication } => {
                 self.publish_answered(publication, done.ticket, Ok(&done.outcome));
             }
-            QuestionKind::Message { key, also, room, held } => {
+            QuestionKind::Message { key, also, room, held, shared } => {
                 self.cx.metrics.answers_after_timeout += u64::from(question.is_late);
                 let answer = self.settle(&done, (key, &room), (asker, held.as_deref()));
+                if let Some(shared) = shared.filter(|it| it.unpublished.is_none()) {
+                    let is_done = !matches!(done.outcome, Outcome::NotBegun | Outcome::Unreached);
+                    let answer = is_done.then(|| answer_of(&done.outcome));
+                    self.keep_answer(&room, shared.id, answer.as_ref());
+                }
                 for asker in [asker].into_iter().chain(also) {
                     self.answer_asker(asker, done.ticket, answer.clone());
                 }

@@ -10,6 +10,7 @@ mod arrivals;
 mod authentication;
 mod calls;
 mod closing;
+mod cluster;
 mod deadlines;
 mod delivery;
 mod drain;
@@ -24,6 +25,8 @@ mod publish;
 mod request_places;
 mod request_tokens;
 mod requests;
+#[cfg(feature = "sim")]
+mod sim;
 
 use crate::id::Slot;
 use crate::node::Node;

@@ -6,7 +6,7 @@ use crate::node::app::{OrderFault, OrderKind, OrderResult, Reply, UserOrder};
 use crate::node::connections::session::Phase;
 use crate::node::gate::operator::OperatorEvent;
 use crate::node::http::refusal::Refusal;
-use crate::node::work::orders::{Asker, Part, Revocation, RevocationStore};
+use crate::node::work::orders::{Asker, ConfirmedBy, Part, Revocation, RevocationStore};
 use crate::node::work::port::{Outcome, Payer, StoreError, Work};
 use crate::node::work::questions::{NewQuestion, QuestionKind};
 use crate::node::work::ticket::Ticket;
@@ -171,12 +171,26 @@ impl Node {
             // A program that runs the node without a store has none to wait for.
             None => self.part_done(order, Part::Store, Ok(())),
             Some(Ok(())) => self.await_part(order, ticket, Part::Store, None),
-            Some(Err(error)) => self.stored(order, Err(error)),
+            Some(Err(error)) => self.stored(order, Part::Store, Err(error)),
         }
+        self.share_end_of_sessions(order, user, members.len());
+    }
+
+    /// In a cluster, the engine keeps the revocation, and the other nodes carry it out.
+    fn share_end_of_sessions(&mut self, order: u64, user: &str, count: usize) {
+        if self.cluster.is_none() {
+            return;
+        }
+        if let Some(open) = self.work.orders.get_mut(order) {
+            open.shared = None;
+        }
+        let ticket = self.work.questions.issue();
+        self.await_part(order, ticket, Part::Cluster, None);
+        self.share_revocation(ticket, user, count);
     }
 
     /// The store has stored a revocation, or not.
-    fn stored(&mut self, order: u64, stored: Result<(), StoreError>) {
+    fn stored(&mut self, order: u64, part: Part, stored: Result<(), StoreError>) {
         let result = stored.map_err(|error| OrderFault::NotStored(error.to_string()));
         if let Err(fault) = &result {
             self.cx.metrics.revocations_unstored += 1;
@@ -186,7 +200,7 @@ impl Node {
         } else {
             self.cx.metrics.revocations_stored += 1;
         }
-        self.part_done(order, Part::Store, result);
+        self.part_done(order, part, result);
     }
 
     /// One of the two has done its part.
@@ -194,6 +208,7 @@ impl Node {
         let Some(open) = self.work.orders.get_mut(order) else { return };
         match part {
             Part::Store => open.stored = Some(result),
+            Part::Cluster => open.shared = Some(result),
             Part::Application => {
                 let is_locked = open.kind == OrderKind::Lock && result.is_ok();
                 if open.kind == OrderKind::Lock && result.is_err() {
@@ -212,8 +227,17 @@ impl Node {
     /// What the application or the store has answered.
     pub(crate) fn order_answered(&mut self, order: u64, part: Part, outcome: Outcome) {
         match (part, outcome) {
-            (Part::Store, Outcome::Stored(stored)) => self.stored(order, stored),
-            (Part::Store, _) => self.stored(order, Err(StoreError::Ended)),
+            (Part::Cluster, Outcome::Confirmed { count, nodes, of }) => {
+                if let Some(open) = self.work.orders.get_mut(order) {
+                    open.disconnected = count;
+                    open.nodes = Some(ConfirmedBy { confirmed: nodes, total: of });
+                }
+                self.stored(order, part, Ok(()));
+            }
+            (Part::Store | Part::Cluster, Outcome::Stored(stored)) => {
+                self.stored(order, part, stored);
+            }
+            (Part::Store | Part::Cluster, _) => self.stored(order, part, Err(StoreError::Ended)),
             (Part::Application, Outcome::Order(result)) => self.part_done(order, part, result),
             (Part::Application, Outcome::Refused | Outcome::NotBegun | Outcome::Unreached) => {
                 self.part_done(order, part, Err(OrderFault::Unavailable));
@@ -223,7 +247,8 @@ impl Node {
         let Some((open, result)) = self.work.orders.finish(order) else { return };
         if let Asker::Operator(asker) = open.asker {
             for ticket in open.tickets {
-                self.tell_later(asker, ticket, OperatorEvent::Ordered(open.kind, result.clone()));
+                let event = OperatorEvent::Ordered(open.kind, result.clone(), open.nodes);
+                self.tell_later(asker, ticket, event);
             }
         }
     }

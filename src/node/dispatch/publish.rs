@@ -160,9 +160,16 @@ impl Node {
             let slots: Vec<Slot> = slots.into_iter().filter(is_new).collect();
             let Self { cx, connections, rooms, .. } = self;
             let mut reached = 0;
-            if !slots.is_empty() {
+            let user = match target {
+                PublishTarget::User(user) if cx.policy.is_cluster => Some(user.clone()),
+                _ => None,
+            };
+            if !slots.is_empty() || user.is_some() {
                 let frame = update_frame(cx, &publication.update, None, None);
                 reached = rooms.tell_each(cx, connections, &slots, &frame);
+                if let Some(user) = user {
+                    self.tell_user_everywhere(&user, None, &publication.told_rooms(), &frame);
+                }
             }
             self.close_slow_members();
             publication.record(Ok(reached));

@@ -18,6 +18,7 @@ use crate::node::http::refusal::Refusal;
 use crate::node::observe::MinuteThrottle;
 use crate::node::observe::dependency::DependencyChecks;
 use crate::node::observe::process_metrics::Probes;
+use crate::node::work::orders::ConfirmedBy;
 use crate::node::work::publication::Published;
 use crate::node::work::questions::CollectedForm;
 
@@ -53,12 +54,14 @@ pub(crate) enum OperatorEvent {
     /// What came of a publication.
     Published(Published),
     /// An order was carried out, or failed.
-    Ordered(OrderKind, Result<usize, OrderFault>),
+    Ordered(OrderKind, Result<usize, OrderFault>, Option<ConfirmedBy>),
     /// An order was not carried out in time.
     OrderOverdue {
         /// The application has done its part: only the store has not.
         is_in_force: bool,
     },
+    /// A call was carried out on nodes of the cluster, for so many connections.
+    Confirmed { noun: &'static str, count: usize, by: ConfirmedBy },
     /// The counters, those of the process among them. `None`: it could not be asked.
     Collected { form: CollectedForm, response: Option<Response> },
 }

@@ -251,13 +251,8 @@ impl UserLimit {
         let waiting =
             connection.waiting.as_mut().filter(|_| connection.generation == id.generation());
         let accepted = waiting?.take_place()?;
-        let is_expired = accepted.reserved.until <= cx.now.unix;
-        let revoked = tokens.refuse_revoked(cx, connections, id.slot(), &accepted.principal);
-        let refused = refused
-            .or(revoked.err().map(CloseReason::from))
-            .or(is_expired.then_some(CloseReason::TokenExpired));
-        connections.weigh_input(id.slot());
-        Some((accepted, refused))
+        let changed = look_again(cx, connections, tokens, id, &accepted);
+        Some((accepted, refused.or(changed)))
     }
 
     /// A new connection ends while it waits.
@@ -266,6 +261,20 @@ impl UserLimit {
             round.waiting.retain(|&waiting| waiting != id);
         }
     }
+}
+
+/// Looks again at an accepted `auth` that has waited: the reason to refuse it by now, if there is one.
+pub(crate) fn look_again(
+    cx: &mut Cx,
+    connections: &mut Connections,
+    tokens: &Tokens,
+    id: ConnId,
+    accepted: &AcceptedAuth,
+) -> Option<CloseReason> {
+    let is_expired = accepted.reserved.until <= cx.now.unix;
+    let revoked = tokens.refuse_revoked(cx, connections, id.slot(), &accepted.principal);
+    connections.weigh_input(id.slot());
+    revoked.err().map(CloseReason::from).or(is_expired.then_some(CloseReason::TokenExpired))
 }
 
 fn has_place(cx: &Cx, rooms: &Rooms, user: &str) -> bool {

@@ -4,6 +4,7 @@
 //! labels that are the contract with whoever collects them; how they are written is not known here.
 
 mod answers;
+pub(crate) mod cluster;
 mod fill;
 mod keys;
 
@@ -27,6 +28,8 @@ impl<'a> View<'a> {
         families.extend(self.auth_families());
         families.extend(self.traffic_families());
         families.extend(self.resume_families());
+        let now = self.cx.now.monotonic;
+        families.extend(self.cluster.iter().flat_map(|it| cluster::families(now, metrics, it)));
         families.extend(self.key_families());
         families.extend(self.revocation_families());
         families.extend(self.answer_families());

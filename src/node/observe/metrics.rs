@@ -92,6 +92,14 @@ pub struct Metrics {
     pub resumed: u64,
     /// Connections whose position was not known (any more), so that they began anew.
     pub not_resumed: u64,
+    /// Messages and updates that could not be published in the cluster.
+    pub cluster_unpublished: u64,
+    /// Entries of the cluster's engine that were announced while one before them was missing.
+    pub cluster_gaps: u64,
+    /// Rooms whose connections were closed because messages may be missing.
+    pub cluster_breaks: u64,
+    /// Connections that were refused because revocations could not be read from the cluster's engine.
+    pub cluster_refused: u64,
     /// Clients that were told a moment of their own to come back at.
     pub slots: u64,
     /// `presence` messages that were queued for peers.

@@ -3,6 +3,7 @@
 use smol_str::SmolStr;
 
 use crate::id::ConnId;
+use crate::node::cluster::ClusterMember;
 use crate::node::connections::Connections;
 use crate::node::context::Cx;
 use crate::node::gate::Gate;
@@ -19,6 +20,7 @@ pub(crate) struct View<'a> {
     pub(crate) work: &'a Workload,
     pub(crate) rooms: &'a Rooms,
     pub(crate) gate: &'a Gate,
+    pub(crate) cluster: Option<&'a ClusterMember>,
 }
 
 /// A connection in its room.

@@ -38,6 +38,11 @@ impl Rooms {
         let id = said.id;
         let Some(addressed) = self.address(cx, slot, said) else { return ChatStep::Done };
         match self.answers.find(cx.now.monotonic, addressed.key) {
+            // Whoever publishes it knows that.
+            None | Some(Lookup::NotDone) if cx.policy.is_cluster && !cx.policy.moderate => {
+                cx.metrics.chat_messages += 1;
+                return ChatStep::Publish(addressed);
+            }
             // The others have seen it.
             Some(Lookup::NotDone) => cx.metrics.repeated_messages += 1,
             Some(known) => return self.chat_again(cx, connections, work, slot, (id, known)),
@@ -102,7 +107,7 @@ impl Rooms {
         let held_bytes = held.as_ref().map_or(0, |held| held.text_bytes());
         let question = NewQuestion {
             asker,
-            kind: QuestionKind::Message { key, also: Vec::new(), room, held },
+            kind: QuestionKind::Message { key, also: Vec::new(), room, held, shared: None },
             deadline: cx.now.monotonic + cx.policy.answer_timeout,
             cost: cost(text).saturating_add(u32::try_from(held_bytes).unwrap_or(u32::MAX)),
             payer: Payer::User(user),
@@ -286,7 +291,13 @@ impl Rooms {
     }
 }
 
-fn await_answer(cx: &Cx, connections: &mut Connections, slot: Slot, ticket: Ticket, id: &str) {
+pub(super) fn await_answer(
+    cx: &Cx,
+    connections: &mut Connections,
+    slot: Slot,
+    ticket: Ticket,
+    id: &str,
+) {
     let answer_by = cx.now.monotonic + cx.policy.answer_timeout;
     let message = PendingMessage { ticket, request_id: SmolStr::new(id), answer_by };
     if let Some(connection) = connections.get_mut(slot) {
@@ -361,13 +372,15 @@ pub(crate) enum ChatStep<'a> {
     Done,
     /// What its session has decided.
     Verdict(Verdict<'a>),
+    /// It is to be published in the cluster.
+    Publish(Addressed),
     /// The application is to be asked about it.
     Ask(Addressed),
 }
 
 /// A message's sender and room, and by what it is known again.
 pub(crate) struct Addressed {
-    user: SmolStr,
-    room: SmolStr,
-    key: MessageKey,
+    pub(crate) user: SmolStr,
+    pub(crate) room: SmolStr,
+    pub(super) key: MessageKey,
 }

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use crate::id::{ConnId, Slot};
 use crate::node::connections::Connections;
-use crate::node::connections::frame::Shared;
+use crate::node::connections::frame::{Shared, payload_of};
 use crate::node::connections::waiting::PendingMessage;
 use crate::node::context::Cx;
 use crate::node::policy::Policy;
-use crate::node::rooms::Rooms;
 use crate::node::rooms::deliveries::{Delivered, Delivery, Item};
+use crate::node::rooms::{Outgoing, Rooms};
 use crate::node::work::ticket::Ticket;
 use crate::protocol::Position;
 use crate::time::Instant;
@@ -19,6 +19,8 @@ impl Rooms {
     /// Publishes a message: puts it into the room's log, if there is one, and hands it to everybody in
     /// the room but `except`, or begins to. `write` makes its frame, with its position, unless nobody
     /// would get it. For how many it is.
+    ///
+    /// In a cluster it is to be published there first, and the number is that of this node.
     pub(crate) fn publish(
         &mut self,
         cx: &mut Cx,
@@ -27,16 +29,47 @@ impl Rooms {
         except: Option<ConnId>,
         (kind, write): (Delivered, impl FnOnce(&mut Cx, Option<Position>) -> Shared),
     ) -> usize {
+        let (_, _, readers) = self.readers(connections, room, except);
+        if cx.policy.is_cluster {
+            let frame = write(cx, None);
+            let text = payload_of(&frame).into();
+            self.outgoing.push_back(Outgoing { room: room.into(), except, text });
+            return readers;
+        }
         let position = self.logs.next(room);
+        if readers == 0 && position.is_none() {
+            return 0;
+        }
+        let frame = write(cx, position);
+        self.distribute(cx, connections, room, except, (position, frame, kind))
+    }
+
+    /// The room's group, how many are in it, and how many of them are not `except`.
+    fn readers(
+        &self,
+        connections: &Connections,
+        room: &str,
+        except: Option<ConnId>,
+    ) -> (Option<u32>, usize, usize) {
         let group = self.rooms.number_of(room);
         let is_there =
             |id: ConnId| connections.find(id).is_some() && self.rooms.group_of(id.slot()) == group;
         let members = group.map_or(0, |group| self.rooms.size(group));
         let readers = members - usize::from(members > 0 && except.is_some_and(is_there));
-        if readers == 0 && position.is_none() {
-            return 0;
-        }
-        let frame = write(cx, position);
+        (group, members, readers)
+    }
+
+    /// Hands the frame of a message to everybody in the room but `except`, or begins to, and puts it
+    /// into the room's log where it has a position. For how many it is.
+    pub(crate) fn distribute(
+        &mut self,
+        cx: &mut Cx,
+        connections: &mut Connections,
+        room: &str,
+        except: Option<ConnId>,
+        (position, frame, kind): (Option<Position>, Shared, Delivered),
+    ) -> usize {
+        let (group, members, readers) = self.readers(connections, room, except);
         if let Some(position) = position {
             self.logs.put(room, position, &frame, cx.policy.history_bytes);
         }
@@ -106,6 +139,22 @@ impl Rooms {
         connections.pool.shared(frame);
         cx.metrics.updates_out += reached as u64;
         reached
+    }
+
+    /// Is there something to be published in the cluster?
+    pub(crate) fn has_outgoing(&self) -> bool {
+        !self.outgoing.is_empty()
+    }
+
+    /// Something is to be published.
+    #[cfg(test)]
+    pub(crate) fn outgoing_for_test(&mut self, room: &str, text: &[u8]) {
+        self.outgoing.push_back(Outgoing { room: room.into(), except: None, text: text.into() });
+    }
+
+    /// What is to be published in the cluster next.
+    pub(crate) fn next_outgoing(&mut self) -> Option<Outgoing> {
+        self.outgoing.pop_front()
     }
 
     /// A reader that had no room for a frame of its room.

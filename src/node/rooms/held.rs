@@ -1,6 +1,28 @@
-//! A message that waits for the application's word on it.
+//! Messages that are kept until they are delivered, or published.
 
+use crate::node::work::ticket::StartFlag;
 use crate::protocol::{KeptJsonObject, Said};
+
+/// A message in a cluster.
+#[derive(Debug)]
+pub(crate) struct SharedMessage {
+    /// What names it on every node.
+    pub(crate) id: [u8; 16],
+    /// The message itself, until the application is asked about it.
+    pub(crate) unpublished: Option<Box<Unpublished>>,
+}
+
+/// A message that is published, and about which the application is asked then.
+#[derive(Debug)]
+pub(crate) struct Unpublished {
+    pub(crate) held: Box<HeldMessage>,
+    pub(crate) claims: Option<Box<str>>,
+    pub(crate) start: StartFlag,
+    /// What tells it from another message with the same id.
+    pub(crate) content: u64,
+    /// As the others get it, without its position.
+    pub(crate) text: Box<[u8]>,
+}
 
 /// A message that the application is asked about, and nobody has seen.
 #[derive(Debug)]

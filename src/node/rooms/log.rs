@@ -143,6 +143,14 @@ impl RoomLogs {
         }
     }
 
+    /// `room` has a log; a new one begins at `head`, and goes at `ends_at` if nobody comes. Where rooms
+    /// are those of a cluster, positions are given elsewhere.
+    pub(crate) fn ensure(&mut self, room: &SmolStr, head: Position, bounds: (Instant, usize)) {
+        if bounds.1 > 0 && !self.logs.contains_key(room) {
+            self.restore((room.clone(), head), [], bounds);
+        }
+    }
+
     /// The last member has left `room`.
     pub(crate) fn emptied(&mut self, room: &SmolStr, ends_at: Instant) {
         if let Some(log) = self.logs.get_mut(room) {

@@ -11,11 +11,14 @@ pub(crate) mod log;
 pub(crate) mod moderation;
 pub(crate) mod presence;
 pub(crate) mod stored_logs;
+pub(crate) mod unpublished;
 pub(crate) mod user_share;
 pub(crate) mod users;
 pub(crate) mod watched;
 
 use std::collections::VecDeque;
+
+use smol_str::SmolStr;
 
 use self::answers::DedupCache;
 use self::claims::KeptClaims;
@@ -25,7 +28,7 @@ use self::log::RoomLogs;
 use self::user_share::UserShare;
 use self::watched::Watched;
 use crate::config::Limits;
-use crate::id::{Seed, Slot};
+use crate::id::{ConnId, Seed, Slot};
 use crate::shares::Allowances;
 
 /// All rooms, and the connections of each user.
@@ -48,6 +51,18 @@ pub(crate) struct Rooms {
     pub(crate) answers: DedupCache,
     /// Readers that had no room for a frame: to be closed next.
     slow: VecDeque<Slot>,
+    /// In a cluster: what is to be published there.
+    outgoing: VecDeque<Outgoing>,
+}
+
+/// A text for a room, which every node delivers when the cluster's engine has published it.
+#[derive(Debug)]
+pub(crate) struct Outgoing {
+    pub(crate) room: SmolStr,
+    /// Who does not get it.
+    pub(crate) except: Option<ConnId>,
+    /// A message without its position.
+    pub(crate) text: Box<[u8]>,
 }
 
 impl Rooms {
@@ -64,6 +79,7 @@ impl Rooms {
             deliveries: Deliveries::default(),
             answers: DedupCache::new(&seed.derive("answers"), limits.answer_bytes.get(), slots),
             slow: VecDeque::new(),
+            outgoing: VecDeque::new(),
         }
     }
 }

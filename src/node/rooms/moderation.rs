@@ -14,11 +14,12 @@
 use crate::id::ConnId;
 use crate::node::app::{Answer, Moderation, Update};
 use crate::node::connections::Connections;
+use crate::node::connections::frame::Shared;
 use crate::node::context::Cx;
 use crate::node::rooms::Rooms;
 use crate::node::rooms::deliveries::Delivered;
 use crate::node::rooms::held::HeldMessage;
-use crate::protocol::{ChatMessage, Said, ServerMessage};
+use crate::protocol::{ChatMessage, Position, Said, ServerMessage};
 
 impl Rooms {
     /// Tells a room but its sender of a message, which gets its position now.
@@ -30,12 +31,7 @@ impl Rooms {
         sender: ConnId,
         said: Said<'_>,
     ) {
-        let Said { id, content, data } = said;
-        let write = |cx: &mut Cx, position| {
-            let payload = ChatMessage { content, user_id: user, data, position };
-            let message = ServerMessage::relayed(id, cx.timestamp(), payload);
-            cx.encoder.text(|buffer| message.write(buffer))
-        };
+        let write = |cx: &mut Cx, position| chat_frame(cx, user, said, position);
         self.publish(cx, connections, room, Some(sender), (Delivered::Chat, write));
     }
 
@@ -62,6 +58,19 @@ impl Rooms {
         };
         self.deliver_chat(cx, connections, (room, &held.user), sender, said);
     }
+}
+
+/// A message as the others get it.
+pub(crate) fn chat_frame(
+    cx: &mut Cx,
+    user: &str,
+    said: Said<'_>,
+    position: Option<Position>,
+) -> Shared {
+    let Said { id, content, data } = said;
+    let payload = ChatMessage { content, user_id: user, data, position };
+    let message = ServerMessage::relayed(id, cx.timestamp(), payload);
+    cx.encoder.text(|buffer| message.write(buffer))
 }
 
 /// Is the answer to a message that was `held` one that stays? A failure does not: the message has not

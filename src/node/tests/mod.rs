@@ -5,6 +5,7 @@ mod auth;
 mod chat;
 mod checks;
 mod clients;
+mod cluster;
 mod drain;
 mod events;
 mod frames;

@@ -51,11 +51,20 @@ pub(crate) enum Asker {
     Program(Box<dyn FnOnce(Result<usize, OrderFault>) + Send>),
 }
 
-/// The two that an order waits for.
+/// How many nodes of the cluster have carried something out, of those that are alive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub(crate) struct ConfirmedBy {
+    pub(crate) confirmed: usize,
+    pub(crate) total: usize,
+}
+
+/// What an order waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
     Application,
     Store,
+    /// The engine of the cluster, and the other nodes.
+    Cluster,
 }
 
 /// An order that is not carried out yet. `None`: that part is not done.
@@ -66,6 +75,9 @@ pub(crate) struct OpenOrder {
     pub(crate) disconnected: usize,
     pub(crate) application: Option<OrderResult>,
     pub(crate) stored: Option<OrderResult>,
+    pub(crate) shared: Option<OrderResult>,
+    /// How many nodes of the cluster have carried it out, and how many there are.
+    pub(crate) nodes: Option<ConfirmedBy>,
     /// Of the questions that were opened for it.
     pub(crate) tickets: Vec<Ticket>,
 }
@@ -75,7 +87,8 @@ impl OpenOrder {
     fn result(&self) -> Option<Result<usize, OrderFault>> {
         let application = self.application.clone()?;
         let stored = self.stored.clone()?;
-        Some(application.and(stored).map(|()| self.disconnected))
+        let shared = self.shared.clone()?;
+        Some(application.and(stored).and(shared).map(|()| self.disconnected))
     }
 }
 
@@ -118,6 +131,8 @@ impl Orders {
             disconnected: 0,
             application: None,
             stored: if needs_store { None } else { Some(Ok(())) },
+            shared: Some(Ok(())),
+            nodes: None,
             tickets: Vec::new(),
         };
         self.open.insert(self.last, order);

@@ -34,6 +34,29 @@ pub enum Action {
     Submit(Command),
 }
 
+/// What a driver tells of its connection to the cluster's engine.
+#[derive(Debug)]
+pub enum BusInput<'a> {
+    /// It is there; over TLS, with the handshake done.
+    Connected,
+    /// Bytes came.
+    Bytes(&'a [u8]),
+    /// It broke, or could not be made. The text says why.
+    Lost(&'a str),
+}
+
+/// What a driver is to do about its connection to the cluster's engine. There is one at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BusOrder {
+    /// Connect to the address of this number in `cluster.url`, from 0 on.
+    Connect {
+        /// Which one.
+        address: usize,
+    },
+    /// Drop the connection. Nothing more is told of it.
+    Disconnect,
+}
+
 /// Work for a worker.
 #[derive(Debug)]
 pub struct Command {
@@ -133,6 +156,15 @@ pub enum Outcome {
     Order(OrderResult),
     /// What became of a revocation that was to be stored.
     Stored(Result<(), StoreError>),
+    /// Nodes of the cluster have carried out a revocation that its engine has stored.
+    Confirmed {
+        /// How many connections were closed, on all of them.
+        count: usize,
+        /// How many nodes, this one among them.
+        nodes: usize,
+        /// Of how many that are alive.
+        of: usize,
+    },
     /// What the application has done. It answers no question: that of its ticket stays open, and need
     /// not be open any more.
     Event(AppEvent),

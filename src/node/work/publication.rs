@@ -110,6 +110,17 @@ impl Publication {
             .any(|(_, target)| matches!(target, PublishTarget::Room(name) if name == room))
     }
 
+    /// The rooms that were told.
+    pub(crate) fn told_rooms(&self) -> Vec<SmolStr> {
+        let told = self.targets.iter().enumerate().take(self.done);
+        let told = told.filter(|(index, _)| !self.tally.has_failed_at(*index));
+        told.filter_map(|(_, target)| match target {
+            PublishTarget::Room(room) => Some(room.clone()),
+            PublishTarget::User(_) | PublishTarget::Connection(_) => None,
+        })
+        .collect()
+    }
+
     /// The rooms that are not told yet.
     pub(crate) fn rooms_left(&self) -> impl Iterator<Item = &str> {
         self.targets.iter().skip(self.done).filter_map(|target| match target {

@@ -10,7 +10,7 @@ use smol_str::SmolStr;
 use crate::auth::Address;
 use crate::id::ConnId;
 use crate::node::rooms::answers::MessageKey;
-use crate::node::rooms::held::HeldMessage;
+use crate::node::rooms::held::{HeldMessage, SharedMessage};
 use crate::node::work::orders::Part;
 use crate::node::work::port::Payer;
 use crate::node::work::publication::Publication;
@@ -66,6 +66,11 @@ impl Question {
     /// Its work is not begun, if it has not. True: it had not.
     pub(crate) fn call_off(&self) -> bool {
         self.start.as_ref().is_some_and(StartFlag::withdraw)
+    }
+
+    /// When its time is over.
+    pub(crate) fn deadline(&self) -> Instant {
+        self.deadline
     }
 
     /// Nobody waits for it any longer than until now.
@@ -140,6 +145,8 @@ pub(crate) enum QuestionKind {
         room: SmolStr,
         /// The message itself, where the application is asked before the others see it.
         held: Option<Box<HeldMessage>>,
+        /// In a cluster: how it is known on all nodes.
+        shared: Option<Box<SharedMessage>>,
     },
 }
 
@@ -234,6 +241,17 @@ impl Questions {
         let question = self.find(ticket).filter(|it| !is_kept(&it.kind))?;
         let is_withdrawn = question.start.as_ref().is_some_and(StartFlag::withdraw);
         if is_withdrawn { self.close(ticket) } else { None }
+    }
+
+    /// The application holds this question, and has its flag, or keeps none: then nobody knows whether
+    /// the work has begun.
+    pub(crate) fn held(&mut self, ticket: Ticket, start: &StartFlag) {
+        // This question's, and the caller's.
+        if start.holders() <= 2
+            && let Some(question) = self.find(ticket)
+        {
+            question.start = None;
+        }
     }
 
     /// What the open ones cost of the budget for work.

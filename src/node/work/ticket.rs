@@ -68,6 +68,11 @@ impl StartFlag {
         !self.is_shared() && self.0.load(Ordering::Acquire) == WAITING
     }
 
+    /// How many hold it.
+    pub(crate) fn holders(&self) -> usize {
+        Arc::strong_count(&self.0)
+    }
+
     /// Somebody else holds it too.
     pub(crate) fn is_shared(&self) -> bool {
         Arc::strong_count(&self.0) > 1

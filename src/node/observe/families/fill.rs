@@ -53,7 +53,7 @@ impl<'a> View<'a> {
 
     /// Where several tables share one limit, the fullest.
     fn filled(&self) -> [Filled; 16] {
-        let View { cx, connections, work, rooms, gate } = self;
+        let View { cx, connections, work, rooms, gate, .. } = self;
         let (policy, limits, tokens) = (&cx.policy, &gate.limits, &gate.tokens);
         let answers = rooms.answers.fill();
         let addresses = [limits.attempts.len(), limits.address_requests.len()];

@@ -1,0 +1,155 @@
+//! Asks the cluster's engine what it is, once, for `vestibule check`. Blocks.
+
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use crate::bus::{BusCommand, BusEvent, BusLink, BusReply, EngineInfo, LinkSettings};
+use crate::config::{Cluster, ClusterAddress, ClusterUrl};
+use crate::net::clock::Clock;
+#[cfg(any(feature = "backend", feature = "jwks-url"))]
+use crate::net::http::ClientTls;
+
+/// How long an engine may take for each step.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What an engine is, for people, and what is wrong with it.
+#[derive(Debug)]
+pub struct InspectedEngine {
+    /// Its address.
+    pub address: String,
+    /// A line about it.
+    pub summary: String,
+    /// Sentences about what should be changed.
+    pub warnings: Vec<String>,
+}
+
+/// Connects to the engine that `cluster` names: the first address that answers.
+///
+/// # Errors
+/// A line for each address that does not.
+pub fn inspect_engine(cluster: &Cluster) -> Result<InspectedEngine, Vec<String>> {
+    let url = ClusterUrl::parse(&cluster.url).map_err(|why| vec![format!("cluster.url: {why}")])?;
+    let mut faults = Vec::new();
+    for address in &url.addresses {
+        let name = match address {
+            ClusterAddress::Unix(path) => format!("unix:{path}"),
+            ClusterAddress::Host { host, port, .. } if host.contains(':') => {
+                format!("[{host}]:{port}")
+            }
+            ClusterAddress::Host { host, port, .. } => format!("{host}:{port}"),
+        };
+        let asked = connect(cluster, address)
+            .map_err(|error| error.to_string())
+            .and_then(|transport| ask(cluster, &url, transport));
+        match asked {
+            Ok(info) => return Ok(describe(name, &info)),
+            Err(why) => faults.push(format!("cluster.url {name}: {why}")),
+        }
+    }
+    Err(faults)
+}
+
+trait EngineStream: Read + Write {}
+impl<T: Read + Write> EngineStream for T {}
+
+fn connect(cluster: &Cluster, address: &ClusterAddress) -> io::Result<Box<dyn EngineStream>> {
+    match address {
+        ClusterAddress::Unix(path) => {
+            let socket = UnixStream::connect(path)?;
+            socket.set_read_timeout(Some(PATIENCE))?;
+            Ok(Box::new(socket))
+        }
+        ClusterAddress::Host { host, port, is_tls } => {
+            let addresses = std::net::ToSocketAddrs::to_socket_addrs(&(host.as_str(), *port))?;
+            let first = addresses.into_iter().next();
+            let first = first.ok_or_else(|| io::Error::other("the name has no address"))?;
+            let socket = TcpStream::connect_timeout(&first, PATIENCE)?;
+            socket.set_read_timeout(Some(PATIENCE))?;
+            if !is_tls {
+                return Ok(Box::new(socket));
+            }
+            #[cfg(any(feature = "backend", feature = "jwks-url"))]
+            {
+                let tls = ClientTls::load(("cluster.ca_file", &cluster.ca_file), None)
+                    .map_err(io::Error::other)?;
+                Ok(Box::new(rustls::StreamOwned::new(tls.session(host)?, socket)))
+            }
+            #[cfg(not(any(feature = "backend", feature = "jwks-url")))]
+            {
+                let _ = cluster;
+                Err(io::Error::other("this program was built without TLS for clients"))
+            }
+        }
+    }
+}
+
+fn ask(
+    cluster: &Cluster,
+    url: &ClusterUrl,
+    mut transport: Box<dyn EngineStream>,
+) -> Result<EngineInfo, String> {
+    let clock = Clock::start();
+    let seed = crate::net::entropy::seed().map_err(|error| error.to_string())?;
+    let settings = LinkSettings {
+        name: super::unique_name().map_err(|error| error.to_string())?.into(),
+        prefix: cluster.prefix.as_str().into(),
+        username: url.user.clone(),
+        password: Some(cluster.password.clone()).filter(|password| !password.is_empty()),
+        ..LinkSettings::default()
+    };
+    let mut link = BusLink::new(settings, &seed);
+    let now = || clock.now().monotonic;
+    link.handle_timeout(now());
+    link.connected(now());
+    let until = now() + PATIENCE;
+    let mut buffer = vec![0; 16 << 10];
+    loop {
+        while let Some(event) = link.poll() {
+            match event {
+                BusEvent::Up => {
+                    let sent = link.send(now(), 0, BusCommand::Inspect, until);
+                    sent.map_err(|fault| fault.to_string())?;
+                }
+                BusEvent::Down { reason } => return Err(reason),
+                BusEvent::Reply { result: Ok(BusReply::Inspected(info)), .. } => return Ok(info),
+                BusEvent::Reply { result: Err(fault), .. } => return Err(fault.to_string()),
+                _ => {}
+            }
+        }
+        let output = link.output();
+        if !output.is_empty() {
+            let length = transport.write(output).map_err(|error| error.to_string())?;
+            link.written(length);
+            continue;
+        }
+        let length = transport.read(&mut buffer).map_err(|error| error.to_string())?;
+        if length == 0 {
+            return Err("it closed the connection".to_owned());
+        }
+        link.received(now(), buffer.get(..length).unwrap_or_default());
+    }
+}
+
+fn describe(address: String, info: &EngineInfo) -> InspectedEngine {
+    let mut warnings = Vec::new();
+    if info.eviction != "noeviction" {
+        warnings.push(format!(
+            "cluster.url {address}: its maxmemory-policy is {}: it may forget messages and \
+             revocations; set `maxmemory-policy noeviction`",
+            info.eviction
+        ));
+    }
+    if !info.append_only {
+        warnings.push(format!(
+            "cluster.url {address}: it forgets revocations when it restarts; set `appendonly yes`"
+        ));
+    }
+    let append = if info.append_only { "appends to a file" } else { "appends to no file" };
+    let summary = format!(
+        "{}, role {}, {} replicas, {append}, maxmemory-policy {}",
+        info.server, info.role, info.replicas, info.eviction
+    );
+    InspectedEngine { address, summary, warnings }
+}

@@ -1,0 +1,72 @@
+//! What nodes tell each other beside the messages of rooms.
+//!
+//! Orders are entries of the control log, so each node carries out each of them once and in order. A
+//! node confirms an order to the one that gave it. Questions and confirmations are told directly.
+
+use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
+
+/// An order for every node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case")]
+pub(crate) enum ClusterOrder {
+    /// Tokens of `user` that were issued up to `at`, in milliseconds since 1970, are refused, and the
+    /// user's connections are closed.
+    EndSessions {
+        user: SmolStr,
+        at: u64,
+    },
+    RequireAuth {
+        user: SmolStr,
+    },
+    /// Closes the connections in `room`: an operator's call.
+    CloseRoom {
+        room: SmolStr,
+    },
+    /// The application has deleted the room.
+    RoomDeleted {
+        room: SmolStr,
+    },
+    /// The application has taken the access to `room` from `user`.
+    MemberRemoved {
+        room: SmolStr,
+        user: SmolStr,
+    },
+    /// Tells the connections of `user` a message of this text: those in `room` if there is one, and
+    /// none in the rooms of `except`.
+    TellUser {
+        user: SmolStr,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        room: Option<SmolStr>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        except: Vec<SmolStr>,
+        text: String,
+    },
+    /// An order of a version that this one does not know.
+    #[serde(other)]
+    Unknown,
+}
+
+/// An order as it is in the control log.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct OrderEntry {
+    /// Under which number it is confirmed to the node that gave it; `None`: nobody waits for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) round: Option<u64>,
+    #[serde(flatten)]
+    pub(crate) order: ClusterOrder,
+}
+
+/// What one node tells another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "say", rename_all = "snake_case")]
+pub(crate) enum Word {
+    /// `node` has carried out the order of this round, for so many connections.
+    Done { round: u64, node: SmolStr, count: usize },
+    #[serde(other)]
+    Unknown,
+}
+
+pub(crate) fn write(value: &impl Serialize) -> Box<[u8]> {
+    serde_json::to_vec(value).unwrap_or_default().into_boxed_slice()
+}

@@ -1,0 +1,341 @@
+//! Several nodes that share their rooms over an engine (Redis or Valkey).
+//!
+//! A room's messages are entries of one log in the engine. A node publishes there, and delivers what the
+//! engine announces, its own messages too, so every node delivers the same messages in the same order. An
+//! entry names its predecessor: a node sees what it has not got, and reads it.
+//!
+//! ```text
+//!  message ─▶ Publish ─▶ engine ─┬─▶ announced ─▶ members, on every node
+//!                │               │
+//!                └── published ◀─┘ ─▶ the application is asked ─▶ Answer ─▶ engine
+//! ```
+//!
+//! * A message is published before the application is asked about it. Its id is taken with it, in one
+//!   step: whoever sends it again, to whichever node, is told what the first one was answered.
+//! * While the link is down, connections stay, and their messages are answered with
+//!   `backend_unavailable`. What was announced meanwhile is read and delivered afterwards.
+//! * Where that cannot be told, the room is broken: an entry says so to every node, and each closes the
+//!   connections in that room with `Messages missed`, so that their clients begin anew.
+//!
+//! This module keeps who waits for which answer. What is done with an answer is in
+//! `node/dispatch/cluster`.
+
+pub(crate) mod control;
+pub(crate) mod nodes;
+pub(crate) mod room_states;
+pub(crate) mod stored_answer;
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::time::Duration;
+
+use hashbrown::HashMap;
+use sha2::{Digest as _, Sha256};
+use smol_str::SmolStr;
+
+use self::nodes::Nodes;
+use self::room_states::{FollowedRooms, LinkView};
+use crate::bus::{BusCommand, BusFault, BusLink, LinkSettings, LogName};
+use crate::config::{Cluster as ClusterConfig, ClusterUrl};
+use crate::id::{ConnId, Rng, Seed, SeededState};
+use crate::node::work::port::BusOrder;
+use crate::node::work::ticket::Ticket;
+use crate::protocol::Position;
+use crate::time::Instant;
+
+/// How long an answer of the engine is waited for where nobody else says.
+pub(crate) const COMMAND_TIME: Duration = Duration::from_secs(5);
+/// How long joins and messages wait for a link that is down.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a message waits until it is looked at again that another node is asked about.
+const ASKED_ELSEWHERE: Duration = Duration::from_millis(150);
+
+/// The node's side of the cluster.
+#[derive(Debug)]
+pub(crate) struct ClusterMember {
+    pub(crate) link: BusLink,
+    /// This node's.
+    pub(crate) name: SmolStr,
+    pub(crate) rooms: FollowedRooms,
+    pub(crate) nodes: Nodes,
+    /// What the answers of the engine are for.
+    pending: HashMap<u64, Pending, SeededState>,
+    last_command: u64,
+    /// Messages that another node is asked about, and when they are looked at again.
+    elsewhere: VecDeque<(Instant, Ticket)>,
+    /// The newest entry of the control log that was carried out.
+    pub(crate) control_head: Option<Position>,
+    /// Revocations were read at least once: nobody is admitted before.
+    pub(crate) has_revocations: bool,
+    /// Connections that join when revocations were read.
+    pub(crate) early: Vec<ConnId>,
+    /// Since when the link is down; `None`: it is up.
+    pub(crate) down_since: Option<Instant>,
+    /// It is down for a short time only, so joins wait for it.
+    pub(crate) is_patient: bool,
+    /// Connections were closed because the link was down for too long.
+    pub(crate) is_fenced: bool,
+    /// What the driver is to do about its connection to the engine.
+    pub(crate) orders: VecDeque<BusOrder>,
+    tags: Rng,
+    ids: Rng,
+}
+
+/// What an answer of the engine is for.
+#[derive(Debug)]
+pub(crate) enum Pending {
+    /// A message of a client's, with the question it is asked about.
+    Chat { ticket: Ticket },
+    /// The same, of which another node had asked.
+    Claim { ticket: Ticket },
+    /// Something for a room that nobody waits for.
+    News { room: SmolStr },
+    /// A room was broken.
+    Break { room: SmolStr },
+    /// The log of a room was read.
+    Read { room: SmolStr },
+    /// The head of a room was compared.
+    Compare { room: SmolStr },
+    /// A page of the revocations.
+    Revocations,
+    /// The control log.
+    Control,
+    /// An operator's order: its revocation.
+    Revocation { ticket: Ticket, user: SmolStr, at: u64, count: usize },
+    /// An operator's order: its entry in the control log.
+    Order { round: Option<u64> },
+    /// This node's lease.
+    Lease,
+    /// Whatever comes of it.
+    Nothing,
+}
+
+impl ClusterMember {
+    /// `None`: the server is alone.
+    pub(crate) fn new(config: &ClusterConfig, window: Duration, seed: &Seed) -> Option<Self> {
+        let url = ClusterUrl::parse(&config.url).ok()?;
+        let seed = seed.derive("cluster");
+        let mut ids = seed.derive("ids").rng();
+        let name = match config.name.as_str() {
+            "" => SmolStr::new(format!("{:012x}", ids.next_u64() & 0xffff_ffff_ffff)),
+            name => SmolStr::new(name),
+        };
+        let settings = LinkSettings {
+            name: name.clone(),
+            prefix: config.prefix.as_str().into(),
+            username: url.user,
+            addresses: url.addresses.len(),
+            keep: config.keep,
+            keep_bytes: config.keep_bytes.get(),
+            keep_for: config.keep_for.get().max(2 * window),
+            patience: PATIENCE,
+            ..LinkSettings::default()
+        };
+        Some(Self {
+            link: BusLink::new(settings, &seed),
+            name,
+            rooms: FollowedRooms::new(&seed),
+            nodes: Nodes::new(config.lease.get()),
+            pending: HashMap::with_hasher(SeededState::new(&seed.derive("pending commands"))),
+            last_command: 0,
+            elsewhere: VecDeque::new(),
+            control_head: None,
+            has_revocations: false,
+            early: Vec::new(),
+            down_since: None,
+            is_patient: true,
+            is_fenced: false,
+            orders: VecDeque::new(),
+            tags: seed.derive("tags").rng(),
+            ids,
+        })
+    }
+
+    /// Sends a command, for whose answer there are `time` and `pending`. What cannot be sent has its
+    /// answer at once.
+    ///
+    /// # Errors
+    /// Why it cannot be sent, with what its answer was to be for.
+    pub(crate) fn send(
+        &mut self,
+        now: Instant,
+        command: BusCommand,
+        (pending, until): (Pending, Instant),
+    ) -> Result<(), (BusFault, Pending)> {
+        self.last_command += 1;
+        let number = self.last_command;
+        if let Err(fault) = self.link.send(now, number, command, until) {
+            return Err((fault, pending));
+        }
+        self.pending.insert(number, pending);
+        Ok(())
+    }
+
+    /// Sends what nobody waits for, and whose failure shows elsewhere.
+    pub(crate) fn send_off(&mut self, now: Instant, command: BusCommand, for_long: Duration) {
+        let _ = self.send(now, command, (Pending::Nothing, now + for_long));
+    }
+
+    /// What the answer to this command is for.
+    pub(crate) fn take_pending(&mut self, number: u64) -> Option<Pending> {
+        self.pending.remove(&number)
+    }
+
+    /// Publishes a text to `room` that is no client's message.
+    pub(crate) fn publish_news(
+        &mut self,
+        now: Instant,
+        room: &SmolStr,
+        (sender, text): (Option<ConnId>, Box<[u8]>),
+    ) -> Result<(), BusFault> {
+        let command = self.publication(LogName::Room(room.clone()), sender, text);
+        let pending = Pending::News { room: room.clone() };
+        let until = now + 12 * COMMAND_TIME;
+        self.send(now, command, (pending, until)).map_err(|(fault, _)| fault)
+    }
+
+    /// What publishes a text that is no client's message.
+    pub(crate) fn publication(
+        &mut self,
+        log: LogName,
+        sender: Option<ConnId>,
+        frame: Box<[u8]>,
+    ) -> BusCommand {
+        BusCommand::Publish {
+            log,
+            id: self.random_id(),
+            content: 0,
+            asks: false,
+            tag: self.tags.next_u64(),
+            connection: sender.map_or(0, ConnId::to_bits),
+            frame,
+        }
+    }
+
+    /// The log of `room` is to be read from what this node has on.
+    pub(crate) fn read_room(&mut self, now: Instant, room: &SmolStr) -> Result<(), BusFault> {
+        let Some(head) = self.rooms.begin_reading(room) else { return Ok(()) };
+        let pending = Pending::Read { room: room.clone() };
+        self.read_log(now, LogName::Room(room.clone()), head, pending)
+    }
+
+    /// The head of `room` is to be compared with what the engine has.
+    pub(crate) fn compare_room(&mut self, now: Instant, room: SmolStr, head: Position) {
+        let pending = Pending::Compare { room: room.clone() };
+        // A link that is down reads all rooms when it is up again.
+        let _ = self.read_log(now, LogName::Room(room), Some(head), pending);
+    }
+
+    pub(crate) fn read_log(
+        &mut self,
+        now: Instant,
+        log: LogName,
+        head: Option<Position>,
+        pending: Pending,
+    ) -> Result<(), BusFault> {
+        let command = BusCommand::Read { log, head, fresh: self.tags.next_u64() };
+        self.send(now, command, (pending, now + COMMAND_TIME)).map_err(|(fault, _)| fault)
+    }
+
+    /// Says to every node that what was before `seen_head` in `room` cannot be told.
+    pub(crate) fn break_room(&mut self, now: Instant, room: &SmolStr, seen_head: Position) {
+        let log = LogName::Room(room.clone());
+        let command = BusCommand::Break { log, tag: self.tags.next_u64(), seen_head };
+        let pending = Pending::Break { room: room.clone() };
+        self.rooms.begin_break(room);
+        if self.send(now, command, (pending, now + COMMAND_TIME)).is_err() {
+            self.rooms.set_broken(now, room);
+        }
+    }
+
+    /// A tag for an attempt to publish.
+    pub(crate) fn next_tag(&mut self) -> u64 {
+        self.tags.next_u64()
+    }
+
+    fn random_id(&mut self) -> [u8; 16] {
+        let mut id = [0; 16];
+        let (first, second) = id.split_at_mut(8);
+        first.copy_from_slice(&self.ids.next_u64().to_be_bytes());
+        second.copy_from_slice(&self.ids.next_u64().to_be_bytes());
+        id
+    }
+
+    /// Another node is asked about the message of this question.
+    pub(crate) fn look_again(&mut self, now: Instant, ticket: Ticket) {
+        self.elsewhere.push_back((now + ASKED_ELSEWHERE, ticket));
+    }
+
+    /// A message that is to be looked at again.
+    pub(crate) fn next_elsewhere(&mut self, now: Instant) -> Option<Ticket> {
+        self.elsewhere.pop_front_if(|(at, _)| *at <= now).map(|(_, ticket)| ticket)
+    }
+
+    /// How the link stands, for those who want to join.
+    pub(crate) fn view(&self) -> LinkView {
+        match (self.link.is_up(), self.is_patient) {
+            (true, _) => LinkView::Up,
+            // It was never up yet, or is down for a moment.
+            (false, true) => LinkView::Interrupted,
+            (false, false) => LinkView::Down,
+        }
+    }
+
+    /// Until when joins wait for a link that is down.
+    pub(crate) fn patience_ends(&self) -> Option<Instant> {
+        self.down_since.filter(|_| self.is_patient).map(|since| since + PATIENCE)
+    }
+
+    /// When something is to be done.
+    pub(crate) fn next(&self) -> Option<Instant> {
+        let elsewhere = self.elsewhere.front().map(|(at, _)| *at);
+        let lease = self.link.is_up().then(|| self.nodes.next_renewal());
+        let patience = self.patience_ends();
+        let (link, rooms, round) =
+            (self.link.next_deadline(), self.rooms.next(), self.nodes.next_round());
+        [link, rooms, elsewhere, lease, round, patience].into_iter().flatten().min()
+    }
+}
+
+impl fmt::Display for BusFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Down => "it cannot be reached",
+            Self::Full => "too many commands wait for it",
+            Self::TooLong => "the command is too long",
+            Self::Loading => "it reads its data from disk",
+            Self::Busy => "it runs a script that does not end",
+            Self::OutOfMemory => "it has no memory left",
+            Self::ReadOnly => "it has become a replica",
+            Self::Protocol => "its answer was not understood",
+            Self::Timeout => "it did not answer in time",
+            Self::NoPermission(text) | Self::Other(text) => text,
+        })
+    }
+}
+
+/// What names a message on every node: the same for the same user, room and id.
+pub(crate) fn message_id(user: &str, room: &str, id: &str) -> [u8; 16] {
+    let digest = digest(&[user, room, id]);
+    let mut short = [0; 16];
+    short.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
+    short
+}
+
+/// What tells two messages apart that came with the same id.
+pub(crate) fn content_hash(content: &str, data: Option<&str>) -> u64 {
+    let parts = [content, data.unwrap_or_default(), if data.is_some() { "data" } else { "" }];
+    let mut short = [0; 8];
+    short.iter_mut().zip(digest(&parts)).for_each(|(to, from)| *to = from);
+    u64::from_be_bytes(short)
+}
+
+/// Each text with its length in front, so that no two lists of texts are one.
+fn digest(texts: &[&str]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for text in texts {
+        hash.update((text.len() as u64).to_be_bytes());
+        hash.update(text);
+    }
+    hash.finalize().into()
+}

@@ -1,0 +1,195 @@
+//! The other nodes: who is alive, and what they are asked.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
+
+use crate::bus::NodeLease;
+use crate::id::ConnId;
+use crate::node::work::ticket::Ticket;
+use crate::time::Instant;
+
+/// How long the other nodes have to confirm an order, or to answer a question. An operator is then
+/// told how many did.
+pub(crate) const ROUND: Duration = Duration::from_secs(1);
+
+/// The nodes of the cluster.
+#[derive(Debug)]
+pub(crate) struct Nodes {
+    lease: Duration,
+    renew_at: Instant,
+    /// The nodes, this one among them, and when their leases end, as the engine said last.
+    live: Vec<(Instant, NodeLease)>,
+    has_twin: bool,
+    rounds: BTreeMap<u64, ClusterRound>,
+    last_round: u64,
+}
+
+/// What a node tells of itself with its lease: numbers as they are, so that nothing drifts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct NodeInfo {
+    pub(crate) version: String,
+    pub(crate) connections: usize,
+    pub(crate) rooms: usize,
+    pub(crate) users: usize,
+}
+
+/// A node as others see it.
+#[derive(Debug, Serialize)]
+pub(crate) struct ListedNode<'a> {
+    pub(crate) name: &'a str,
+    /// It is the one that answers.
+    pub(crate) is_self: bool,
+    /// When its lease ends, if it is not renewed, in milliseconds from now.
+    pub(crate) lease_ms: u64,
+    #[serde(flatten)]
+    pub(crate) info: NodeInfo,
+}
+
+/// Something that every node is to do or to answer.
+#[derive(Debug)]
+pub(crate) struct ClusterRound {
+    until: Instant,
+    /// Those that have not answered.
+    expected: Vec<SmolStr>,
+    /// How many have, this node among them.
+    pub(crate) confirmed: usize,
+    /// What they have counted together.
+    pub(crate) count: usize,
+    /// Who is told in the end.
+    pub(crate) purpose: RoundPurpose,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum RoundPurpose {
+    /// An operator's order to end sessions or to lock.
+    EndSessions { ticket: Ticket },
+    /// An operator's call that is answered with how many connections it was for.
+    Call { asker: ConnId, noun: &'static str },
+}
+
+impl Nodes {
+    pub(crate) fn new(lease: Duration) -> Self {
+        Self {
+            lease,
+            renew_at: Instant::START,
+            live: Vec::new(),
+            has_twin: false,
+            rounds: BTreeMap::new(),
+            last_round: 0,
+        }
+    }
+
+    /// For how long a lease is taken.
+    pub(crate) fn lease(&self) -> Duration {
+        self.lease
+    }
+
+    /// When the lease is to be renewed.
+    pub(crate) fn next_renewal(&self) -> Instant {
+        self.renew_at
+    }
+
+    /// Is the lease to be renewed now? Then it is for a third of its time.
+    pub(crate) fn is_due(&mut self, now: Instant) -> bool {
+        let is_due = self.renew_at <= now;
+        if is_due {
+            self.renew_at = now + self.lease / 3;
+        }
+        is_due
+    }
+
+    /// The link is up again: the lease is renewed at once.
+    pub(crate) fn renew_at_once(&mut self) {
+        self.renew_at = Instant::START;
+    }
+
+    /// Those that are alive, as the engine says.
+    pub(crate) fn set_live(&mut self, now: Instant, live: Vec<NodeLease>, has_twin: bool) {
+        let until = |node: &NodeLease| now + Duration::from_millis(node.remaining_ms);
+        self.live = live.into_iter().map(|node| (until(&node), node)).collect();
+        self.has_twin = has_twin;
+    }
+
+    /// Has another node this one's name?
+    pub(crate) fn has_twin(&self) -> bool {
+        self.has_twin
+    }
+
+    /// Those that are alive, this one among them.
+    pub(crate) fn live(&self, now: Instant) -> impl Iterator<Item = &NodeLease> {
+        self.live.iter().filter(move |(until, _)| *until > now).map(|(_, node)| node)
+    }
+
+    /// The same, for people.
+    pub(crate) fn list<'a>(
+        &'a self,
+        now: Instant,
+        own: &'a str,
+    ) -> impl Iterator<Item = ListedNode<'a>> {
+        let live = self.live.iter().filter(move |(until, _)| *until > now);
+        live.map(move |(until, node)| ListedNode {
+            name: &node.name,
+            is_self: node.name == own,
+            lease_ms: u64::try_from(until.since(now).as_millis()).unwrap_or(u64::MAX),
+            info: serde_json::from_slice(&node.info).unwrap_or_default(),
+        })
+    }
+
+    pub(crate) fn is_live(&self, now: Instant, name: &str) -> bool {
+        self.live(now).any(|node| node.name == name)
+    }
+
+    /// Begins a round in which `own` has done its part, for `count` connections. Its number.
+    pub(crate) fn begin_round(
+        &mut self,
+        now: Instant,
+        (own, count): (&SmolStr, usize),
+        purpose: RoundPurpose,
+    ) -> u64 {
+        self.last_round += 1;
+        let names = self.live(now).map(|node| &node.name);
+        let expected = names.filter(|name| *name != own).cloned().collect();
+        let round = ClusterRound { until: now + ROUND, expected, confirmed: 1, count, purpose };
+        self.rounds.insert(self.last_round, round);
+        self.last_round
+    }
+
+    /// `node` has done its part.
+    pub(crate) fn confirmed(&mut self, number: u64, node: &str, count: usize) {
+        let Some(round) = self.rounds.get_mut(&number) else { return };
+        let before = round.expected.len();
+        round.expected.retain(|name| name != node);
+        if round.expected.len() < before {
+            round.confirmed += 1;
+            round.count += count;
+        }
+    }
+
+    /// The round cannot take place.
+    pub(crate) fn fail_round(&mut self, number: u64) -> Option<ClusterRound> {
+        self.rounds.remove(&number)
+    }
+
+    /// A round in which all have answered, or whose time is over; with it comes how many nodes there
+    /// are.
+    pub(crate) fn take_ended(&mut self, now: Instant) -> Option<(ClusterRound, usize)> {
+        let is_over =
+            |(_, round): &(&u64, &ClusterRound)| round.expected.is_empty() || round.until <= now;
+        let number = *self.rounds.iter().find(is_over)?.0;
+        let round = self.rounds.remove(&number)?;
+        let nodes = round.confirmed + round.expected.len();
+        Some((round, nodes))
+    }
+
+    /// When the next round's time is over.
+    pub(crate) fn next_round(&self) -> Option<Instant> {
+        let end = |round: &ClusterRound| {
+            if round.expected.is_empty() { Instant::START } else { round.until }
+        };
+        self.rounds.values().map(end).min()
+    }
+}

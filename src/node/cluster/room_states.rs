@@ -1,0 +1,347 @@
+//! Which rooms this node follows in the engine, and how far it is in each.
+//!
+//! ```text
+//!          somebody wants to join            the log was read
+//! (none) ────────────────────────▶ Reading ──────────────────▶ Live ──▶ gone: nobody has been here
+//!                                   ▲   ▲                       │        for a while
+//!               the link is up again│   └───── an entry is ─────┤
+//!                                   │          missing          │ the link is down
+//!                                 Lost ◀────────────────────────┘
+//! ```
+//!
+//! While a room is read, what is announced of it is passed over: the engine has executed that before,
+//! so the answer contains it.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use hashbrown::HashMap;
+use smol_str::SmolStr;
+
+use crate::bus::{EntryKind, LogEntry};
+use crate::id::{ConnId, Seed, SeededState};
+use crate::protocol::Position;
+use crate::time::Instant;
+
+/// How long a room is followed without anybody in it: longer than an application takes for a join.
+const EMPTY: Duration = Duration::from_secs(30);
+/// How long after a message its room's newest position is compared with the engine's, should the
+/// announcement of a later one be lost.
+const COMPARE: Duration = Duration::from_secs(5);
+/// The same for a room in which nothing is said.
+const COMPARE_QUIET: Duration = Duration::from_secs(60);
+
+/// What a room that is followed takes: its place, and its names in the queues.
+#[cfg(feature = "net")]
+pub(crate) const ROOM_STATE_BYTES: usize =
+    2 * size_of::<FollowedRoom>() + 3 * size_of::<(Instant, SmolStr)>();
+
+/// How far this node is in a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FollowState {
+    /// The link is down.
+    Lost,
+    /// Its log is read: since the subscription, or since an entry was missing.
+    Reading,
+    /// Each entry is delivered as it is announced.
+    Live,
+}
+
+#[derive(Debug)]
+struct FollowedRoom {
+    state: FollowState,
+    /// The newest position that was delivered; `None`: it was never read.
+    head: Option<Position>,
+    /// Connections that join when it was read.
+    waiting: Vec<ConnId>,
+    /// Its head is compared after the next message's time, which is in `compares`.
+    is_compared_soon: bool,
+    /// When it was read or compared last.
+    compared: Instant,
+    /// Something that was to be published could not be: its members are told so when it is read.
+    is_broken: bool,
+    /// It is being broken, and no break was seen in its log since.
+    is_breaking: bool,
+}
+
+/// The rooms that are followed.
+#[derive(Debug)]
+pub(crate) struct FollowedRooms {
+    rooms: HashMap<SmolStr, FollowedRoom, SeededState>,
+    /// Each room has one place here: when it is looked at whether somebody is in it.
+    visits: VecDeque<(Instant, SmolStr)>,
+    /// Rooms in which something was said, and when their heads are compared.
+    compares: VecDeque<(Instant, SmolStr)>,
+}
+
+/// How the link to the engine stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LinkView {
+    Up,
+    /// It is down for so short a time that joins wait for it.
+    Interrupted,
+    Down,
+}
+
+/// What somebody who wants to join has to wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// Nothing: the room is followed, or cannot be as the link is down.
+    Ready,
+    /// The room is to be subscribed to and read.
+    Subscribe,
+    /// The room could not be read, and is to be read now.
+    Read,
+    /// It is being read.
+    Wait,
+}
+
+/// What becomes of an entry that was announced, or read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum EntryStep {
+    /// It is the next one: it is delivered.
+    Deliver,
+    /// It is the next one, and says that what was before it cannot be told.
+    Break,
+    /// It is known, or the room is being read.
+    Ignore,
+    /// It is the next one, of a kind that only later versions know.
+    Skip,
+    /// It does not follow what is known: the room is to be read from this position on.
+    Read(Position),
+}
+
+impl FollowedRooms {
+    pub(crate) fn new(seed: &Seed) -> Self {
+        Self {
+            rooms: HashMap::with_hasher(SeededState::new(&seed.derive("cluster rooms"))),
+            visits: VecDeque::new(),
+            compares: VecDeque::new(),
+        }
+    }
+
+    /// How many are followed.
+    pub(crate) fn len(&self) -> usize {
+        self.rooms.len()
+    }
+
+    /// `id` wants to join `room`.
+    pub(crate) fn want(
+        &mut self,
+        now: Instant,
+        room: &SmolStr,
+        id: ConnId,
+        link: LinkView,
+    ) -> Wanted {
+        let is_hopeful = link != LinkView::Down;
+        match self.rooms.get_mut(room) {
+            Some(it) if it.state == FollowState::Live => Wanted::Ready,
+            Some(it) if is_hopeful => {
+                it.waiting.push(id);
+                match (it.state, link) {
+                    (FollowState::Lost, LinkView::Up) => Wanted::Read,
+                    _ => Wanted::Wait,
+                }
+            }
+            Some(_) => Wanted::Ready,
+            None => {
+                self.visits.push_back((now + EMPTY, room.clone()));
+                let waiting = if is_hopeful { vec![id] } else { Vec::new() };
+                let (state, head, is_compared_soon) = (FollowState::Lost, None, false);
+                let it = FollowedRoom {
+                    state,
+                    head,
+                    waiting,
+                    is_compared_soon,
+                    compared: now,
+                    is_broken: false,
+                    is_breaking: false,
+                };
+                self.rooms.insert(room.clone(), it);
+                Wanted::Subscribe
+            }
+        }
+    }
+
+    /// Who waits for rooms while the link is down.
+    pub(crate) fn take_waiting(&mut self) -> Vec<ConnId> {
+        self.rooms.values_mut().flat_map(|room| std::mem::take(&mut room.waiting)).collect()
+    }
+
+    /// A connection that waits ends.
+    pub(crate) fn forget_waiting(&mut self, room: &str, id: ConnId) {
+        if let Some(room) = self.rooms.get_mut(room) {
+            room.waiting.retain(|&waiting| waiting != id);
+        }
+    }
+
+    /// The room is read now. From which position on; `None`: it is not followed. `Some(None)`: all of
+    /// it.
+    pub(crate) fn begin_reading(&mut self, room: &str) -> Option<Option<Position>> {
+        let room = self.rooms.get_mut(room)?;
+        room.state = FollowState::Reading;
+        Some(room.head)
+    }
+
+    /// The room was read, and stands at `head`. Who has waited for it.
+    pub(crate) fn read(&mut self, now: Instant, room: &str, head: Position) -> Vec<ConnId> {
+        let Some(room) = self.rooms.get_mut(room) else { return Vec::new() };
+        (room.state, room.head, room.compared) = (FollowState::Live, Some(head), now);
+        std::mem::take(&mut room.waiting)
+    }
+
+    /// The room could not be read, and is tried again soon. Who has waited for it.
+    pub(crate) fn lose(&mut self, now: Instant, name: &SmolStr) -> Vec<ConnId> {
+        let Some(room) = self.rooms.get_mut(name) else { return Vec::new() };
+        room.state = FollowState::Lost;
+        let waiting = std::mem::take(&mut room.waiting);
+        self.compare_soon(now, name);
+        waiting
+    }
+
+    /// The link is down.
+    pub(crate) fn lose_all(&mut self) {
+        self.rooms.values_mut().for_each(|room| room.state = FollowState::Lost);
+    }
+
+    fn compare_soon(&mut self, now: Instant, name: &SmolStr) {
+        let Some(room) = self.rooms.get_mut(name) else { return };
+        if !std::mem::replace(&mut room.is_compared_soon, true) {
+            self.compares.push_back((now + COMPARE, name.clone()));
+        }
+    }
+
+    /// What was to be published in `room` could not be.
+    pub(crate) fn set_broken(&mut self, now: Instant, name: &SmolStr) {
+        if let Some(room) = self.rooms.get_mut(name) {
+            room.is_broken = true;
+            self.compare_soon(now, name);
+        }
+    }
+
+    /// The room is being broken.
+    pub(crate) fn begin_break(&mut self, room: &str) {
+        if let Some(room) = self.rooms.get_mut(room) {
+            room.is_breaking = true;
+        }
+    }
+
+    /// The room could not be broken, as something was said meanwhile. Is it still to be? Not if that was
+    /// a break.
+    pub(crate) fn is_breaking(&self, room: &str) -> bool {
+        self.rooms.get(room).is_some_and(|room| room.is_breaking)
+    }
+
+    /// Is there something that its members are to be told when it is read?
+    pub(crate) fn is_broken(&self, room: &str) -> bool {
+        self.rooms.get(room).is_some_and(|room| room.is_broken)
+    }
+
+    /// Was it so? It is said once.
+    pub(crate) fn take_broken(&mut self, room: &str) -> bool {
+        self.rooms.get_mut(room).is_some_and(|room| std::mem::take(&mut room.is_broken))
+    }
+
+    /// How far this node is in `room`; `None`: it is not followed.
+    pub(crate) fn state(&self, room: &str) -> Option<FollowState> {
+        self.rooms.get(room).map(|room| room.state)
+    }
+
+    /// The newest position that was delivered in `room`.
+    pub(crate) fn head(&self, room: &str) -> Option<Position> {
+        self.rooms.get(room)?.head
+    }
+
+    /// An entry was announced, or came back to whoever published it: what becomes of it.
+    pub(crate) fn announced(
+        &mut self,
+        now: Instant,
+        name: &SmolStr,
+        entry: &LogEntry,
+    ) -> EntryStep {
+        let Some(room) = self.rooms.get_mut(name).filter(|it| it.state == FollowState::Live) else {
+            return EntryStep::Ignore;
+        };
+        let Some(head) = room.head else { return EntryStep::Ignore };
+        if entry.position == head {
+            return EntryStep::Ignore;
+        }
+        if entry.previous != head {
+            room.state = FollowState::Reading;
+            return EntryStep::Read(head);
+        }
+        self.compare_soon(now, name);
+        self.advance(name, entry)
+    }
+
+    /// The entry is behind all that was delivered.
+    pub(crate) fn advance(&mut self, room: &str, entry: &LogEntry) -> EntryStep {
+        if let Some(room) = self.rooms.get_mut(room) {
+            room.head = Some(entry.position);
+            room.is_breaking &= entry.kind != EntryKind::Break;
+        }
+        match entry.kind {
+            EntryKind::Message => EntryStep::Deliver,
+            EntryKind::Break => EntryStep::Break,
+            EntryKind::Unknown(_) => EntryStep::Skip,
+        }
+    }
+
+    /// When something is to be looked at.
+    pub(crate) fn next(&self) -> Option<Instant> {
+        let first = |queue: &VecDeque<(Instant, SmolStr)>| queue.front().map(|(at, _)| *at);
+        [first(&self.visits), first(&self.compares)].into_iter().flatten().min()
+    }
+
+    /// A room whose newest position is to be compared with the engine's now, or that is to be read.
+    pub(crate) fn next_compare(&mut self, now: Instant) -> Option<RoomVisit> {
+        let (_, name) = self.compares.pop_front_if(|(at, _)| *at <= now)?;
+        let Some(room) = self.rooms.get_mut(&name) else { return Some(RoomVisit::Nothing) };
+        room.is_compared_soon = false;
+        Some(match (room.state, room.head) {
+            (FollowState::Live, Some(head)) => {
+                room.compared = now;
+                RoomVisit::Compare(name, head)
+            }
+            (FollowState::Lost, _) => RoomVisit::Read(name),
+            _ => RoomVisit::Nothing,
+        })
+    }
+
+    /// A room that is due to be looked at: it is dropped if nobody `is_there`, and compared if that
+    /// was long ago. `None`: none is due.
+    pub(crate) fn visit(
+        &mut self,
+        now: Instant,
+        is_there: impl FnOnce(&str) -> bool,
+    ) -> Option<RoomVisit> {
+        let (_, name) = self.visits.pop_front_if(|(at, _)| *at <= now)?;
+        let room = self.rooms.get_mut(&name)?;
+        if room.waiting.is_empty() && !is_there(&name) {
+            self.rooms.remove(&name);
+            return Some(RoomVisit::Drop(name));
+        }
+        self.visits.push_back((now + EMPTY, name.clone()));
+        match room.head {
+            Some(head)
+                if room.state == FollowState::Live && room.compared + COMPARE_QUIET <= now =>
+            {
+                room.compared = now;
+                Some(RoomVisit::Compare(name, head))
+            }
+            _ => Some(RoomVisit::Nothing),
+        }
+    }
+}
+
+/// What is to be done about a room that was looked at.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum RoomVisit {
+    /// It is not followed any more.
+    Drop(SmolStr),
+    /// Its newest position is compared with the engine's.
+    Compare(SmolStr, Position),
+    /// It could not be read, and is tried again.
+    Read(SmolStr),
+    Nothing,
+}

@@ -1,0 +1,309 @@
+//! The cluster's link: what the engine says becomes calls on rooms, questions and orders.
+
+mod chat;
+mod follow;
+mod orders;
+
+use std::time::Duration;
+
+use smol_str::SmolStr;
+
+use crate::bus::{BusCommand, BusEvent, BusFault, BusReply, LogEntry, LogName};
+use crate::node::Node;
+use crate::node::cluster::control;
+use crate::node::cluster::nodes::{ListedNode, NodeInfo};
+use crate::node::cluster::room_states::{EntryStep, RoomVisit};
+use crate::node::cluster::{COMMAND_TIME, Pending};
+use crate::node::work::port::{BusInput, BusOrder};
+use crate::protocol::CloseReason;
+use crate::time::Now;
+
+/// Rooms that are looked at in one call; what is left is due at once again.
+const ROOMS_A_CALL: usize = 64;
+
+/// For whoever has a socket to the engine.
+impl Node {
+    /// Something has happened to the connection to the engine. Without `[cluster]`, nothing is done.
+    pub fn handle_bus(&mut self, now: Now, input: BusInput<'_>) {
+        self.cx.now = now;
+        let Some(cluster) = &mut self.cluster else { return };
+        match input {
+            BusInput::Connected => cluster.link.connected(now.monotonic),
+            BusInput::Bytes(bytes) => cluster.link.received(now.monotonic, bytes),
+            BusInput::Lost(why) => cluster.link.lost(now.monotonic, why),
+        }
+        self.serve_link();
+        self.enforce_budgets();
+    }
+
+    /// The next thing to do about that connection; `None`: nothing more for now.
+    pub fn poll_bus(&mut self) -> Option<BusOrder> {
+        self.cluster.as_mut()?.orders.pop_front()
+    }
+
+    /// What is to be written to the engine. Say with [`Node::consume_bus_output`] how much went.
+    #[must_use]
+    pub fn bus_output(&self) -> &[u8] {
+        self.cluster.as_ref().map_or(&[], |cluster| cluster.link.output())
+    }
+
+    /// So many bytes of the output are written.
+    pub fn consume_bus_output(&mut self, bytes: usize) {
+        if let Some(cluster) = &mut self.cluster {
+            cluster.link.written(bytes);
+        }
+    }
+
+    /// The node ends: its lease does, too. For a driver that writes this once more.
+    pub fn leave_cluster(&mut self, now: Now) {
+        if let Some(cluster) = &mut self.cluster {
+            cluster.send_off(now.monotonic, BusCommand::Leave, COMMAND_TIME);
+        }
+    }
+
+    /// The password that the engine asks for, from the next connection on.
+    pub fn set_bus_password(&mut self, now: Now, password: Option<String>) {
+        if let Some(cluster) = &mut self.cluster {
+            cluster.link.set_password(now.monotonic, password);
+        }
+    }
+}
+
+impl Node {
+    /// Does what is due in the cluster.
+    pub(crate) fn cluster_due(&mut self) {
+        let now = self.cx.now.monotonic;
+        let Some(cluster) = &mut self.cluster else { return };
+        cluster.link.handle_timeout(now);
+        if cluster.link.is_up() && cluster.nodes.is_due(now) {
+            self.renew_lease();
+        }
+        while let Some(ticket) = self.cluster.as_mut().and_then(|it| it.next_elsewhere(now)) {
+            self.publish_again(ticket);
+        }
+        self.end_patience();
+        self.compare_heads();
+        self.visit_rooms();
+        self.end_rounds();
+        self.fence();
+        self.serve_link();
+    }
+
+    /// Renews this node's lease, with what the others see of it. An order that was missed shows then,
+    /// too.
+    fn renew_lease(&mut self) {
+        let now = self.cx.now.monotonic;
+        let info = NodeInfo {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            connections: self.connections.public(),
+            rooms: self.rooms.rooms.len(),
+            users: self.rooms.users.len(),
+        };
+        let Some(cluster) = &mut self.cluster else { return };
+        let ttl = u64::try_from(cluster.nodes.lease().as_millis()).unwrap_or(u64::MAX);
+        let command = BusCommand::Lease { ttl_ms: ttl, info: control::write(&info) };
+        let _ = cluster.send(now, command, (Pending::Lease, now + COMMAND_TIME));
+        if cluster.control_head.is_some() {
+            self.read_control();
+        }
+    }
+
+    /// The nodes that are alive, and this one's name. `None`: the server is alone.
+    pub(crate) fn cluster_nodes(&self, now: Now) -> Option<(&str, Vec<ListedNode<'_>>)> {
+        let cluster = self.cluster.as_ref()?;
+        Some((&cluster.name, cluster.nodes.list(now.monotonic, &cluster.name).collect()))
+    }
+
+    /// Handles all that the link has to say.
+    fn serve_link(&mut self) {
+        while let Some(event) = self.cluster.as_mut().and_then(|cluster| cluster.link.poll()) {
+            match event {
+                BusEvent::Connect { address } => self.order_bus(BusOrder::Connect { address }),
+                BusEvent::Disconnect => self.order_bus(BusOrder::Disconnect),
+                BusEvent::Up => self.link_is_up(),
+                BusEvent::Down { reason } => self.link_is_down(&reason),
+                BusEvent::Subscribed(LogName::Room(room)) => self.read_room(&room),
+                BusEvent::Subscribed(LogName::Control) => self.read_control(),
+                BusEvent::NotSubscribed { log, fault } => self.not_subscribed(&log, &fault),
+                BusEvent::Entry { log: LogName::Room(room), entry } => {
+                    self.announced(&room, &entry)
+                }
+                BusEvent::Entry { log: LogName::Control, entry } => self.ordered(&entry),
+                BusEvent::Told { payload } => self.told_by_node(&payload),
+                BusEvent::Reply { to, result } => self.bus_answered(to, result),
+            }
+        }
+    }
+
+    fn order_bus(&mut self, order: BusOrder) {
+        if let Some(cluster) = &mut self.cluster {
+            cluster.orders.push_back(order);
+        }
+    }
+
+    fn link_is_up(&mut self) {
+        let now = self.cx.now.monotonic;
+        let Some(cluster) = &mut self.cluster else { return };
+        log::info!("the node is connected to the cluster's engine as {}", cluster.name);
+        cluster.down_since = None;
+        cluster.is_fenced = false;
+        cluster.nodes.renew_at_once();
+        let control = BusCommand::Subscribe(vec![LogName::Control]);
+        let _ = cluster.link.send(now, 0, control, now);
+        // First: rooms are read behind it, so who waits for one is admitted with these in force. What
+        // is ordered from now on is read again when the log is subscribed to.
+        self.read_control();
+    }
+
+    fn link_is_down(&mut self, reason: &str) {
+        let now = self.cx.now.monotonic;
+        let Some(cluster) = &mut self.cluster else { return };
+        if cluster.down_since.is_none() {
+            cluster.down_since = Some(now);
+            cluster.is_patient = true;
+            log::warn!("the cluster's engine is not reached: {reason}");
+        }
+        cluster.rooms.lose_all();
+    }
+
+    /// Joins go on where the link is down for long.
+    fn end_patience(&mut self) {
+        let now = self.cx.now.monotonic;
+        let Some(cluster) = &mut self.cluster else { return };
+        if cluster.patience_ends().is_some_and(|at| at <= now) {
+            cluster.is_patient = false;
+            let early = std::mem::take(&mut cluster.early);
+            for id in early.into_iter().chain(cluster.rooms.take_waiting()) {
+                self.room_is_read(id);
+            }
+        }
+    }
+
+    /// An answer of the engine.
+    fn bus_answered(&mut self, number: u64, result: Result<BusReply, BusFault>) {
+        let pending = self.cluster.as_mut().and_then(|cluster| cluster.take_pending(number));
+        match pending {
+            Some(Pending::Chat { ticket }) => self.chat_published(ticket, result),
+            Some(Pending::Claim { ticket }) => self.chat_claimed(ticket, &result),
+            Some(Pending::News { room }) => self.news_published(&room, &result),
+            Some(Pending::Break { room }) => self.room_broken(&room, &result),
+            Some(Pending::Read { room }) => self.room_read(&room, result),
+            Some(Pending::Compare { room }) => self.compared(&room, &result),
+            Some(Pending::Revocations) => self.revocations_read(result),
+            Some(Pending::Control) => self.control_read(result),
+            Some(Pending::Revocation { ticket, user, at, count }) => {
+                self.revocation_kept(ticket, (user, at, count), &result);
+            }
+            Some(Pending::Order { round }) => self.order_published(round, &result),
+            Some(Pending::Lease) => {
+                if let (Some(cluster), Ok(BusReply::Nodes { live, taken_from })) =
+                    (&mut self.cluster, result)
+                {
+                    cluster.nodes.set_live(self.cx.now.monotonic, live, taken_from.is_some());
+                }
+            }
+            Some(Pending::Nothing) | None => {}
+        }
+    }
+
+    /// An update of a room that could not be published is not lost in silence: the room is broken
+    /// when the link is up again.
+    fn news_published(&mut self, room: &SmolStr, result: &Result<BusReply, BusFault>) {
+        if let Err(fault) = result {
+            self.cx.metrics.cluster_unpublished += 1;
+            log::debug!("an update was not published: {fault}");
+            if let Some(cluster) = &mut self.cluster {
+                cluster.rooms.set_broken(self.cx.now.monotonic, room);
+            }
+        }
+    }
+
+    /// A log cannot be listened to.
+    fn not_subscribed(&mut self, log: &LogName, fault: &BusFault) {
+        log::warn!("the cluster's engine refuses a subscription: {fault}");
+        if let LogName::Room(room) = log {
+            self.lose_room(room);
+        }
+    }
+
+    fn compare_heads(&mut self) {
+        let now = self.cx.now.monotonic;
+        for _ in 0..ROOMS_A_CALL {
+            let Some(cluster) = &mut self.cluster else { return };
+            match cluster.rooms.next_compare(now) {
+                Some(RoomVisit::Compare(room, head)) => cluster.compare_room(now, room, head),
+                Some(RoomVisit::Read(room)) if cluster.link.is_up() => self.read_room(&room),
+                Some(_) => {}
+                None => return,
+            }
+        }
+    }
+
+    /// Looks whether somebody is in the rooms that are followed.
+    fn visit_rooms(&mut self) {
+        let now = self.cx.now.monotonic;
+        for _ in 0..ROOMS_A_CALL {
+            let Self { cluster: Some(cluster), rooms, .. } = self else { return };
+            match cluster.rooms.visit(now, |room| rooms.rooms.count(room) > 0) {
+                None => return,
+                Some(RoomVisit::Nothing | RoomVisit::Read(_)) => {}
+                Some(RoomVisit::Compare(room, head)) => cluster.compare_room(now, room, head),
+                Some(RoomVisit::Drop(room)) => {
+                    rooms.logs.forget(&room);
+                    let command = BusCommand::Unsubscribe(vec![LogName::Room(room)]);
+                    let _ = cluster.link.send(now, 0, command, now);
+                }
+            }
+        }
+    }
+
+    /// The head of a room was compared: what is behind it was announced, and did not arrive.
+    fn compared(&mut self, room: &SmolStr, result: &Result<BusReply, BusFault>) {
+        let Some(cluster) = &self.cluster else { return };
+        let Some(head) = cluster.rooms.head(room) else { return };
+        let Ok(BusReply::Entries { base, entries, follows, .. }) = result else { return };
+        let newest = entries.last().map_or(*base, |entry| entry.position);
+        // What came while the question was under way was announced behind it.
+        let is_behind = newest.distance_from(head).is_some_and(|distance| distance > 0);
+        if !follows || is_behind || cluster.rooms.is_broken(room) {
+            self.read_room(room);
+        }
+    }
+
+    /// Closes all connections of a node that could not hear for too long whose sessions were ended.
+    fn fence(&mut self) {
+        let fence = self.cx.policy.cluster_fence;
+        let Some(cluster) = &mut self.cluster else { return };
+        let Some(since) = cluster.down_since.filter(|_| fence > Duration::ZERO) else { return };
+        if cluster.is_fenced || !cluster.has_revocations || since + fence > self.cx.now.monotonic {
+            return;
+        }
+        cluster.is_fenced = true;
+        // All is read again before anybody is admitted.
+        (cluster.has_revocations, cluster.control_head) = (false, None);
+        log::error!(
+            "all connections are closed, as the cluster's engine was not reached for {fence:?}"
+        );
+        let all = self.connections.iter();
+        let members = all.filter(|(_, it)| it.session.phase().is_authenticated());
+        let members: Vec<_> = members.map(|(slot, _)| slot).collect();
+        for slot in members {
+            self.close(slot, CloseReason::BackendUnavailable);
+        }
+    }
+
+    /// An entry of a room was announced.
+    fn announced(&mut self, room: &SmolStr, entry: &LogEntry) {
+        let now = self.cx.now.monotonic;
+        let Some(cluster) = &mut self.cluster else { return };
+        match cluster.rooms.announced(now, room, entry) {
+            EntryStep::Ignore | EntryStep::Skip => {}
+            EntryStep::Deliver => self.deliver_entry(room, entry),
+            EntryStep::Break => self.break_room_here(room, entry.position),
+            EntryStep::Read(_) => {
+                self.cx.metrics.cluster_gaps += 1;
+                self.read_room(room);
+            }
+        }
+    }
+}

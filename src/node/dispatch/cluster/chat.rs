@@ -1,0 +1,191 @@
+//! A message in the cluster: published, then asked about, and its answer kept for every node.
+
+use crate::bus::{BusCommand, BusFault, BusReply, EntryKind, EntryOrigin, LogEntry, LogName};
+use crate::id::Slot;
+use crate::node::Node;
+use crate::node::app::{Answer, Incoming, Reply as AppReply};
+use crate::node::cluster::{COMMAND_TIME, Pending, content_hash, message_id, stored_answer};
+use crate::node::rooms::chat::Addressed;
+use crate::node::work::port::{Action, Command as Work, Completion, Outcome, Payer, Work as Job};
+use crate::node::work::questions::QuestionKind;
+use crate::node::work::ticket::Ticket;
+use crate::protocol::Said;
+
+impl Node {
+    /// Publishes a message; the application is asked when it is published.
+    pub(crate) fn publish_chat(&mut self, slot: Slot, addressed: Addressed, said: Said<'_>) {
+        let Self { cx, connections, rooms, work, .. } = self;
+        let id = message_id(&addressed.user, &addressed.room, said.id);
+        let content = content_hash(said.content, said.data.map(|data| data.get()));
+        let message = (addressed, said);
+        let ticket = rooms.open_unpublished(cx, connections, work, slot, message, (id, content));
+        self.publish_again(ticket);
+    }
+
+    /// Publishes the message of this question, if it is not published yet.
+    pub(super) fn publish_again(&mut self, ticket: Ticket) {
+        let now = self.cx.now.monotonic;
+        let Self { cluster: Some(cluster), work, .. } = self else { return };
+        let Some(question) = work.questions.find(ticket) else { return };
+        let (asker, until) = (question.asker, question.deadline());
+        let QuestionKind::Message { room, shared: Some(message), .. } = &question.kind else {
+            return;
+        };
+        let Some(unpublished) = &message.unpublished else { return };
+        let command = BusCommand::Publish {
+            log: LogName::Room(room.clone()),
+            id: message.id,
+            content: unpublished.content,
+            asks: true,
+            tag: cluster.next_tag(),
+            connection: asker.to_bits(),
+            frame: unpublished.text.clone(),
+        };
+        let sent = cluster.send(now, command, (Pending::Chat { ticket }, until));
+        if let Err((fault, _)) = sent {
+            self.chat_published(ticket, Err(fault));
+        }
+    }
+
+    /// The engine has published a message, or says what has become of its id before.
+    pub(super) fn chat_published(&mut self, ticket: Ticket, result: Result<BusReply, BusFault>) {
+        let outcome = match result {
+            Ok(BusReply::Published { position, previous, .. }) => {
+                self.deliver_published(ticket, (position, previous));
+                return self.ask_about_published(ticket);
+            }
+            Ok(BusReply::Unasked { .. }) => return self.ask_about_published(ticket),
+            Ok(BusReply::Asked { by, .. }) => {
+                self.cx.metrics.repeated_messages += 1;
+                let Some(cluster) = &mut self.cluster else { return };
+                if by == cluster.name {
+                    return self.ask_about_published(ticket);
+                }
+                let now = self.cx.now.monotonic;
+                if cluster.nodes.is_live(now, &by) {
+                    return cluster.look_again(now, ticket);
+                }
+                return self.claim_chat(ticket, by);
+            }
+            Ok(BusReply::Answered(text)) => {
+                self.cx.metrics.repeated_messages += 1;
+                match stored_answer::read(&text) {
+                    Some(answer) => Outcome::Message(answer),
+                    None => Outcome::Panicked,
+                }
+            }
+            Ok(BusReply::OtherContent) => Outcome::UsedId,
+            Ok(_) => Outcome::Panicked,
+            Err(fault) => {
+                self.cx.metrics.cluster_unpublished += 1;
+                log::debug!("a message was not published: {fault}");
+                Outcome::Unreached
+            }
+        };
+        self.on_completion(Completion { ticket, outcome });
+    }
+
+    /// The node that has asked about a message is gone, so this one asks.
+    fn claim_chat(&mut self, ticket: Ticket, from: smol_str::SmolStr) {
+        let now = self.cx.now.monotonic;
+        let Self { cluster: Some(cluster), work, .. } = self else { return };
+        let Some(question) = work.questions.find(ticket) else { return };
+        let QuestionKind::Message { room, shared: Some(message), .. } = &question.kind else {
+            return;
+        };
+        let command = BusCommand::Claim { log: LogName::Room(room.clone()), id: message.id, from };
+        let sent = cluster.send(now, command, (Pending::Claim { ticket }, now + COMMAND_TIME));
+        if sent.is_err() {
+            self.chat_published(ticket, Err(BusFault::Down));
+        }
+    }
+
+    /// This node asks about a message now, or another one was faster.
+    pub(super) fn chat_claimed(&mut self, ticket: Ticket, result: &Result<BusReply, BusFault>) {
+        match result {
+            Ok(BusReply::Claimed(true)) => self.ask_about_published(ticket),
+            _ => {
+                let now = self.cx.now.monotonic;
+                if let Some(cluster) = &mut self.cluster {
+                    cluster.look_again(now, ticket);
+                }
+            }
+        }
+    }
+
+    /// The members of this node get the message now: what the engine announces of it comes with the
+    /// answer, before it or behind it.
+    fn deliver_published(
+        &mut self,
+        ticket: Ticket,
+        (position, previous): (crate::protocol::Position, crate::protocol::Position),
+    ) {
+        let Self { cluster: Some(cluster), work, .. } = self else { return };
+        let Some(question) = work.questions.find(ticket) else { return };
+        let connection = question.asker.to_bits();
+        let QuestionKind::Message { room, shared: Some(message), .. } = &mut question.kind else {
+            return;
+        };
+        let Some(unpublished) = &mut message.unpublished else { return };
+        let entry = LogEntry {
+            position,
+            previous,
+            origin: EntryOrigin { node: cluster.name.clone(), connection },
+            kind: EntryKind::Message,
+            id: message.id,
+            frame: std::mem::take(&mut unpublished.text),
+        };
+        let room = room.clone();
+        self.announced(&room, &entry);
+    }
+
+    /// Asks the application about a message that is published.
+    fn ask_about_published(&mut self, ticket: Ticket) {
+        let Self { cx, work, .. } = self;
+        let Some(question) = work.questions.find(ticket) else { return };
+        let connection = question.asker;
+        let QuestionKind::Message { room, shared: Some(message), .. } = &mut question.kind else {
+            return;
+        };
+        let Some(unpublished) = message.unpublished.take() else { return };
+        let (room, held) = (room.clone(), &unpublished.held);
+        let said = held.said();
+        let incoming = Incoming {
+            ticket,
+            start: &unpublished.start,
+            now: cx.now.unix,
+            connection,
+            room: &room,
+            user: &held.user,
+            id: said.id,
+            content: said.content,
+            data: said.data,
+            claims: unpublished.claims.as_deref(),
+        };
+        match work.app.on_message(&incoming) {
+            AppReply::Now(answer) => {
+                self.on_completion(Completion { ticket, outcome: Outcome::Message(answer) });
+            }
+            AppReply::Later(job) => {
+                let payer = Payer::user(&held.user);
+                let start = unpublished.start.clone();
+                let work = Job::Message(job);
+                cx.actions.push_back(Action::Submit(Work { ticket, work, payer, start }));
+            }
+            AppReply::Held => work.questions.held(ticket, &unpublished.start),
+        }
+    }
+
+    /// What was answered is kept for every node; where the application was not asked, somebody may
+    /// ask it.
+    pub(crate) fn keep_answer(&mut self, room: &str, id: [u8; 16], answer: Option<&Answer>) {
+        let now = self.cx.now.monotonic;
+        let Some(cluster) = &mut self.cluster else { return };
+        let log = LogName::Room(room.into());
+        let command = match answer {
+            Some(answer) => BusCommand::Answer { log, id, answer: stored_answer::write(answer) },
+            None => BusCommand::Release { log, id },
+        };
+        cluster.send_off(now, command, 12 * COMMAND_TIME);
+    }
+}

@@ -1,0 +1,352 @@
+//! Orders for every node: revocations, and what an operator or the application has closed or told.
+
+use smol_str::SmolStr;
+
+use crate::bus::{BusCommand, BusFault, BusReply, LogEntry, LogName, StoredRevocation};
+use crate::id::{ConnId, Slot};
+use crate::node::Node;
+use crate::node::cluster::control::{self, ClusterOrder, OrderEntry, Word};
+use crate::node::cluster::nodes::{ROUND, RoundPurpose};
+use crate::node::cluster::{COMMAND_TIME, Pending};
+use crate::node::connections::frame::payload_of;
+use crate::node::gate::operator::OperatorEvent;
+use crate::node::work::orders::ConfirmedBy;
+use crate::node::work::port::{Completion, Outcome, StoreError};
+use crate::node::work::ticket::Ticket;
+use crate::protocol::CloseReason;
+use crate::time::UnixTime;
+
+impl Node {
+    /// Has the engine keep a revocation, and every node carry it out. The question of `ticket` is
+    /// answered when the others have, or their time is over.
+    pub(crate) fn share_revocation(&mut self, ticket: Ticket, user: &str, count: usize) {
+        let (now, at) = (self.cx.now, self.cx.now.unix.as_millis());
+        let revocations = &mut self.gate.tokens.revocations;
+        let over_before = revocations.over_before(now);
+        let life = over_before.map_or(u64::MAX / 4, |moment| at.saturating_sub(moment.as_millis()));
+        let Some(cluster) = &mut self.cluster else { return };
+        let user = SmolStr::new(user);
+        let command = BusCommand::StoreRevocation {
+            user: user.clone(),
+            at,
+            until: at.saturating_add(life).div_ceil(1_000),
+            capacity: revocations.capacity(),
+        };
+        let pending = Pending::Revocation { ticket, user, at, count };
+        let until = now.monotonic + COMMAND_TIME;
+        if let Err((fault, _)) = cluster.send(now.monotonic, command, (pending, until)) {
+            self.revocation_failed(ticket, &fault);
+        }
+    }
+
+    fn revocation_failed(&mut self, ticket: Ticket, fault: &BusFault) {
+        let error = StoreError::Failed(format!("the cluster's engine: {fault}").into());
+        self.on_completion(Completion { ticket, outcome: Outcome::Stored(Err(error)) });
+    }
+
+    /// The engine has kept a revocation, or not.
+    pub(super) fn revocation_kept(
+        &mut self,
+        ticket: Ticket,
+        (user, at, count): (SmolStr, u64, usize),
+        result: &Result<BusReply, BusFault>,
+    ) {
+        match result {
+            Err(fault) => self.revocation_failed(ticket, fault),
+            Ok(_) => {
+                let purpose = RoundPurpose::EndSessions { ticket };
+                self.order_everywhere(ClusterOrder::EndSessions { user, at }, count, Some(purpose));
+            }
+        }
+    }
+
+    /// Gives an order to every other node, which this one has carried out for `count` connections.
+    /// Where there is a purpose, they confirm it. False: there are no others.
+    pub(crate) fn order_everywhere(
+        &mut self,
+        order: ClusterOrder,
+        count: usize,
+        purpose: Option<RoundPurpose>,
+    ) -> bool {
+        let now = self.cx.now.monotonic;
+        let Some(cluster) = &mut self.cluster else { return false };
+        let name = cluster.name.clone();
+        let round = purpose.map(|purpose| cluster.nodes.begin_round(now, (&name, count), purpose));
+        let frame = control::write(&OrderEntry { round, order });
+        let command = cluster.publication(LogName::Control, None, frame);
+        let pending = Pending::Order { round };
+        if let Err((fault, _)) = cluster.send(now, command, (pending, now + COMMAND_TIME)) {
+            self.order_published(round, &Err(fault));
+        }
+        true
+    }
+
+    /// An order is on its way to every node, or is not.
+    pub(super) fn order_published(
+        &mut self,
+        round: Option<u64>,
+        result: &Result<BusReply, BusFault>,
+    ) {
+        let Err(fault) = result else { return };
+        self.cx.metrics.cluster_unpublished += 1;
+        let Some(cluster) = &mut self.cluster else { return };
+        let Some(round) = round.and_then(|round| cluster.nodes.fail_round(round)) else { return };
+        match round.purpose {
+            // It is kept, so the others read it when they reach the engine.
+            RoundPurpose::EndSessions { ticket } => self.revocation_failed(ticket, fault),
+            RoundPurpose::Call { asker, noun } => {
+                self.tell_confirmed(asker, (noun, round.count), (1, 0));
+            }
+        }
+    }
+
+    /// Ends the rounds in which all nodes have answered, or whose time is over.
+    pub(super) fn end_rounds(&mut self) {
+        let now = self.cx.now.monotonic;
+        while let Some((round, nodes)) =
+            self.cluster.as_mut().and_then(|cluster| cluster.nodes.take_ended(now))
+        {
+            match round.purpose {
+                RoundPurpose::EndSessions { ticket } => {
+                    let (count, confirmed) = (round.count, round.confirmed);
+                    let outcome = Outcome::Confirmed { count, nodes: confirmed, of: nodes };
+                    self.on_completion(Completion { ticket, outcome });
+                }
+                RoundPurpose::Call { asker, noun } => {
+                    let count = (noun, round.count);
+                    self.tell_confirmed(asker, count, (round.confirmed, nodes));
+                }
+            }
+        }
+    }
+
+    fn tell_confirmed(
+        &mut self,
+        asker: ConnId,
+        (noun, count): (&'static str, usize),
+        (confirmed, total): (usize, usize),
+    ) {
+        let by = ConfirmedBy { confirmed, total };
+        self.tell_operator(asker, OperatorEvent::Confirmed { noun, count, by });
+    }
+
+    /// Has the other nodes do what this one has done for `count` connections, and tells the operator
+    /// when they have. `Some`: there are no other nodes.
+    pub(crate) fn confirm(
+        &mut self,
+        asker: ConnId,
+        order: ClusterOrder,
+        (noun, count): (&'static str, usize),
+    ) -> Option<usize> {
+        if self.cluster.is_none() {
+            return Some(count);
+        }
+        let ticket = self.work.questions.issue();
+        self.connections.await_answer(asker.slot(), ticket);
+        self.answer_within(asker.slot(), 2 * ROUND);
+        self.order_everywhere(order, count, Some(RoundPurpose::Call { asker, noun }));
+        None
+    }
+
+    /// An entry of the control log was announced.
+    pub(super) fn ordered(&mut self, entry: &LogEntry) {
+        let Some(cluster) = &mut self.cluster else { return };
+        match cluster.control_head {
+            // It is read from there on.
+            None => {}
+            Some(head) if entry.position == head => {}
+            Some(head) if entry.previous == head => self.carry_out_order(entry),
+            Some(_) => {
+                self.cx.metrics.cluster_gaps += 1;
+                self.read_control();
+            }
+        }
+    }
+
+    /// Reads the control log from the last order on that was carried out.
+    pub(super) fn read_control(&mut self) {
+        let now = self.cx.now.monotonic;
+        let Some(cluster) = &mut self.cluster else { return };
+        let head = cluster.control_head;
+        // A link that is down reads it when it is up again.
+        let _ = cluster.read_log(now, LogName::Control, head, Pending::Control);
+    }
+
+    /// The control log was read.
+    pub(super) fn control_read(&mut self, result: Result<BusReply, BusFault>) {
+        let Ok(BusReply::Entries { base, entries, follows, .. }) = result else { return };
+        let newest = entries.last().map_or(base, |entry| entry.position);
+        let Some(cluster) = &mut self.cluster else { return };
+        match cluster.control_head {
+            // What was ordered before is in the revocations.
+            None => {
+                cluster.control_head = Some(newest);
+                self.read_revocations(None);
+            }
+            Some(_) if follows => entries.iter().for_each(|entry| self.carry_out_new(entry)),
+            // Orders are missing, and the revocations are not all of them.
+            Some(_) => {
+                cluster.control_head = Some(newest);
+                self.read_revocations(None);
+                self.ask_everybody_for_auth();
+            }
+        }
+    }
+
+    /// Asks every connection for a fresh token, upon which the application is asked again.
+    fn ask_everybody_for_auth(&mut self) {
+        let now = self.cx.now.monotonic;
+        let all = self.connections.iter();
+        let members = all.filter(|(_, it)| it.session.phase().is_authenticated());
+        let members: Vec<Slot> = members.map(|(slot, _)| slot).collect();
+        for slot in members {
+            let policy = &self.cx.policy;
+            self.connections.edit(policy, slot, |session, _| session.require_auth(now));
+        }
+    }
+
+    fn carry_out_new(&mut self, entry: &LogEntry) {
+        let head = self.cluster.as_ref().and_then(|cluster| cluster.control_head);
+        if head == Some(entry.previous) {
+            self.carry_out_order(entry);
+        }
+    }
+
+    /// Carries an order out that another node has given, and confirms it.
+    fn carry_out_order(&mut self, entry: &LogEntry) {
+        let now = self.cx.now.monotonic;
+        let Some(cluster) = &mut self.cluster else { return };
+        cluster.control_head = Some(entry.position);
+        let node = cluster.name.clone();
+        if entry.origin.node == node {
+            return;
+        }
+        let Ok(OrderEntry { round, order }) = serde_json::from_slice(&entry.frame) else { return };
+        let count = self.obey(order);
+        let Some(cluster) = self.cluster.as_mut().filter(|_| round.is_some()) else { return };
+        let word = Word::Done { round: round.unwrap_or_default(), node, count };
+        let to = Some(entry.origin.node.clone());
+        let command = BusCommand::Tell { node: to, payload: control::write(&word) };
+        cluster.send_off(now, command, COMMAND_TIME);
+    }
+
+    /// For how many connections it was.
+    fn obey(&mut self, order: ClusterOrder) -> usize {
+        match order {
+            ClusterOrder::EndSessions { user, at } => {
+                self.revoke_here(&user, UnixTime::from_millis(at))
+            }
+            ClusterOrder::RequireAuth { user } => self.ask_user_for_auth(&user),
+            ClusterOrder::CloseRoom { room } => {
+                let members: Vec<Slot> = self.rooms.rooms.members(&room).collect();
+                self.close_all(members, CloseReason::Disconnected)
+            }
+            ClusterOrder::RoomDeleted { room } => {
+                self.rooms.logs.forget(&room);
+                let members: Vec<Slot> = self.rooms.rooms.members(&room).collect();
+                self.close_all(members, CloseReason::AccessDenied)
+            }
+            ClusterOrder::MemberRemoved { room, user } => {
+                let members = self.connections_of(&user, &room);
+                self.close_all(members, CloseReason::AccessDenied)
+            }
+            ClusterOrder::TellUser { user, room, except, text } => {
+                self.tell_user(&user, (room.as_deref(), &except), &text)
+            }
+            ClusterOrder::Unknown => 0,
+        }
+    }
+
+    fn close_all(&mut self, members: Vec<Slot>, reason: CloseReason) -> usize {
+        let count = members.len();
+        for slot in members {
+            self.close(slot, reason);
+        }
+        count
+    }
+
+    /// Has the other nodes tell a user what this one has told it, as [`ClusterOrder::TellUser`] says.
+    pub(crate) fn tell_user_everywhere(
+        &mut self,
+        user: &str,
+        room: Option<&str>,
+        except: &[SmolStr],
+        frame: &[u8],
+    ) {
+        if self.cluster.is_some() {
+            let text = String::from_utf8_lossy(payload_of(frame)).into_owned();
+            let (user, room) = (user.into(), room.map(SmolStr::new));
+            let order = ClusterOrder::TellUser { user, room, except: except.to_vec(), text };
+            self.order_everywhere(order, 0, None);
+        }
+    }
+
+    /// Tells the connections of a user a message of this text.
+    fn tell_user(
+        &mut self,
+        user: &str,
+        (room, except): (Option<&str>, &[SmolStr]),
+        text: &str,
+    ) -> usize {
+        let rooms = &self.rooms.rooms;
+        let is_meant = |slot: &Slot| match rooms.name_of(*slot) {
+            Some(name) => room.is_none_or(|room| *name == *room) && !except.contains(name),
+            None => false,
+        };
+        let slots: Vec<Slot> = self.rooms.users.members(user).filter(is_meant).collect();
+        let Self { cx, connections, rooms, .. } = self;
+        let frame = cx.encoder.text(|buffer| buffer.extend_from_slice(text.as_bytes()));
+        let reached = rooms.tell_each(cx, connections, &slots, &frame);
+        self.close_slow_members();
+        reached
+    }
+
+    /// Refuses a user's tokens up to `at`, and closes the connections.
+    fn revoke_here(&mut self, user: &str, at: UnixTime) -> usize {
+        let hash = self.cx.hash(&[user]);
+        self.gate.tokens.revocations.revoke(self.cx.now, hash, at);
+        let members: Vec<Slot> = self.rooms.users.members(user).collect();
+        self.close_all(members, CloseReason::SessionRevoked)
+    }
+
+    /// Asks the engine for all revocations.
+    pub(super) fn read_revocations(&mut self, after: Option<StoredRevocation>) {
+        let now = self.cx.now.monotonic;
+        let Some(cluster) = &mut self.cluster else { return };
+        let pending = (Pending::Revocations, now + COMMAND_TIME);
+        let _ = cluster.send(now, BusCommand::ReadRevocations { after }, pending);
+    }
+
+    /// All revocations, as the engine keeps them. Those that are news here were given while this node
+    /// did not hear.
+    pub(super) fn revocations_read(&mut self, result: Result<BusReply, BusFault>) {
+        let Ok(BusReply::Revocations { page, complete }) = result else { return };
+        for revocation in &page {
+            let at = UnixTime::from_millis(revocation.at);
+            let hash = self.cx.hash(&[&revocation.user]);
+            if !self.gate.tokens.revocations.knows(hash, at) {
+                self.revoke_here(&revocation.user, at);
+            }
+        }
+        if !complete && let Some(last) = page.into_iter().next_back() {
+            return self.read_revocations(Some(last));
+        }
+        let Some(cluster) = &mut self.cluster else { return };
+        cluster.has_revocations = true;
+        for id in std::mem::take(&mut cluster.early) {
+            self.room_is_read(id);
+        }
+    }
+
+    /// Another node says something.
+    pub(super) fn told_by_node(&mut self, payload: &[u8]) {
+        let Some(cluster) = &mut self.cluster else { return };
+        match serde_json::from_slice(payload) {
+            Ok(Word::Done { round, node, count }) => {
+                cluster.nodes.confirmed(round, &node, count);
+                self.end_rounds();
+            }
+            Ok(Word::Unknown) | Err(_) => {}
+        }
+    }
+}

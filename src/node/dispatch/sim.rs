@@ -1,0 +1,24 @@
+//! For the simulator and its checkers.
+
+use crate::id::ConnId;
+use crate::node::Node;
+use crate::node::planted::Planted;
+use crate::node::work::ticket::Ticket;
+
+impl Node {
+    /// Is the question of this ticket open? The simulator's checkers ask.
+    pub(crate) fn awaits(&self, ticket: Ticket) -> bool {
+        self.work.questions.is_open(ticket)
+    }
+
+    /// Plants `fault`, if it is one of the node's.
+    pub(crate) fn plant(&mut self, fault: Planted) {
+        self.cx.fault.planted = Some(fault);
+        self.rooms.logs.fault.planted = Some(fault);
+    }
+
+    /// Is it known how `id` ended? The simulator's checkers ask.
+    pub(crate) fn remembers_end(&self, id: ConnId) -> bool {
+        self.cx.history.find(id).is_some()
+    }
+}

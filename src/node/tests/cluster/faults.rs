@@ -1,0 +1,174 @@
+//! What clients see when the engine, the link or a node fails.
+
+use super::*;
+use crate::bus::model::EngineError;
+
+fn is_missed(seen: &[Value]) -> bool {
+    seen.last().is_some_and(|last| last["close"] == 1012 && last["reason"] == "Messages missed")
+}
+
+#[test]
+fn without_the_engine_nobody_is_dropped() {
+    let mut cluster = ClusterWorld::new(2);
+    let (a, b) = (cluster.connected(0, "soup", "ann"), cluster.connected(1, "soup", "bob"));
+    for node in 0..2 {
+        cluster.cut(node);
+    }
+    cluster.seconds(3);
+    cluster.chat_as(0, a, ("m1", "hello"));
+    let seen = cluster.see(0, a).pop().unwrap();
+    assert_eq!(seen["payload"]["error"], "backend_unavailable", "{seen}");
+    let joined = cluster.connected(1, "stew", "cat");
+    for node in 0..2 {
+        cluster.mend(node);
+    }
+    cluster.seconds(12);
+    // The id is free.
+    cluster.chat_as(0, a, ("m1", "hello"));
+    assert_eq!(cluster.contents(0, a), ["Answer 1"]);
+    assert_eq!(cluster.contents(1, b), ["hello"]);
+    assert_eq!(cluster.see(1, joined), [] as [Value; 0]);
+}
+
+#[test]
+fn a_short_interruption_is_not_noticed() {
+    let mut cluster = ClusterWorld::new(2);
+    let (a, b) = (cluster.connected(0, "soup", "ann"), cluster.connected(1, "soup", "bob"));
+    cluster.cut(0);
+    cluster.chat_as(0, a, ("m1", "hello"));
+    cluster.mend(0);
+    let world = &mut cluster.nodes[0];
+    let joining = world.authenticating("stew");
+    let token = world.token("cat", 900);
+    world.auth(joining, &token);
+    cluster.millis(1_500);
+    assert_eq!(cluster.contents(0, a), ["Answer 1"]);
+    assert_eq!(cluster.contents(1, b), ["hello"]);
+    assert_eq!(cluster.see(0, joining).len(), 1);
+}
+
+#[test]
+fn what_was_said_while_a_link_was_down_follows() {
+    let mut cluster = ClusterWorld::new(2);
+    let (a, b) = (cluster.connected(0, "soup", "ann"), cluster.connected(1, "soup", "bob"));
+    cluster.cut(1);
+    for content in ["one", "two", "three"] {
+        cluster.chat(0, a, content);
+    }
+    cluster.seconds(10);
+    assert_eq!(cluster.contents(1, b), [""; 0]);
+    cluster.mend(1);
+    cluster.seconds(10);
+    assert_eq!(cluster.contents(1, b), ["one", "two", "three"]);
+}
+
+#[test]
+fn a_lost_reply_publishes_once() {
+    let mut cluster = ClusterWorld::new(2);
+    let (a, b) = (cluster.connected(0, "soup", "ann"), cluster.connected(1, "soup", "bob"));
+    cluster.engine.faults.lost_replies = 1;
+    cluster.chat(0, a, "hello");
+    cluster.seconds(3);
+    assert_eq!(cluster.contents(0, a), ["Answer 1"]);
+    assert_eq!(cluster.contents(1, b), ["hello"]);
+}
+
+#[test]
+fn a_lost_announcement_is_read_later() {
+    let mut cluster = ClusterWorld::new(2);
+    let (a, b) = (cluster.connected(0, "soup", "ann"), cluster.connected(1, "soup", "bob"));
+    cluster.chat(0, a, "one");
+    cluster.engine.faults.lost_pushes = 1;
+    cluster.chat(0, a, "two");
+    cluster.engine.faults.lost_pushes = 0;
+    cluster.seconds(6);
+    assert_eq!(cluster.contents(1, b), ["one", "two"]);
+    // The next message shows it at once.
+    cluster.engine.faults.lost_pushes = 1;
+    cluster.chat(0, a, "three");
+    cluster.engine.faults.lost_pushes = 0;
+    cluster.chat(0, a, "four");
+    assert_eq!(cluster.contents(1, b), ["three", "four"]);
+}
+
+#[test]
+fn an_engine_that_was_wiped_goes_on() {
+    let mut cluster = ClusterWorld::new(2);
+    let (a, b) = (cluster.connected(0, "soup", "ann"), cluster.connected(1, "soup", "bob"));
+    cluster.chat(0, a, "one");
+    cluster.engine.close(None);
+    cluster.engine.wipe();
+    cluster.seconds(10);
+    cluster.chat(0, a, "two");
+    assert_eq!(cluster.contents(0, a), ["Answer 1", "Answer 2"]);
+    assert_eq!(cluster.contents(1, b), ["one", "two"]);
+}
+
+#[test]
+fn who_may_have_missed_something_is_told() {
+    let mut cluster = ClusterWorld::new(3);
+    let ids: Vec<ConnId> =
+        (0..3).map(|node| cluster.connected(node, "soup", &format!("u{node}"))).collect();
+    cluster.chat(0, ids[0], "one");
+    cluster.engine.take_snapshot();
+    // Node 2 does not hear of it, and the engine forgets it.
+    cluster.cut(2);
+    cluster.chat(0, ids[0], "two");
+    cluster.engine.fail_over(false);
+    cluster.engine.close(None);
+    cluster.mend(2);
+    cluster.seconds(12);
+    for (node, &id) in ids.iter().enumerate() {
+        let seen = cluster.see(node, id);
+        assert!(is_missed(&seen), "node {node}: {seen:?}");
+    }
+    // Whoever comes back with a position from before begins anew.
+    let again = cluster.connected(1, "soup", "u1");
+    let writer = cluster.connected(0, "soup", "u0");
+    cluster.chat(0, writer, "three");
+    assert_eq!(cluster.contents(1, again), ["three"]);
+}
+
+#[test]
+fn a_full_engine_refuses_and_goes_on() {
+    let mut cluster = ClusterWorld::new(2);
+    let (a, b) = (cluster.connected(0, "soup", "ann"), cluster.connected(1, "soup", "bob"));
+    cluster.engine.faults.error = Some(EngineError::OutOfMemory);
+    cluster.chat_as(0, a, ("m1", "hello"));
+    let seen = cluster.see(0, a).pop().unwrap();
+    assert_eq!(seen["payload"]["error"], "backend_unavailable", "{seen}");
+    cluster.engine.faults.error = None;
+    cluster.chat_as(0, a, ("m1", "hello"));
+    assert_eq!(cluster.contents(0, a), ["Answer 1"]);
+    assert_eq!(cluster.contents(1, b), ["hello"]);
+}
+
+#[test]
+fn an_update_that_is_not_published_breaks_the_room() {
+    let mut cluster = ClusterWorld::new(2);
+    let (a, b) = (cluster.connected(0, "soup", "ann"), cluster.connected(1, "soup", "bob"));
+    cluster.nodes[0].node.rooms.outgoing_for_test("soup", b"{\"x\":{}}");
+    cluster.engine.faults.error = Some(EngineError::OutOfMemory);
+    cluster.nodes[0].node.publish_outgoing();
+    cluster.pump();
+    cluster.engine.faults.error = None;
+    cluster.seconds(12);
+    let (seen_a, seen_b) = (cluster.see(0, a), cluster.see(1, b));
+    assert!(is_missed(&seen_a) && is_missed(&seen_b), "{seen_a:?} {seen_b:?}");
+}
+
+#[test]
+fn another_node_asks_when_the_first_is_gone() {
+    let mut cluster = ClusterWorld::new(2);
+    let (a, b) = (cluster.connected(0, "soup", "ann"), cluster.connected(1, "soup", "ann"));
+    // The first node publishes, and is killed before it can answer.
+    cluster.engine.faults.lost_replies = 1;
+    cluster.chat_as(0, a, ("m1", "hello"));
+    cluster.cut(0);
+    let asked = cluster.asked();
+    cluster.seconds(16);
+    cluster.chat_as(1, b, ("m1", "hello"));
+    cluster.seconds(1);
+    assert_eq!(cluster.asked(), asked + 1);
+    assert_eq!(cluster.contents(1, b).last().map(String::as_str), Some("Answer 1"));
+}

@@ -1,0 +1,118 @@
+//! Orders and revocations on all nodes.
+
+use super::*;
+use crate::node::app::OrderKind;
+
+fn order(
+    cluster: &mut ClusterWorld,
+    node: usize,
+    user: &str,
+) -> Arc<std::sync::Mutex<Option<Result<usize, String>>>> {
+    let result = Arc::new(std::sync::Mutex::new(None));
+    let told = Arc::clone(&result);
+    let world = &mut cluster.nodes[node];
+    world.node.order(world.now, OrderKind::Disconnect, user, move |done| {
+        *told.lock().unwrap() = Some(done.map_err(|fault| fault.to_string()));
+    });
+    world.settle();
+    cluster.pump();
+    result
+}
+
+fn refused(cluster: &mut ClusterWorld, node: usize, token: &str) -> String {
+    let world = &mut cluster.nodes[node];
+    let id = world.authenticating("soup");
+    world.auth(id, token);
+    cluster.pump();
+    let seen = cluster.see(node, id).pop().unwrap_or_default();
+    seen["reason"].as_str().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn a_disconnected_user_is_out_on_all_nodes() {
+    let mut cluster = ClusterWorld::new(2);
+    let token = cluster.nodes[0].token("ann", 900);
+    let (a, b) = (cluster.connected(0, "soup", "ann"), cluster.connected(1, "soup", "ann"));
+    let other = cluster.connected(1, "soup", "bob");
+    let result = order(&mut cluster, 0, "ann");
+    for (node, id) in [(0, a), (1, b)] {
+        assert_eq!(cluster.see(node, id).pop().unwrap()["reason"], "Session revoked");
+    }
+    assert_eq!(result.lock().unwrap().clone(), Some(Ok(1)));
+    assert_eq!(cluster.see(1, other), [] as [Value; 0]);
+    // The token is refused everywhere, by a node too that is started later.
+    let late = cluster.add(|_| {});
+    cluster.seconds(1);
+    for node in [0, 1, late] {
+        assert_eq!(refused(&mut cluster, node, &token), "Session revoked", "node {node}");
+    }
+}
+
+#[test]
+fn a_node_that_is_cut_off_misses_no_revocation() {
+    let mut cluster = ClusterWorld::new(2);
+    let b = cluster.connected(1, "soup", "ann");
+    cluster.cut(1);
+    let result = order(&mut cluster, 0, "ann");
+    assert_eq!(cluster.see(1, b), [] as [Value; 0]);
+    cluster.seconds(2);
+    assert_eq!(result.lock().unwrap().clone(), Some(Ok(0)));
+    cluster.mend(1);
+    cluster.seconds(10);
+    assert_eq!(cluster.see(1, b).pop().unwrap()["reason"], "Session revoked");
+}
+
+#[test]
+fn orders_that_were_missed_have_everybody_asked() {
+    let mut cluster = ClusterWorld::new(2);
+    let b = cluster.connected(1, "soup", "bob");
+    cluster.engine.take_snapshot();
+    // Both nodes carry an order out that the engine then forgets; another one follows.
+    order(&mut cluster, 0, "ann");
+    cluster.cut(1);
+    cluster.engine.fail_over(false);
+    cluster.engine.close(None);
+    cluster.seconds(8);
+    order(&mut cluster, 0, "cat");
+    cluster.mend(1);
+    cluster.seconds(10);
+    let asked = cluster.see(1, b).pop().unwrap();
+    assert_eq!(asked["type"], "auth_required", "{asked}");
+}
+
+#[test]
+fn a_revocation_that_is_not_stored_is_no_success() {
+    let mut cluster = ClusterWorld::new(1);
+    cluster.cut(0);
+    cluster.seconds(3);
+    let result = order(&mut cluster, 0, "ann");
+    let fault = result.lock().unwrap().clone().unwrap().unwrap_err();
+    assert!(fault.contains("the cluster's engine"), "{fault}");
+}
+
+#[test]
+fn nobody_is_admitted_before_revocations_are_read() {
+    let mut cluster = ClusterWorld::new(0);
+    let node = cluster.add(|_| {});
+    cluster.cut(node);
+    cluster.seconds(3);
+    let token = cluster.nodes[node].token("ann", 900);
+    assert_eq!(refused(&mut cluster, node, &token), "Backend unavailable");
+    cluster.mend(node);
+    cluster.seconds(10);
+    cluster.connected(node, "soup", "ann");
+}
+
+#[test]
+fn a_fenced_node_closes_its_connections() {
+    let mut cluster = ClusterWorld::new(0);
+    let fence = |config: &mut Config| config.cluster.fence = crate::config::Length::from_secs(20);
+    let node = cluster.add(fence);
+    cluster.seconds(1);
+    let a = cluster.connected(node, "soup", "ann");
+    cluster.cut(node);
+    cluster.seconds(19);
+    assert_eq!(cluster.see(node, a), [] as [Value; 0]);
+    cluster.seconds(2);
+    assert_eq!(cluster.see(node, a).pop().unwrap()["reason"], "Backend unavailable");
+}
