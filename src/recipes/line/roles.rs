@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use super::super::amount::Amount;
-use super::super::languages;
+use super::super::languages::{self, DUTCH, ENGLISH, Evidence};
 use super::super::quantity::Quantity;
 use super::super::ratio::Ratio;
 use super::super::scan::{from, near, noun, word};
@@ -149,7 +149,18 @@ impl NumberContext<'_> {
     /// A number behind the first amount, outside brackets.
     fn further(&self, before: &str, first: &Amount, amount: &Amount, after: &str) -> NumberRole {
         let last = self.amounts.last().unwrap_or(first);
-        let is_size = each::is_size_behind(without_about(before), last.unit.is_some());
+        let plain = without_about(before);
+        let is_of = ends_with_word(plain, &["of"]);
+        let evidence = if is_of { Evidence::of(self.text) } else { Evidence::default() };
+        // "2 fillets of 200 g", and the Dutch "2 uien of 200 g", which is "or".
+        let is_size = if is_of {
+            evidence.is_rather(&ENGLISH, &DUTCH)
+        } else {
+            each::is_size_behind(plain, last.unit.is_some())
+        };
+        if evidence.is_rather(&DUTCH, &ENGLISH) {
+            return NumberRole::Scaled;
+        }
         if is_size && amount.is_measure() && !last.is_measure() {
             return NumberRole::Kept;
         }
