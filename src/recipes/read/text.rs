@@ -4,6 +4,7 @@
 //! Every line is a heading, facts about the recipe (yield, times, tags), an ingredient, a step, or
 //! something else. The latter goes to the description. The work is linear in the text.
 
+mod emphasis;
 mod furniture;
 mod head;
 pub(super) mod headings;

@@ -2,6 +2,7 @@
 
 use std::cell::OnceCell;
 
+use super::emphasis::unmarked;
 use super::inline;
 use super::look::{LineLook, list};
 use super::table::{self, Columns};
@@ -145,7 +146,7 @@ fn undecorated(raw: &str) -> (LineMark, String) {
     let is_slanted = |c: char| text.len() > 2 && text.starts_with(c) && text.ends_with(c);
     let slanted = ['*', '_'].into_iter().find(|c| is_slanted(*c));
     let text = slanted.map_or(&*text, |c| text.trim_matches(c));
-    (mark, unescaped(text.trim()))
+    (mark, unescaped(&unmarked(text.trim())))
 }
 
 /// The text without the backslashes of Markdown (CommonMark, section 2.4).
