@@ -5,11 +5,12 @@ use crate::recipes::unit_kind::UnitKind;
 
 /// The words of German recipes.
 pub(crate) static GERMAN: Language = Language {
-    ingredients: "zutatenliste | zutaten | das brauchst du | das brauchen sie | man nehme | \
+    ingredients: "zutatenliste | zutaten | das brauchst du | du brauchst | ihr braucht | sie brauchen | du benötigst | \
+        das braucht ihr | das brauchen sie | man nehme | \
         einkaufsliste",
     steps: "zubereitung | zubereitungsschritte | anleitung | arbeitsschritte | schritte | \
         schritt für schritt | so geht's | so geht es | so wird's gemacht | \
-        und so wird's gemacht",
+        und so wird's gemacht | und so geht's | und so geht es",
     notes: "tipps | tipp | hinweise | hinweis | anmerkungen | anmerkung | notizen | notiz | \
         nährwerte | nährwertangaben | varianten | variante | aufbewahrung | dazu passt | \
         küchengeräte | zubehör",
