@@ -116,7 +116,7 @@ impl NumberContext<'_> {
             Some(Joint::Word)
         } else if plain.ends_with(['/', '|', '=']) {
             Some(Joint::Slash)
-        } else if ["-", "–", "—", "to", "bis", "till", "à"].contains(&before.trim()) {
+        } else if RANGES.contains(&before.trim()) {
             Some(Joint::Range)
         } else {
             None
@@ -214,7 +214,7 @@ impl NumberContext<'_> {
         }
         let plain = without_about(before).trim();
         let is_about = plain.len() < before.trim().len();
-        if ["or", "plus", "from", "minus", "="].contains(&plain) || is_total(plain, &inside) {
+        if ["or", "plus", "+", "from", "minus", "="].contains(&plain) || is_total(plain, &inside) {
             return NumberRole::Scaled;
         }
         let is_named = amount.unit.is_some() || amount.is_counted();
@@ -366,6 +366,9 @@ const ENGLISH_ABOUT: &str = "about approx. approx approximately ~ roughly around
 /// Words that join an amount to the one before.
 static JOINTS: LazyLock<Vec<&'static str>> =
     LazyLock::new(|| languages::all(|language| language.joints));
+/// What is between the ends of a range that both have a unit.
+const RANGES: &[&str] =
+    &["-", "–", "—", "〜", "~", "to", "bis", "till", "à", "a", "tot", "hasta", "até", "fino a"];
 /// What follows counts pieces that are made of the ingredient.
 const INTO: &[&str] = &["into", "in", "cut", "halved into"];
 /// What follows is a number in a name.
