@@ -371,7 +371,7 @@ impl Node {
         families
     }
 
-    fn view(&self) -> View<'_> {
+    pub(crate) fn view(&self) -> View<'_> {
         let Self { cx, connections, work, rooms, gate, .. } = self;
         View { cx, connections, work, rooms, gate }
     }

@@ -64,6 +64,12 @@ impl Connections {
         self.refreshes.waiting.len()
     }
 
+    /// How many pending connections the address has that has most. The simulator's checkers ask.
+    #[cfg(feature = "sim")]
+    pub(crate) fn pending_of_address(&self) -> u64 {
+        self.pending_by_address.most()
+    }
+
     /// Does the request of `slot` wait already?
     pub(crate) fn is_request_counted(&self, slot: Slot) -> bool {
         let slot = slot.index() as u32;

@@ -100,6 +100,12 @@ impl DedupCache {
         (self.weight, self.max_weight)
     }
 
+    /// The bytes of the user who has most. The simulator's checkers ask.
+    #[cfg(feature = "sim")]
+    pub(crate) fn most_of_user(&self) -> u64 {
+        self.by_user.most()
+    }
+
     /// Users and rooms that were forgotten early because the bound was reached.
     pub(crate) fn forgotten(&self) -> u64 {
         self.forgotten
