@@ -169,9 +169,6 @@ fn chaotic_worlds_keep_every_invariant_and_heal() {
     assert!(longest > Some(60_000_000), "nobody was stopped for long: {longest:?}");
 }
 
-/// How many worlds of rivals there are: for each of four tables, one with four and one with five.
-const RIVAL_SEEDS: u64 = 8;
-
 #[test]
 fn greedy_clients_leave_others_their_shares() {
     let contended = |seed| World::with(Scenario::contended(seed), seed).unwrap();
@@ -207,38 +204,6 @@ fn greedy_clients_leave_others_their_shares() {
         ("repeated messages", sum(&|report| report.metrics.repeated_messages), 500),
     ];
     assert!(happened.iter().all(|(_, count, least)| count > least), "{happened:?}");
-}
-
-/// A world of users who all want the same table.
-fn run_rivals(seed: u64, planted: Option<Planted>) -> Result<Report, Violation> {
-    let scenario = Scenario { planted, ..Scenario::rivals(seed) };
-    World::with(scenario, seed).unwrap().run()
-}
-
-#[test]
-fn rival_has_at_most_twice_its_part_of_a_table() {
-    let (reports, violations) = run_all(0..RIVAL_SEEDS, |seed| run_rivals(seed, None));
-    assert!(violations.is_empty(), "{violations:?}");
-    let evictions = |table: &str| {
-        let all = reports.iter().flat_map(|report| &report.evictions);
-        all.filter(|(name, _)| *name == table).map(|(_, count)| *count).sum::<u64>()
-    };
-    let gave_way: u64 = reports.iter().map(|report| report.metrics.pending_gave_way).sum();
-    let full = [evictions("replay_entries"), evictions("answer_bytes"), gave_way];
-    assert!(full.iter().all(|count| *count > 100), "{full:?}");
-}
-
-#[test]
-fn table_that_one_user_can_take_is_found() {
-    // Pending connections are told apart by their addresses, which the fault does not change.
-    let found: Vec<String> = (0..2)
-        .map(|seed| run_rivals(seed, Some(Planted::EvictsOldest)))
-        .filter_map(|result| result.err().map(|found| found.what))
-        .collect();
-    for table in ["replay_entries", "answer_bytes"] {
-        let is_it = |found: &String| found.contains(table) && found.contains("twice its part");
-        assert!(found.iter().any(is_it), "{table}: {found:?}");
-    }
 }
 
 /// A contended world with the in-memory application, in which each frugal user owns a room.

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
-use super::languages::{self, Evidence, GERMAN, LANGUAGES};
+use super::languages::evidence::LanguageEvidence;
+use super::languages::{self, GERMAN, LANGUAGES};
 use super::units::{UnitKind, forms, invariable, looked_up, unit};
 
 /// The singular or plural of a known word, in the case in which it was written. If several languages
@@ -131,7 +132,7 @@ impl Forms {
         if others.iter().all(|it| (&it.one, &it.several) == (&first.one, &first.several)) {
             return Some(first);
         }
-        let evidence = Evidence::of(line);
+        let evidence = LanguageEvidence::of(line);
         let is_capital = word.starts_with(char::is_uppercase);
         let weight = |it: &Self| {
             let is_german = LANGUAGES.get(it.language).is_some_and(|it| std::ptr::eq(*it, &GERMAN));

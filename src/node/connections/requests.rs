@@ -1,33 +1,14 @@
 //! Requests over HTTP: which are counted, what they wait for, and how they are answered.
 
-use crate::id::{ConnId, Seed, Slot};
+use crate::id::{ConnId, Slot};
 use crate::node::connections::Connections;
 use crate::node::connections::connection::ConnectionKind;
+use crate::node::connections::request_queue::RequestQueue;
 use crate::node::connections::session::Stage;
 use crate::node::connections::waiting::PendingRequest;
 use crate::node::http::message::{RequestPlace, ResponseForm};
 use crate::node::http::request::RequestHead;
 use crate::node::work::ticket::Ticket;
-use crate::shares::Holdings;
-
-/// Requests that wait, by address.
-#[derive(Debug)]
-pub(crate) struct RequestQueue {
-    /// For the rest of their bodies, or for the application.
-    waiting: Holdings,
-    /// Those of them whose bodies are not whole.
-    unfinished: Holdings,
-}
-
-impl RequestQueue {
-    /// None yet, and room for so many.
-    pub(crate) fn new(seed: &Seed, slots: usize) -> Self {
-        Self {
-            waiting: Holdings::new(&seed.derive("waiting"), slots),
-            unfinished: Holdings::new(&seed.derive("unfinished"), slots),
-        }
-    }
-}
 
 impl Connections {
     /// The head of a request is whole.

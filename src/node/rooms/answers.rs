@@ -52,7 +52,7 @@ pub(crate) struct DedupCache {
     messages: Slab<RememberedMessage>,
     shared: SharedAnswers,
     /// The entries of each user.
-    by_user: Holdings,
+    pub(crate) by_user: Holdings,
     /// The stalest entry, and the freshest.
     front: u32,
     back: u32,
@@ -98,12 +98,6 @@ impl DedupCache {
     /// The bytes that are remembered, and those that may be; 0: there is no bound.
     pub(crate) fn fill(&self) -> (usize, usize) {
         (self.weight, self.max_weight)
-    }
-
-    /// The bytes of the user who has most. The simulator's checkers ask.
-    #[cfg(feature = "sim")]
-    pub(crate) fn most_of_user(&self) -> u64 {
-        self.by_user.most()
     }
 
     /// Users and rooms that were forgotten early because the bound was reached.

@@ -8,9 +8,9 @@ use super::language::Language;
 
 /// How many words of a line each language knows, in the order of [`LANGUAGES`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Evidence([u8; LANGUAGES.len()]);
+pub(crate) struct LanguageEvidence([u8; LANGUAGES.len()]);
 
-impl Evidence {
+impl LanguageEvidence {
     /// Counts the first words of a line.
     pub(crate) fn of(line: &str) -> Self {
         let mut counts = [0; LANGUAGES.len()];
@@ -71,8 +71,8 @@ mod tests {
 
     #[test]
     fn words_of_a_line_show_its_language() {
-        assert!(Evidence::of("2 uien of 200 g").is_rather(&DUTCH, &ENGLISH));
-        assert!(Evidence::of("2 fillets of 200 g").is_rather(&ENGLISH, &DUTCH));
-        assert_eq!(Evidence::of("1 qwx"), Evidence::default());
+        assert!(LanguageEvidence::of("2 uien of 200 g").is_rather(&DUTCH, &ENGLISH));
+        assert!(LanguageEvidence::of("2 fillets of 200 g").is_rather(&ENGLISH, &DUTCH));
+        assert_eq!(LanguageEvidence::of("1 qwx"), LanguageEvidence::default());
     }
 }

@@ -5,7 +5,7 @@
 
 mod dutch;
 mod english;
-mod evidence;
+pub(super) mod evidence;
 mod french;
 mod german;
 mod italian;
@@ -19,7 +19,6 @@ mod words;
 
 pub(super) use self::dutch::DUTCH;
 pub(super) use self::english::ENGLISH;
-pub(super) use self::evidence::Evidence;
 pub(super) use self::german::GERMAN;
 pub(super) use self::language::Language;
 pub(crate) use self::phrases::Phrases;

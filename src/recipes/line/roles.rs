@@ -3,7 +3,8 @@
 use std::sync::LazyLock;
 
 use super::super::amount::Amount;
-use super::super::languages::{self, DUTCH, ENGLISH, Evidence};
+use super::super::languages::evidence::LanguageEvidence;
+use super::super::languages::{self, DUTCH, ENGLISH};
 use super::super::quantity::Quantity;
 use super::super::ratio::Ratio;
 use super::super::scan::{from, near, noun, word};
@@ -151,7 +152,8 @@ impl NumberContext<'_> {
         let last = self.amounts.last().unwrap_or(first);
         let plain = without_about(before);
         let is_of = ends_with_word(plain, &["of"]);
-        let evidence = if is_of { Evidence::of(self.text) } else { Evidence::default() };
+        let evidence =
+            if is_of { LanguageEvidence::of(self.text) } else { LanguageEvidence::default() };
         // "2 fillets of 200 g", and the Dutch "2 uien of 200 g", which is "or".
         let is_size = if is_of {
             evidence.is_rather(&ENGLISH, &DUTCH)
@@ -181,7 +183,7 @@ impl NumberContext<'_> {
         let is_about = plain.len() < before.trim_end().len();
         // A weight of one item is that of all items too.
         let is_weight = amount.is_measure() && !first.is_package();
-        let is_scaled = is_total(before, after)
+        let is_scaled = each::is_total(before, after)
             || (is_parted
                 && amount.unit.is_some()
                 && (first.is_measure() || (is_weight && (is_about || is_one(first)))));
@@ -214,7 +216,9 @@ impl NumberContext<'_> {
         }
         let plain = without_about(before).trim();
         let is_about = plain.len() < before.trim().len();
-        if ["or", "plus", "+", "from", "minus", "="].contains(&plain) || is_total(plain, &inside) {
+        if ["or", "plus", "+", "from", "minus", "="].contains(&plain)
+            || each::is_total(plain, &inside)
+        {
             return NumberRole::Scaled;
         }
         let is_named = amount.unit.is_some() || amount.is_counted();
@@ -325,17 +329,6 @@ fn is_stick(text: &str, amount: &Amount) -> bool {
     unit.is_some_and(|unit| unit.to_lowercase().starts_with("stick"))
 }
 
-fn is_total(before: &str, after: &str) -> bool {
-    let is_said = |text: &str| TOTAL.iter().any(|total| text.contains(total));
-    is_said(before) || TOTAL.iter().any(|total| after.starts_with(total)) || is_ended(after)
-}
-
-/// Whether "in total" ends the text before the next comma.
-fn is_ended(after: &str) -> bool {
-    let part = after.split([',', ';', ')']).next().unwrap_or_default();
-    part.split(' ').any(|word| word == "total" || word == "altogether")
-}
-
 /// The text without "about" at its end.
 pub(super) fn without_about(before: &str) -> &str {
     let mut plain = before.trim_end();
@@ -384,7 +377,6 @@ pub(super) static OF: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
     words.push("from");
     words
 });
-const TOTAL: &[&str] = &["in total", "total", "altogether", "insgesamt"];
 /// "Five spice", "four cheese" are names.
 const SPICES: &[&str] = &[
     "spice",
