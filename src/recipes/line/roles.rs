@@ -151,18 +151,14 @@ impl NumberContext<'_> {
     fn further(&self, before: &str, first: &Amount, amount: &Amount, after: &str) -> NumberRole {
         let last = self.amounts.last().unwrap_or(first);
         let plain = without_about(before);
-        let is_of = ends_with_word(plain, &["of"]);
-        let evidence =
-            if is_of { LanguageEvidence::of(self.text) } else { LanguageEvidence::default() };
-        // "2 fillets of 200 g", and the Dutch "2 uien of 200 g", which is "or".
-        let is_size = if is_of {
-            evidence.is_rather(&ENGLISH, &DUTCH)
-        } else {
-            each::is_size_behind(plain, last.unit.is_some())
-        };
-        if evidence.is_rather(&DUTCH, &ENGLISH) {
+        // "2 uien of 200 g" is Dutch, in which that is "or". Of "2 fillets of 200 g" it is not sure
+        // whether that is all or each.
+        if ends_with_word(plain, &["of"])
+            && LanguageEvidence::of(self.text).is_rather(&DUTCH, &ENGLISH)
+        {
             return NumberRole::Scaled;
         }
+        let is_size = each::is_size_behind(plain, last.unit.is_some());
         if is_size && amount.is_measure() && !last.is_measure() {
             return NumberRole::Kept;
         }
