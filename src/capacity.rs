@@ -253,6 +253,10 @@ fn details(config: &mut Config, under_way: Option<u128>) {
         let part = config.limits.pending_input_total.get() / body;
         config.http.requests = part.clamp(most.min(8), most);
     }
+    if is_free(config, "http.refreshes") {
+        let most = config.http.refreshes;
+        config.http.refreshes = (config.http.requests / 4).clamp(most.min(8), most);
+    }
     if let Some(share) = under_way {
         let each = wide(config.longest_answer() * 3 + PLACE_BYTES);
         // A longer queue is of no use, and a queue's places are there from the start.

@@ -159,7 +159,7 @@ pub use node::app::{
 };
 pub use node::app::{OrderFault, OrderKind, OrderResult, UserOrder};
 pub use node::{Fetched, KeyNews, KeyRequest};
-pub use node::{Method, Request, Response};
+pub use node::{Method, Request, RequestPlace, Response};
 #[cfg(test)]
 use testing::logs;
 

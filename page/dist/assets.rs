@@ -3,13 +3,13 @@
     Asset {
         path: "/",
         media: "text/html; charset=utf-8",
-        tag: "\"9d6167fd11cd1045\"",
+        tag: "\"f0cd11aeddcfceb3\"",
         body: include_bytes!("page.html.gz"),
     },
     Asset {
-        path: "/assets/page-d9dadc6ad9e3e13b.js",
+        path: "/assets/page-042ffa75d662a158.js",
         media: "text/javascript; charset=utf-8",
-        tag: "\"d9dadc6ad9e3e13b\"",
+        tag: "\"042ffa75d662a158\"",
         body: include_bytes!("page.js.gz"),
     },
     Asset {
@@ -45,7 +45,7 @@
     Asset {
         path: "/worker.js",
         media: "text/javascript; charset=utf-8",
-        tag: "\"1d2d870ad5299c6b\"",
+        tag: "\"5ac929129ab0653b\"",
         body: include_bytes!("worker.js.gz"),
     },
 ]

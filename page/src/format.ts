@@ -32,11 +32,13 @@ export function amountOf(text: string, unit: string | null): [amount: string, re
   const number =
     /^[\d½⅓⅔¼¾⅛⅜⅝⅞⅕⅖⅗⅘⅙⅚][\d½⅓⅔¼¾⅛⅜⅝⅞⅕⅖⅗⅘⅙⅚\s.,/⁄–-]*/u.exec(text)?.[0].trimEnd() ?? '';
   const rest = text.slice(number.length);
-  if (number === '' || unit === null || !rest.trimStart().startsWith(unit)) return [number, rest];
-  const end = rest.indexOf(unit) + unit.length;
-  // `g` is not the unit of `2 garlic cloves`.
-  if (/^\p{L}/u.test(rest.slice(end))) return [number, rest];
-  return [number + rest.slice(0, end), rest.slice(end)];
+  if (number === '' || unit === null) return [number, rest];
+  // The server has one name for a unit: `tbsp` is written `tablespoons`, too, and `lb` is `pounds`.
+  const words = `\\s*(?:\\p{L}+\\.?\\s?){${unit.split(' ').length}}`;
+  const written = new RegExp(`^${words}(?!\\p{L})`, 'u').exec(rest)?.[0].trimEnd() ?? '';
+  const initial = written.trimStart().charAt(0).toLowerCase();
+  const isUnit = initial === unit.charAt(0).toLowerCase() || (unit === 'lb' && initial === 'p');
+  return isUnit ? [number + written, rest.slice(written.length)] : [number, rest];
 }
 
 const hours = new Intl.DateTimeFormat(undefined, { timeStyle: 'short' });

@@ -71,8 +71,8 @@ fn of_refusal(refusal: Refusal) -> &'static str {
         }
         Refusal::AtCapacity => {
             "The server was full or drained, or the request held most of what all may hold. See \
-             /readyz, and limits.connections, limits.pending, http.requests and \
-             limits.pending_input_total"
+             /readyz, and limits.connections, limits.pending, http.requests, \
+             http.refreshes and limits.pending_input_total"
         }
         Refusal::TooManyRequests(_) => {
             "Its address has used up its allowance, or holds too many pending connections. Behind \

@@ -101,6 +101,12 @@ impl ReplaySet {
         self.capacity
     }
 
+    /// How many of the user who has most are remembered. The simulator's checkers ask.
+    #[cfg(feature = "sim")]
+    pub(crate) fn most_of_user(&self) -> u64 {
+        self.by_user.most()
+    }
+
     /// How many are remembered.
     #[must_use]
     pub(crate) fn len(&self) -> usize {

@@ -155,6 +155,7 @@ fn inputs(config: &Config, rows: &mut Vec<Row>) {
             let import = if config.is_recipe_chat() { IMPORT_BODY_BYTES } else { 0 };
             let what = "http.requests, of body_bytes or an import";
             rows.push(row(what, http.requests, body.max(import)));
+            rows.push(row("http.refreshes, of body_bytes", http.refreshes, body));
         }
         total => rows.push(loose("limits.pending_input_total *", 1, total)),
     }

@@ -26,6 +26,10 @@ section! {
     /// `limits.pending_per_ip` of them: keep this well above that.
     requests: usize = 512, "1 to 65536 requests", reload;
 
+    /// The same for requests that keep users signed in, `POST /v1/auth/refresh`. They are counted apart
+    /// from the others, so that nobody is signed out while the application is slow.
+    refreshes: usize = 128, "1 to 65536 requests", reload;
+
     /// How long the client may take to read an answer. A shorter time frees the slot of a slow
     /// reader sooner; too short a time disconnects slow phones.
     response_timeout: Length = Length::from_secs(10), "`1ms` to `366d`", reload;

@@ -21,7 +21,7 @@ use serde_json::value::RawValue;
 
 use crate::config::Config;
 use crate::id::ConnId;
-use crate::node::http::message::{Request, Response};
+use crate::node::http::message::{Request, RequestPlace, Response};
 use crate::node::observe::dependency::Dependency;
 use crate::node::observe::process_metrics::Probe;
 use crate::node::work::ticket::{StartFlag, Ticket};
@@ -130,11 +130,11 @@ pub trait App: Send {
         None
     }
 
-    /// Are requests for this path answered from memory, by [`Reply::Now`]? Then they take no place among
-    /// those that wait (`http.requests`), so a page can be loaded while the application is slow.
-    fn answers_at_once(&self, path: &str) -> bool {
+    /// Among which requests those for this path wait, so that pages are loaded and users stay signed in
+    /// while the application is slow.
+    fn request_place(&self, path: &str) -> RequestPlace {
         let _ = path;
-        false
+        RequestPlace::Ordinary
     }
 
     /// An HTTP request for a path that is served.

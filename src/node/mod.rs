@@ -59,7 +59,7 @@ pub use self::connections::session::Phase;
 pub use self::connections::wheel::{TICK_MICROS, Wheel};
 #[cfg(feature = "net")]
 pub(crate) use self::http::client_details::CLIENT_DETAILS_BYTES;
-pub use self::http::message::{Method, Request, Response};
+pub use self::http::message::{Method, Request, RequestPlace, Response};
 #[cfg(any(feature = "backend", feature = "recipes"))]
 pub(crate) use self::observe::MinuteThrottle;
 #[cfg(feature = "net")]
@@ -384,7 +384,7 @@ impl Node {
         families
     }
 
-    fn view(&self) -> View<'_> {
+    pub(crate) fn view(&self) -> View<'_> {
         let Self { cx, connections, work, rooms, gate, cluster, .. } = self;
         View { cx, connections, work, rooms, gate, cluster: cluster.as_deref() }
     }

@@ -21,6 +21,7 @@ pub(crate) struct Policy {
     pub(crate) response_timeout: Duration,
     /// HTTP requests at once.
     pub(crate) requests: usize,
+    pub(crate) refreshes: usize,
     pub(crate) mode: AuthMode,
     /// Header lines of the 101 to an old client.
     pub(crate) deprecation: String,
@@ -133,6 +134,7 @@ impl Policy {
             body_bytes: config.http.body_bytes.get(),
             response_timeout: config.http.response_timeout.get(),
             requests: config.http.requests,
+            refreshes: config.http.refreshes,
             mode: auth.mode,
             deprecation: deprecation_headers(auth),
             sunset_seconds: parse_date_time(&auth.sunset).map_or(0, |it| it.as_millis() / 1_000),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use super::languages::{self, Phrases};
+use super::languages::{self, Phrases, is_ideographic};
 use super::quantity::{self, Number, NumberForm, Quantity};
 use super::ratio::Ratio;
 use super::scan::{from, letter_at, noun, unit, word};
@@ -39,7 +39,13 @@ struct Smaller {
     kind: UnitKind,
     /// How many of them are one of the larger unit.
     per: Ratio,
+    /// Whether that is so everywhere: a British pint has other fluid ounces than an American one.
+    is_carried: bool,
 }
+
+/// Sizes of units in teaspoons.
+const FLUID_OUNCE: u64 = 6;
+const CUP: u64 = 48;
 
 /// A replacement of a part of the line.
 pub(super) type Edit = (Range<usize>, String);
@@ -102,24 +108,32 @@ impl Amount {
         let quantity = Quantity::parse(from(text, start))?;
         let unit = Some((start - length..start, kind));
         let end = start + quantity.end();
-        Some(Self { start, quantity, unit, noun: None, smaller: None, half: None, end })
+        // "大さじ1杯"
+        let end = end + if from(text, end).starts_with('杯') { '杯'.len_utf8() } else { 0 };
+        let mut amount = Self { start, quantity, unit, noun: None, smaller: None, half: None, end };
+        amount.add_half(text);
+        Some(amount)
     }
 
     /// One of a unit that has no number: "Pinch of nutmeg".
     pub(super) fn of_one(text: &str, start: usize) -> Option<Self> {
         let (first, end) = word(text, start);
         let kind = units::unit(first)?;
-        let is_single = words::inflected(first, true).is_none_or(|many| many != first);
+        let is_single = words::inflected(first, true, text).is_none_or(|many| many != first);
         let is_of = from(text, end).starts_with(" of ") && is_single;
         // "heaped tbsp cocoa"
         let before = text.get(..start).unwrap_or_default();
         let is_heaped = is_single && before.split(' ').any(is_adjective);
         let is_said = ONES.contains(&&*first.to_lowercase()) || is_heaped;
-        let is_one = is_said && from(text, end).starts_with(' ');
+        // "taza y media de arroz"
+        let behind = from(text, end).strip_prefix(' ');
+        let is_half = is_single && behind.and_then(quantity::half).is_some();
+        let is_one = (is_said || is_half) && behind.is_some();
         let low = Number { value: Ratio::ONE, form: NumberForm::Word, end: 0 };
         let unit = Some((end - first.len()..end, kind));
         let quantity = Quantity { low, high: None };
-        let amount = Self { start, quantity, unit, noun: None, smaller: None, half: None, end };
+        let mut amount = Self { start, quantity, unit, noun: None, smaller: None, half: None, end };
+        amount.add_half(text);
         (is_of || is_one).then_some(amount)
     }
 
@@ -127,10 +141,13 @@ impl Amount {
     fn add_half(&mut self, text: &str) {
         let low = self.quantity.low.value;
         let is_plain = self.unit.is_some() && self.smaller.is_none() && low.is_whole();
-        let behind = from(text, self.end).strip_prefix(' ').filter(|_| is_plain);
-        let length = behind.and_then(quantity::half);
+        let rest = from(text, self.end);
+        // Japanese has no space there: "1カップ半".
+        let behind = rest.trim_start_matches(' ');
+        let is_apart = behind.len() + 1 == rest.len() || rest.starts_with(is_ideographic);
+        let length = quantity::half(behind).filter(|_| is_plain && is_apart);
         // "1 tsp salt", "1 bunch and a half lemon".
-        let end = length.map(|length| self.end + 1 + length);
+        let end = length.map(|length| text.len() - behind.len() + length);
         // "1 cup and a half teaspoon"
         let is_alone = |end: usize| noun(text, end).is_none() && unit(text, end).is_none();
         let end = end.filter(|end| self.quantity.high.is_none() && is_alone(*end));
@@ -150,7 +167,8 @@ impl Amount {
         let (family, large) = units::size(text.get(at.clone())?)?;
         let (other, small) = units::size(text.get(unit.clone())?)?;
         let per = Ratio::new(large, small).filter(|per| family == other && *per > Ratio::ONE)?;
-        Some(Smaller { start, number, unit, kind, per })
+        let is_carried = !(small == FLUID_OUNCE && large > CUP);
+        Some(Smaller { start, number, unit, kind, per, is_carried })
     }
 
     /// The end of "and a half" behind the unit.
@@ -231,7 +249,7 @@ impl Amount {
         if let Some(at) = word.filter(|_| is_bare || is_changed)
             && let Some(word) = text.get(at.clone())
             && !has_optional_plural(from(text, at.end))
-            && let Some(inflected) = inflected(word, is_many)
+            && let Some(inflected) = inflected(word, is_many, text)
         {
             let inflected = if is_bare { inflected.to_lowercase() } else { inflected };
             edits.push((at.clone(), inflected));
@@ -244,24 +262,30 @@ impl Amount {
     fn sum(&self, text: &str, smaller: &Smaller, factor: Ratio) -> Option<Edit> {
         let (at, kind) = self.unit.as_ref()?;
         let large = self.quantity.low;
-        let total = large.value.times(smaller.per)?.plus(smaller.number.value)?.times(factor)?;
-        let (whole, ..) = total.over(smaller.per)?.parts();
-        let rest = total.minus(Ratio::whole(whole).times(smaller.per)?)?;
+        let (whole, rest) = if smaller.is_carried {
+            let total = large.value.times(smaller.per)?.plus(smaller.number.value)?;
+            let total = total.times(factor)?;
+            let (whole, ..) = total.over(smaller.per)?.parts();
+            let whole = Ratio::whole(whole);
+            (whole, total.minus(whole.times(smaller.per)?)?)
+        } else {
+            (large.value.times(factor)?, smaller.number.value.times(factor)?)
+        };
         let written = |value: Ratio, number: Number, start: usize, unit: &Range<usize>, kind| {
             let number_text = write(value, number.form, UnitKind::grid(kind))?;
             let space = text.get(start + number.end..unit.start)?;
             let word = text.get(unit.clone())?;
-            let word = inflected(word, value > Ratio::ONE).unwrap_or_else(|| word.to_owned());
+            let word = inflected(word, value > Ratio::ONE, text).unwrap_or_else(|| word.to_owned());
             Some(format!("{number_text}{space}{word}"))
         };
         let mut sum = String::new();
-        if whole > 0 {
-            sum = written(Ratio::whole(whole), large, self.start, at, *kind)?;
+        if !whole.is_zero() {
+            sum = written(whole, large, self.start, at, *kind)?;
             if !rest.is_zero() {
                 sum.push_str(text.get(at.end..smaller.start)?);
             }
         }
-        if !rest.is_zero() || whole == 0 {
+        if !rest.is_zero() || whole.is_zero() {
             let (number, unit) = (smaller.number, &smaller.unit);
             sum.push_str(&written(rest, number, smaller.start, unit, smaller.kind)?);
         }
@@ -288,10 +312,10 @@ fn has_optional_plural(behind: &str) -> bool {
 }
 
 /// The singular or plural of a word, or of the first word of a unit such as "cuillère à soupe".
-fn inflected(word: &str, many: bool) -> Option<String> {
-    words::inflected(word, many).or_else(|| {
+pub(super) fn inflected(word: &str, many: bool, line: &str) -> Option<String> {
+    words::inflected(word, many, line).or_else(|| {
         let (first, rest) = word.split_once(' ')?;
-        Some(format!("{} {rest}", words::inflected(first, many)?))
+        Some(format!("{} {rest}", words::inflected(first, many, line)?))
     })
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::accounts::{AccountService, SigningKeys};
 use super::assistant::Pasted;
 use super::completions::CompletionSink;
-use super::http::{self, Query, RecipeRoute};
+use super::http::{self, AccountCall, Query, RecipeRoute};
 use super::message_tasks::{MessageDone, StorageQuestion};
 use super::model::{AskModel, Model};
 use super::openapi;
@@ -30,7 +30,9 @@ use crate::node::app::{
     Admission, Answer, App, Incoming, Invite, Join, OrderFault, OrderKind, OrderResult,
     PasswordReset, Publish, Reply, UserOrder,
 };
-use crate::node::{Completion, Dependency, Outcome, Payer, Probe, Request, Response, Ticket};
+use crate::node::{
+    Completion, Dependency, Outcome, Payer, Probe, Request, RequestPlace, Response, Ticket,
+};
 use crate::protocol::{ErrorCode, MAX_CONTENT_CHARS};
 use crate::time::UnixTime;
 
@@ -316,10 +318,14 @@ impl App for RecipesApp {
         (RecipeRoute::of(path) == Some(RecipeRoute::Import)).then_some(IMPORT_BODY_BYTES)
     }
 
-    /// The files of the page are, and the description of the API.
-    fn answers_at_once(&self, path: &str) -> bool {
-        RecipeRoute::of(path)
-            .map_or_else(|| page::serves(path), |it| it == RecipeRoute::Description)
+    fn request_place(&self, path: &str) -> RequestPlace {
+        match RecipeRoute::of(path) {
+            Some(RecipeRoute::Description) => RequestPlace::Nowhere,
+            Some(RecipeRoute::Account(AccountCall::Refresh)) => RequestPlace::Refresh,
+            Some(_) => RequestPlace::Ordinary,
+            None if page::serves(path) => RequestPlace::Nowhere,
+            None => RequestPlace::Ordinary,
+        }
     }
 
     fn requires_bearer_check(&self, path: &str) -> bool {

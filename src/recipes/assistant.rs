@@ -39,7 +39,7 @@ pub const HELP: &str = "Here is what I can do:
 - `Replace butter with olive oil`, `Change carrots to 4`, `Use half the sugar`
 - `Add step Bake for 20 minutes`, `Add step after 2: Let it rest`
 - `Replace step 2 with Stir well`, `Remove step 3`
-- `Set yield to 4 servings`, `Set prep time to 15 minutes`, `Set cook time to 1 hour`
+- `Set yield to 4 servings`, `Set prep time to 15 minutes`, `Set cook time to 1 hour`, `Set total time to 2 hours`
 - `Convert to metric`, `Convert to US units`, `Convert back`
 - `How much butter do I need?`, `Show the ingredients`
 - `Undo`, `Redo`
@@ -244,6 +244,9 @@ fn set(recipe: &mut Recipe, command: ChatCommand<'_>) -> EditResult {
         ChatCommand::SetCookTime(text) => timed(text)
             .map(|minutes| recipe.cook_time_minutes = Some(minutes))
             .map(|()| format!("The cook time is now {}.", time_text(recipe.cook_time_minutes))),
+        ChatCommand::SetTotalTime(text) => timed(text)
+            .map(|minutes| recipe.total_time_minutes = Some(minutes))
+            .map(|()| format!("The total time is now {}.", time_text(recipe.total_time_minutes))),
         ChatCommand::SetDescription(text) => {
             text.clone_into(&mut recipe.description);
             Ok("The description is changed.".to_owned())

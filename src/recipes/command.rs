@@ -201,6 +201,9 @@ fn takes(text: &str) -> Option<ChatCommand<'_>> {
         return Some(ChatCommand::SetCookTime(time));
     }
     if let Some(rest) = after_any(text, say::TAKES) {
+        if let Some(time) = without_ends(rest, &[" in total", " altogether", " in all"]) {
+            return Some(ChatCommand::SetTotalTime(time));
+        }
         let (time, what) = rest.rsplit_once(" to ").or_else(|| rest.rsplit_once(" of "))?;
         return Some(make(what)?(value(time)));
     }
@@ -235,7 +238,7 @@ fn replace(text: &str) -> Option<ChatCommand<'_>> {
         return unfinished.filter(|_| !matches!(verb, "turn" | "switch"));
     };
     // "Substitute olive oil for butter" puts in the oil.
-    if verb == "substitute" && joint == "for" {
+    if matches!(verb, "substitute" | "sub" | "sub in") && joint == "for" {
         return both(new, old).or(unfinished);
     }
     both(old, new).or(unfinished)
@@ -322,6 +325,14 @@ fn add(text: &str) -> Option<ChatCommand<'_>> {
     if let Some(rest) = after_any(text, &["i also have", "we also have", "i've also got"]) {
         return Number::parse(rest).map(|_| ChatCommand::AddIngredient(rest));
     }
+    // "It needs 1 tsp pepper", and not "20 minutes".
+    if let Some(rest) = after_any(text, &["it needs", "this needs", "it could use"])
+        && let Some(number) = Number::parse(rest)
+    {
+        let what = rest.get(number.end..)?.trim();
+        let is_time = after_any(what, say::TIME).is_some();
+        return (!is_time && !what.is_empty()).then_some(ChatCommand::AddIngredient(rest));
+    }
     if let Some(given) = after_any(text, say::ADD) {
         return added(given);
     }
@@ -369,6 +380,7 @@ const SETTINGS: &[Setting] = &[
     (say::YIELD, |text| ChatCommand::SetYield(text), "Set yield to 4 servings"),
     (say::PREP_TIME, |text| ChatCommand::SetPrepTime(text), "Set prep time to 15 minutes"),
     (say::COOK_TIME, |text| ChatCommand::SetCookTime(text), "Set cook time to 1 hour 20 minutes"),
+    (say::TOTAL_TIME, |text| ChatCommand::SetTotalTime(text), "Set total time to 2 hours"),
 ];
 
 #[cfg(test)]

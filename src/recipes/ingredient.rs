@@ -21,7 +21,8 @@ pub struct Ingredient {
     /// The number in the line, or the lower end of a range. `None` if it has none.
     #[serde(default)]
     pub quantity: Option<serde_json::Number>,
-    /// The unit in the line, as written. `None` if it has none.
+    /// The unit in the line. A weight, a volume or a spoon of English has one short name, as in `g`,
+    /// `cup`, `tbsp`; other units are in the singular. `None` if the line has none.
     #[serde(default)]
     pub unit: Option<String>,
     /// What the amount measures, without preparation: `garlic`. Empty in a heading.
@@ -57,9 +58,7 @@ impl Ingredient {
         let text = line.trim().replace(char::is_control, " ");
         let parsed = Line::parse(&text);
         let (quantity, unit) = match parsed.amounts.first() {
-            Some(amount) => {
-                (number(amount.quantity.low.value), parsed.unit_text(0).map(str::to_owned))
-            }
+            Some(amount) => (number(amount.quantity.low.value), parsed.unit_name(0)),
             None => (
                 parsed.length().and_then(|(value, ..)| number(value)),
                 parsed.length().map(|(_, unit, _)| unit.to_owned()),
@@ -171,7 +170,8 @@ impl Ingredient {
         }
         let (head, last) = name.rsplit_once(' ').map_or(("", name), |(head, last)| (head, last));
         let many = amount.unit.is_none() && amount.quantity.top() > Ratio::ONE;
-        let last = words::inflected(last, true).filter(|_| many).unwrap_or_else(|| last.to_owned());
+        let last =
+            words::inflected(last, true, name).filter(|_| many).unwrap_or_else(|| last.to_owned());
         let space = if head.is_empty() { "" } else { " " };
         let measure = self.text.get(..line.name_start()).unwrap_or_default().trim_end();
         Self::parse(&format!("{measure} {head}{space}{last}{preparation}"))

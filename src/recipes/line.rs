@@ -12,7 +12,7 @@ use std::borrow::Cow;
 pub(super) use self::lead_in::lead_in;
 pub(super) use self::plain::plain;
 use self::roles::{NumberContext, NumberRole};
-use super::amount::{Amount, Edit, article, edited};
+use super::amount::{Amount, Edit, article, edited, inflected};
 use super::languages;
 use super::quantity::{Number, NumberForm};
 use super::ratio::Ratio;
@@ -133,6 +133,13 @@ impl<'a> Line<'a> {
         self.text.get(at.clone())
     }
 
+    /// The name for programs of the unit of an amount.
+    pub(super) fn unit_name(&self, index: usize) -> Option<String> {
+        let written = self.unit_text(index)?;
+        let one = inflected(written, false, &self.text);
+        Some(units::name(one.as_deref().unwrap_or(written)))
+    }
+
     /// The quantity of an amount, as written.
     pub(super) fn amount_text(&self, index: usize) -> Option<&str> {
         let amount = self.amounts.get(index)?;
@@ -189,7 +196,9 @@ impl<'a> Line<'a> {
         }
         if self.is_one {
             let times = write(factor, NumberForm::Whole, Precision::Count)?;
-            return Some(format!("{times} × {}", self.text));
+            // "20 x 30 cm sheet"
+            let sign = if self.text.contains(" x ") { '×' } else { 'x' };
+            return Some(format!("{times} {sign} {}", self.text));
         }
         let mut edits: Vec<Edit> = Vec::new();
         for amount in &self.amounts {
@@ -254,8 +263,8 @@ impl NumberReader<'_> {
                     self.is_in_doubt = true;
                     return;
                 }
-            } else if begins && may_be_amount(self.text, at) && self.is_after_joint(at, bracket) {
-                // "plus half a lemon", "or a teaspoon"
+            } else if begins && may_be_amount(self.text, at) && self.is_led_to(at, bracket) {
+                // "plus half a lemon", "or a teaspoon", "Garnish: a handful of dill"
                 match Amount::parse(self.text, at) {
                     Some(amount) => {
                         at = amount.end;
@@ -292,8 +301,13 @@ impl NumberReader<'_> {
         }
     }
 
-    fn is_after_joint(&self, at: usize, bracket: Option<usize>) -> bool {
-        !self.amounts.is_empty() && self.context(at, bracket).is_after_joint()
+    /// Whether what is before an article says that an amount follows.
+    fn is_led_to(&self, at: usize, bracket: Option<usize>) -> bool {
+        let before = self.text.get(..at).unwrap_or_default();
+        if self.amounts.is_empty() {
+            return !self.is_yield && before.trim_end().ends_with(':');
+        }
+        self.context(at, bracket).is_after_joint()
     }
 
     /// Reads the number at `at`. Returns its end.
@@ -332,11 +346,18 @@ fn may_be_amount(text: &str, at: usize) -> bool {
     article(rest).is_some() || Number::parse(rest).is_some()
 }
 
-/// Whether a word at `at` is a whole number: "two" is, and in "two-day-old" it is not.
+/// Whether a word at `at` is a whole number: "two" is, and in "two-day-old" it is not. The Japanese
+/// half is a number before a counter, as in "豆腐 半丁".
 fn is_number_word(text: &str, at: usize) -> bool {
     let rest = from(text, at);
     let number = Number::parse(rest).filter(|number| number.form == NumberForm::Word);
-    number.is_some_and(|n| n.value.is_whole() && !from(rest, n.end).starts_with(['-', '‑']))
+    number.is_some_and(|number| {
+        let behind = from(rest, number.end);
+        let is_joined = behind.starts_with(['-', '‑']) && !behind.starts_with("- ");
+        let is_half = rest.starts_with('半')
+            && (rest.trim_end() == "半分" || scan::unit(text, at + number.end).is_some());
+        is_half || (number.value.is_whole() && !is_joined)
+    })
 }
 
 #[cfg(test)]

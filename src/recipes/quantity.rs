@@ -73,7 +73,13 @@ impl Number {
         if text.get(.."half and half".len()).is_some_and(is_cream) {
             return None;
         }
-        let (length, value) = WORDS.find(text)?;
+        let (mut length, mut value) = WORDS.find(text)?;
+        // "twenty-four"
+        let is_tens = [20, 30, 40, 50, 60, 70, 80, 90].map(Ratio::whole).contains(&value);
+        let unit = text.get(length..).and_then(|rest| WORDS.find(rest.strip_prefix('-')?));
+        if let Some((end, more)) = unit.filter(|(_, more)| is_tens && *more < Ratio::whole(10)) {
+            (length, value) = (length + 1 + end, value.plus(more)?);
+        }
         let number = Self { value, form: NumberForm::Word, end: length };
         Some(if value.is_whole() { number.with_tail(text) } else { number })
     }
@@ -160,7 +166,8 @@ impl Number {
                 let behind = rest.strip_prefix(' ')?;
                 let length = half(behind)?;
                 Some((Ratio::HALF, length + 1, NumberForm::Word))
-            });
+            })
+            .or_else(|| part_in_words(rest));
         let with = |(value, length, form)| {
             Some(Self { value: self.value.plus(value)?, form, end: self.end + length })
         };
@@ -245,8 +252,24 @@ fn fraction(text: &str) -> Option<(Ratio, usize)> {
     let rest = text.get(length..)?;
     let slash = rest.chars().next().filter(|c| matches!(c, '/' | '⁄'))?;
     let (denominator, second) = digits(rest.get(slash.len_utf8()..)?)?;
-    let value = Ratio::new(numerator, denominator).filter(|_| denominator <= MAX_DENOMINATOR)?;
+    // A page's raised figures are copied so: "11/2" is rather 1 1/2.
+    let is_glued = numerator > 10 && numerator > denominator && denominator < 10;
+    let is_read = denominator <= MAX_DENOMINATOR && !is_glued;
+    let value = Ratio::new(numerator, denominator).filter(|_| is_read)?;
     Some((value, length + slash.len_utf8() + second))
+}
+
+/// A fraction behind a whole number that is said in words: " and three-quarters", its value and its
+/// length. "1 and half a lemon" is no such number.
+fn part_in_words(text: &str) -> Option<(Ratio, usize, NumberForm)> {
+    let (joint, _) = FRACTION_JOINTS
+        .iter()
+        .find(|(joint, _)| joint.trim().len() + 1 < joint.len() && text.starts_with(joint))?;
+    let behind = text.get(joint.len()..)?;
+    let (length, value) = WORDS.find(behind)?;
+    let words = behind.get(..length)?;
+    let is_part = value < Ratio::ONE && !words.ends_with(" a") && !words.ends_with(" an");
+    is_part.then_some((value, joint.len() + length, NumberForm::Word))
 }
 
 /// The length of "and a half" at the beginning of a text.

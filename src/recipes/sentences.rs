@@ -86,7 +86,9 @@ fn is_last(command: &ChatCommand<'_>) -> bool {
             | ChatCommand::Undo
             | ChatCommand::Redo
     );
-    is_text || is_joinable(command)
+    // "I'm allergic to nuts, remove them" is one command.
+    let is_back = matches!(command, ChatCommand::RemoveIngredient("them" | "those" | "these"));
+    (is_text || is_joinable(command)) && !is_back
 }
 
 /// Whether other commands may follow it. Text that is kept as it is would hold them.

@@ -25,6 +25,19 @@ pub(super) fn size(word: &str) -> Option<(UnitFamily, u64)> {
     looked_up(word, |word| SIZES.get(word).copied())
 }
 
+/// The name of a unit for programs, from a name as it was written: `cup` of "Cups", `tbsp` of
+/// "tablespoons", `g` of "Gramm". Of other units it is the singular, as in `Dose`.
+pub(super) fn name(written: &str) -> String {
+    match written {
+        // The only names whose case counts.
+        "T" => return "tbsp".to_owned(),
+        "t" => return "tsp".to_owned(),
+        _ => {}
+    }
+    let found = looked_up(written, |word| NAMES.get(word).copied());
+    found.map_or_else(|| written.to_owned(), str::to_owned)
+}
+
 /// Whether the unit is one of those of English recipes, in which a comma parts thousands.
 pub(super) fn is_english(word: &str) -> bool {
     let is_listed = |word: &str| {
@@ -34,13 +47,29 @@ pub(super) fn is_english(word: &str) -> bool {
     size(word).is_some() && looked_up(word, is_listed).is_some()
 }
 
-/// The singular and plural of a unit that has both.
-pub(super) fn forms() -> impl Iterator<Item = (&'static str, &'static str)> {
-    let words = LANGUAGES.iter().flat_map(|language| language.units);
-    let words = words.flat_map(|(_, names)| names.split(' '));
-    let phrases = LANGUAGES.iter().flat_map(|language| language.phrases);
-    let phrases = phrases.flat_map(|(_, names)| names.split('|').map(str::trim));
-    words.chain(phrases).filter_map(|names| names.split_once('/'))
+/// The singular and plural of the units that have both, and the place of their language in
+/// [`LANGUAGES`].
+pub(super) fn forms() -> impl Iterator<Item = (usize, &'static str, &'static str)> {
+    let words = LANGUAGES.iter().enumerate().flat_map(|(place, language)| {
+        let words = language.units.iter().flat_map(|(_, names)| names.split(' '));
+        words.map(move |names| (place, names))
+    });
+    let phrases = LANGUAGES.iter().enumerate().flat_map(|(place, language)| {
+        let phrases = language.phrases.iter().flat_map(|(_, names)| names.split('|'));
+        phrases.map(move |names| (place, names.trim()))
+    });
+    words.chain(phrases).filter_map(|(place, names)| {
+        let (one, many) = names.split_once('/')?;
+        Some((place, one, many))
+    })
+}
+
+/// The units that have no plural, and the place of their language in [`LANGUAGES`].
+pub(super) fn invariable() -> impl Iterator<Item = (usize, &'static str)> {
+    LANGUAGES.iter().enumerate().flat_map(|(place, language)| {
+        let names = language.units.iter().flat_map(|(_, names)| names.split(' '));
+        names.filter(|names| !names.contains('/')).map(move |name| (place, name))
+    })
 }
 
 /// The unit of several words that `text` begins with, as in "c. à soupe": its length and kind.
@@ -92,6 +121,31 @@ static SIZES: LazyLock<BTreeMap<&'static str, (UnitFamily, u64)>> = LazyLock::ne
     names.collect()
 });
 
+/// The first name of a unit, by its names: all that a weight or a volume has in any language, and the
+/// short ones of English.
+static NAMES: LazyLock<BTreeMap<&'static str, &'static str>> = LazyLock::new(|| {
+    let split = |names: &'static str| names.split('|').map(str::trim);
+    let [small, large] = ENGLISH.spoons;
+    let rows = FAMILIES.iter().map(|(_, names, _)| *names).chain([small, large]);
+    let rows = rows.chain(ABBREVIATIONS.iter().copied());
+    let mut table = BTreeMap::new();
+    for names in rows {
+        if let Some(first) = split(names).next() {
+            table.extend(split(names).map(|name| (name, first)));
+        }
+    }
+    table
+});
+
+/// Names of units beside those with a size: the name of a unit, and what else it is called.
+const ABBREVIATIONS: &[&str] = &[
+    "cup | c",
+    "tbsp | tb | tbl",
+    "fl oz | floz | fl. oz | fl.oz",
+    "package | pkg | pkgs | packages",
+    "dessertspoon | dsp | dessertspoons",
+];
+
 /// An upper bound of the length of the words below.
 const MAX_WORD_BYTES: usize = 32;
 
@@ -99,30 +153,50 @@ const MAX_WORD_BYTES: usize = 32;
 const FAMILIES: &[(UnitFamily, &str, u64)] = &[
     (UnitFamily::Ounces, "oz | ozs | ounce | ounces", 1),
     (UnitFamily::Ounces, "lb | lbs | pound | pounds", 16),
-    (UnitFamily::Grams, "g | gr | grs | gm | gms | gram | grams | gramme | grammes | gramm", 1),
-    (UnitFamily::Grams, "gramo | gramos | grammo | grammi | grama | gramas | グラム", 1),
-    (UnitFamily::Grams, "hg | etto | etti | ons", 100),
-    (UnitFamily::Grams, "kg | kgs | kilo | kilos | kilogram | kilograms | kilogramm", 1_000),
     (
         UnitFamily::Grams,
-        "kilogramo | kilogramos | chilo | chili | quilo | quilos | キログラム",
+        "g | gr | grs | gm | gms | gram | grams | gramme | grammes | gramm | gramo | gramos | \
+            grammo | grammi | grama | gramas | グラム",
+        1,
+    ),
+    (UnitFamily::Grams, "hg", 100),
+    (UnitFamily::Grams, "etto | etti", 100),
+    (UnitFamily::Grams, "ons", 100),
+    (
+        UnitFamily::Grams,
+        "kg | kgs | kilo | kilos | kilogram | kilograms | kilogramm | kilogramme | kilogrammes | \
+            kilogramo | kilogramos | chilo | chili | chilogrammo | chilogrammi | quilo | quilos | \
+            quilograma | quilogramas | キログラム",
         1_000,
     ),
-    (UnitFamily::Millilitres, "ml | mls | milliliter | milliliters | millilitre | cc", 1),
-    (UnitFamily::Millilitres, "millilitres | mililitro | mililitros | ミリリットル", 1),
-    (UnitFamily::Grams, "kilogramme | kilogrammes | chilogrammo | chilogrammi", 1_000),
-    (UnitFamily::Grams, "quilograma | quilogramas", 1_000),
-    (UnitFamily::Millilitres, "centiliters | centilitros | centilitri | zentiliter", 10),
-    (UnitFamily::Millilitres, "deciliters | decilitros | decilitri | deziliter", 100),
-    (UnitFamily::Millilitres, "cl | centiliter | centilitre | centilitres | centilitro", 10),
-    (UnitFamily::Millilitres, "dl | deciliter | decilitre | decilitres | decilitro", 100),
-    (UnitFamily::Millilitres, "l | lt | ltr | liter | liters | litre | litres", 1_000),
-    (UnitFamily::Millilitres, "litro | litros | litri | リットル", 1_000),
+    (
+        UnitFamily::Millilitres,
+        "ml | mls | milliliter | milliliters | millilitre | millilitres | cc | mililitro | \
+            mililitros | ミリリットル",
+        1,
+    ),
+    (
+        UnitFamily::Millilitres,
+        "cl | centiliter | centiliters | centilitre | centilitres | centilitro | centilitros | \
+            centilitri | zentiliter",
+        10,
+    ),
+    (
+        UnitFamily::Millilitres,
+        "dl | deciliter | deciliters | decilitre | decilitres | decilitro | decilitros | \
+            decilitri | deziliter",
+        100,
+    ),
+    (
+        UnitFamily::Millilitres,
+        "l | lt | ltr | liter | liters | litre | litres | litro | litros | litri | リットル",
+        1_000,
+    ),
     (UnitFamily::Teaspoons, "fl oz | fl. oz | fluid ounce | fluid ounces", 6),
     (UnitFamily::Teaspoons, "cup | cups", 48),
-    (UnitFamily::Teaspoons, "pint | pints | pt", 96),
+    (UnitFamily::Teaspoons, "pint | pints | pt | pts", 96),
     (UnitFamily::Teaspoons, "quart | quarts | qt | qts", 192),
-    (UnitFamily::Teaspoons, "gallon | gallons | gal", 768),
+    (UnitFamily::Teaspoons, "gallon | gallons | gal | gals", 768),
 ];
 
 #[cfg(test)]
@@ -135,6 +209,23 @@ mod tests {
             let kind = unit(name).or_else(|| phrase(name).map(|(_, kind)| kind));
             let is_leading = LEADING.contains(name);
             assert!(is_leading || kind.is_some_and(UnitKind::is_measure), "{name}");
+        }
+    }
+
+    #[test]
+    fn unit_has_one_name_for_programs() {
+        for (written, wanted) in [
+            ("Cups", "cup"),
+            ("T", "tbsp"),
+            ("t", "tsp"),
+            ("Tblsp", "tbsp"),
+            ("fl. oz", "fl oz"),
+            ("Gramm", "g"),
+            ("litros", "l"),
+            ("pts", "pint"),
+            ("EL", "EL"),
+        ] {
+            assert_eq!(name(written), wanted);
         }
     }
 

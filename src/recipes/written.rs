@@ -43,8 +43,12 @@ pub fn write(value: Ratio, form: NumberForm, grid: Precision) -> Option<String> 
 /// Writes a decimal: exactly if that is short, else rounded to two or three significant digits.
 fn decimal(value: Ratio, form: NumberForm, grid: Precision) -> Option<String> {
     let (_, _, parts) = value.parts();
-    let exact = if grid == Precision::Fine { 1 } else { 3 };
     let at_least = |number| value >= Ratio::whole(number);
+    let exact = match grid {
+        Precision::Fine if at_least(10) => 1,
+        Precision::Fine if at_least(1) => 2,
+        _ => 3,
+    };
     let mut places = match grid {
         Precision::Fine if at_least(10) => 0,
         Precision::Fine if at_least(1) => 1,

@@ -200,6 +200,12 @@ impl Holdings {
         self.holders.len()
     }
 
+    /// How much the holder has that has most, exact to a quarter. The simulator's checkers ask.
+    #[cfg(feature = "sim")]
+    pub(crate) fn most(&self) -> u64 {
+        self.heaviest().map_or(0, |holder| holder.weight)
+    }
+
     fn heaviest(&self) -> Option<&Holder> {
         let (word, bits) = self.used.iter().enumerate().rfind(|(_, bits)| **bits != 0)?;
         let class = word * 64 + bits.ilog2() as usize;

@@ -36,6 +36,12 @@ pub(super) fn numbered(seed: u64, n: usize) -> Attack {
     ALL.get(at).copied().unwrap_or(Attack::Messages)
 }
 
+/// The attack of rivals, who take all the same: one of those that a table holds.
+pub(super) fn of_rivals(seed: u64) -> Attack {
+    let held = [Attack::Messages, Attack::Tokens, Attack::Pending, Attack::Ends];
+    held.get((seed % 4) as usize).copied().unwrap_or(Attack::Ends)
+}
+
 /// The next action of a greedy client.
 pub(super) fn wake(client: &mut Client, engine: &mut Engine, attack: Attack) {
     if let Some(link) = client.link.take() {
@@ -48,6 +54,9 @@ pub(super) fn wake(client: &mut Client, engine: &mut Engine, attack: Attack) {
     }
     let pause = match attack {
         Attack::Messages => {
+            if engine.scenario.rivals {
+                client.room = format!("room-{}", client.rng.below(100));
+            }
             talk(client, engine);
             client.millis(300, 3_000)
         }
@@ -83,6 +92,12 @@ pub(super) fn wake(client: &mut Client, engine: &mut Engine, attack: Attack) {
             client.link = Some(upgrade_and_authenticate(client, engine).1);
             client.millis(200, 900)
         }
+    };
+    let pause = match (engine.scenario.rivals, client.number == 0) {
+        (true, true) if attack != Attack::Ends => pause / 4,
+        // Whoever is faster here leaves before it has joined.
+        (true, false) if attack == Attack::Ends => pause * 4,
+        _ => pause,
     };
     client.wake_after(engine, pause);
 }

@@ -138,6 +138,8 @@ pub(super) struct Engine {
     pub(super) early_ping_timeouts: u64,
     /// How many connections the node had shed by the end of the previous turn.
     pub(super) shed: u64,
+    /// When the shares of rivals are checked next.
+    pub(super) rivals_judged: Instant,
 }
 
 impl Engine {
@@ -152,6 +154,7 @@ impl Engine {
             now: Now { monotonic: Instant::START, unix: BEGIN },
             rng: Rng::new(seed),
             trace: Trace::default(),
+            rivals_judged: Instant::START,
             ledger,
             control,
             times: Times::new(config, scenario.turn),

@@ -23,7 +23,8 @@
 //! A [chaotic](Scenario::chaotic) world adds forgers, limits by address, keys and limits that
 //! change, users that an operator disconnects, and a process that stops for up to 20 minutes.
 //!
-//! A [contended](Scenario::contended) world has small tables, greedy clients, which take as much as
+//! In a world of [rivals](Scenario::rivals), users who all want the same table have at most twice their
+//! part of it. A [contended](Scenario::contended) world has small tables, greedy clients, which take as much as
 //! every limit allows, and frugal ones, which check that their shares are left to them:
 //!
 //! * No user has more messages, tokens or requests taken than its allowance, over all connections.

@@ -2,6 +2,7 @@
 
 use std::io::IoSlice;
 use std::mem;
+use std::time::Duration;
 
 use super::check;
 use super::driver::SimServer;
@@ -20,6 +21,20 @@ const READ_BYTES: usize = 64 * 1_024;
 const LAST_WORDS_BYTES: usize = 1_024;
 
 impl Engine {
+    /// Checks the shares of rivals, once a second.
+    fn judge_rivals(&mut self, node: &Node) {
+        let now = self.now.monotonic;
+        if !self.scenario.rivals || self.is_healed || now < self.rivals_judged {
+            return;
+        }
+        self.rivals_judged = now + Duration::from_secs(1);
+        let rivals = self.scenario.clients.greedy;
+        let judged = self.ledger.lock().shares.judge_rivals(now, node, rivals);
+        if let Err(what) = judged {
+            self.fail(what);
+        }
+    }
+
     /// Checks what the server wrote.
     pub(super) fn hear(&mut self, id: ConnId, link: LinkId, bytes: &[u8]) {
         let now = self.now.monotonic;
@@ -121,6 +136,7 @@ impl SimServer {
         if let Some(id) = forgotten {
             engine.fail(format!("{id}: its end was forgotten for others'"));
         }
+        engine.judge_rivals(node);
         if turn.stray_actions() > 0 {
             engine.fail("the node wants something done for a connection that is gone");
         }

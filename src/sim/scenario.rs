@@ -80,6 +80,9 @@ pub struct Scenario {
     pub slice: usize,
     /// The length of one turn of the driver.
     pub turn: Duration,
+    /// Do the greedy clients all take the same, the first of them four times as fast as the others? Then
+    /// each of them has at most twice its part of a table that is full.
+    pub rivals: bool,
     /// A fault planted in the turn, in tests of the checkers.
     pub planted: Option<Planted>,
     /// The node's configuration. With a JWKS file, of any name, the node fetches its keys from a
@@ -170,6 +173,7 @@ impl Scenario {
             rooms: 1 + rng.below(3) as usize,
             faults: true,
             disturbances: false,
+            rivals: false,
             planted: None,
             length: Duration::from_secs(16 * 60),
             // In every other world, rooms of three members are large.
@@ -239,6 +243,24 @@ impl Scenario {
             (limits.messages_per_minute, limits.auth_per_minute_per_user) = (0, 0);
         }
         scenario.config.http.requests = 2 * MOST_CONTENDERS / 3;
+        scenario
+    }
+}
+
+impl Scenario {
+    /// The [contended](Self::contended) scenario of `seed` with four to seven users who all want the
+    /// same table, and no allowances: only the table holds them.
+    #[must_use]
+    pub fn rivals(seed: u64) -> Self {
+        let mut scenario = Self::contended(2 * seed + 1);
+        scenario.clients = Mix { greedy: 4 + (seed / 4 % 4) as usize, ..Mix::default() };
+        scenario.rivals = true;
+        let Config { limits, auth, http, .. } = &mut scenario.config;
+        // Silent connections stay, and nothing but the table ends them.
+        (auth.timeout, http.header_timeout) = (Length::from_secs(5), Length::from_secs(5));
+        (limits.auth_per_minute_per_ip, limits.pending_per_ip) = (0, 0);
+        // What is forgotten is all that a user has said in a room: the table holds many of those.
+        limits.answer_bytes = Size::kib(12 * MOST_CONTENDERS);
         scenario
     }
 }

@@ -1,15 +1,20 @@
 //! What each user takes of what all share, how much that may be, and what is to be left to it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use crate::config::{Config, Limits};
 use crate::id::ConnId;
+use crate::node::Node;
 use crate::time::Instant;
 
 /// What the names of users begin with who use little of everything.
 pub(super) const FRUGAL: &str = "frugal-";
 /// What the simulator's application serves over HTTP.
 pub(super) const PAGE: &str = "/page";
+
+/// Until a table has been full for so long, it has what was taken while there was enough of it.
+const SETTLING: Duration = Duration::from_secs(40);
 
 /// The room of a frugal user.
 pub(super) fn frugal_room(user: &str) -> String {
@@ -25,6 +30,10 @@ pub(super) struct Shares {
     requests: Taken,
     /// The last end of each frugal user that was in a room.
     ends: BTreeMap<String, ConnId>,
+    /// The last ends of every other user that was in a room, as many as may be remembered.
+    ends_of_others: BTreeMap<String, VecDeque<ConnId>>,
+    /// Since when each table of rivals has been full at times.
+    full_since: BTreeMap<&'static str, Instant>,
 }
 
 impl Shares {
@@ -66,7 +75,51 @@ impl Shares {
     pub(super) fn ended(&mut self, user: String, id: ConnId) {
         if user.starts_with(FRUGAL) {
             self.ends.insert(user, id);
+            return;
         }
+        let ends = self.ends_of_others.entry(user).or_default();
+        ends.push_back(id);
+        if ends.len() > self.limits.recent_ends {
+            ends.pop_front();
+        }
+    }
+
+    /// How many of all ends are remembered, and how many of the user of whom most are.
+    fn remembered(&self, node: &Node) -> [u64; 3] {
+        let of_user = |ends: &VecDeque<ConnId>| {
+            ends.iter().filter(|id| node.remembers_end(**id)).count() as u64
+        };
+        let counts = self.ends_of_others.values().map(of_user);
+        let (all, most) = counts.fold((0, 0), |(all, most), of| (all + of, most.max(of)));
+        [all, most, self.limits.recent_ends as u64]
+    }
+
+    /// Checks that none of `rivals` users who all want more than there is has more than twice its part
+    /// of a table that has been full for some time.
+    ///
+    /// # Errors
+    /// One has more.
+    pub(super) fn judge_rivals(
+        &mut self,
+        now: Instant,
+        node: &Node,
+        rivals: usize,
+    ) -> Result<(), String> {
+        let ends = ("recent_ends", self.remembered(node));
+        for (table, [all, most, bound]) in std::iter::once(ends).chain(node.view().held()) {
+            if bound == 0 || all * 10 < bound * 9 {
+                continue;
+            }
+            let full_since = *self.full_since.entry(table).or_insert(now);
+            // Those that wait to be refused are pending beyond the bound.
+            let all = all.max(bound);
+            if now.since(full_since) > SETTLING && most * rivals as u64 > 2 * all {
+                return Err(format!(
+                    "one of {rivals} has {most} of {all} in {table}, more than twice its part"
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// Connections whose end must be known: the last one of each frugal user.
@@ -112,8 +165,6 @@ impl Taken {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]

@@ -131,7 +131,7 @@ impl World {
         app: Box<dyn App>,
         control: SharedAppControl,
     ) -> Result<Self, KeyError> {
-        let Scenario { clients: mix, rooms, length, faults, disturbances, .. } = scenario;
+        let Scenario { clients: mix, rooms, length, faults, disturbances, rivals, .. } = scenario;
         let mut server = SimServer::new(scenario, seed, app, control)?;
         let engine = &mut server.engine;
         if engine.issuer.is_some() {
@@ -139,7 +139,7 @@ impl World {
         }
         let mut rng = Rng::new(seed);
         let mut clients = Vec::new();
-        for (kind, count) in kinds(mix, seed) {
+        for (kind, count) in kinds(mix, seed, rivals) {
             for _ in 0..count {
                 let number = clients.len();
                 let mut client = Client::new(number, kind, rooms, rng.next_u64());
@@ -305,8 +305,12 @@ fn wake(client: &mut Client, engine: &mut Engine) {
 }
 
 /// The kinds of clients, and how many there are of each. The attacks differ from world to world.
-fn kinds(mix: Mix, seed: u64) -> impl Iterator<Item = (Kind, usize)> {
-    let greedy = (0..mix.greedy).map(move |n| (Kind::Greedy(attackers::numbered(seed, n)), 1));
+fn kinds(mix: Mix, seed: u64, is_rivalry: bool) -> impl Iterator<Item = (Kind, usize)> {
+    let attack = move |n| match is_rivalry {
+        true => attackers::of_rivals(seed),
+        false => attackers::numbered(seed, n),
+    };
+    let greedy = (0..mix.greedy).map(move |n| (Kind::Greedy(attack(n)), 1));
     let others = [
         (Kind::Good, mix.good),
         (Kind::Slow, mix.slow),

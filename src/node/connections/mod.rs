@@ -13,6 +13,7 @@ pub(crate) mod frame;
 pub(crate) mod moment;
 pub(crate) mod outbox;
 mod output;
+mod request_queue;
 mod requests;
 pub(crate) mod session;
 pub(crate) mod waiting;
@@ -32,6 +33,7 @@ use self::session::{Phase, Session};
 use self::wheel::{TICK_MICROS, Wheel};
 use crate::auth::Address;
 use crate::id::{ConnId, Seed, Slot};
+use crate::node::connections::request_queue::RequestQueue;
 use crate::node::context::Cx;
 use crate::node::policy::Policy;
 use crate::shares::Holdings;
@@ -47,12 +49,11 @@ pub(crate) struct Connections {
     phases: [u32; Phase::ALL.len()],
     /// Pending connections, by address.
     pending_by_address: Holdings,
-    /// Requests whose bodies are not whole, by address.
-    unfinished_requests: Holdings,
     /// Connections whose last word is said, by address.
     closing: Holdings,
-    /// HTTP requests that wait: for the rest of their bodies, or for the application.
-    waiting_requests: Holdings,
+    /// HTTP requests that wait: those that keep users signed in, and all others.
+    refreshes: RequestQueue,
+    requests: RequestQueue,
     /// Connections of the public listeners that the driver is told to drop, and has not yet.
     dropped: usize,
     /// Those of the admin listener, also the ones that the driver has not closed yet.
@@ -77,8 +78,9 @@ impl Connections {
             phases: [0; Phase::ALL.len()],
             pending_by_address: Holdings::new(&seed.derive("pending connections"), slots),
             closing: Holdings::new(&seed.derive("closing connections"), slots),
-            unfinished_requests: Holdings::new(&seed.derive("unfinished requests"), slots),
-            waiting_requests: Holdings::new(&seed.derive("waiting requests"), slots),
+            // Few wait at once: its tables grow with the slots that they had.
+            refreshes: RequestQueue::new(&seed.derive("refreshes"), 0),
+            requests: RequestQueue::new(&seed.derive("requests"), slots),
             dropped: 0,
             admin: 0,
             pool: Pool::default(),

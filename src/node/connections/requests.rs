@@ -3,9 +3,10 @@
 use crate::id::{ConnId, Slot};
 use crate::node::connections::Connections;
 use crate::node::connections::connection::ConnectionKind;
+use crate::node::connections::request_queue::RequestQueue;
 use crate::node::connections::session::Stage;
 use crate::node::connections::waiting::PendingRequest;
-use crate::node::http::message::ResponseForm;
+use crate::node::http::message::{RequestPlace, ResponseForm};
 use crate::node::http::request::RequestHead;
 use crate::node::work::ticket::Ticket;
 
@@ -19,28 +20,48 @@ impl Connections {
 
     /// A request waits from here on, for the rest of its body or for the application: it counts until
     /// its answer is queued.
-    pub(crate) fn count_request(&mut self, slot: Slot) {
+    pub(crate) fn count_request(&mut self, slot: Slot, place: RequestPlace) {
         if let Some(connection) = self.arena.get(slot.index()) {
             let address = connection.address().to_bits();
-            self.waiting_requests.insert(slot.index() as u32, address, 1);
+            let queue = self.request_queue(place);
+            queue.waiting.insert(slot.index() as u32, address, 1);
         }
     }
 
-    /// How many requests wait.
+    fn request_queue(&mut self, place: RequestPlace) -> &mut RequestQueue {
+        match place {
+            RequestPlace::Refresh => &mut self.refreshes,
+            RequestPlace::Nowhere | RequestPlace::Ordinary => &mut self.requests,
+        }
+    }
+
+    /// How many requests wait, those that keep users signed in aside.
     pub(crate) fn requests(&self) -> usize {
-        self.waiting_requests.len()
+        self.requests.waiting.len()
+    }
+
+    /// How many requests wait that keep users signed in.
+    pub(crate) fn refreshes(&self) -> usize {
+        self.refreshes.waiting.len()
+    }
+
+    /// How many pending connections the address has that has most. The simulator's checkers ask.
+    #[cfg(feature = "sim")]
+    pub(crate) fn pending_of_address(&self) -> u64 {
+        self.pending_by_address.most()
     }
 
     /// Does the request of `slot` wait already?
     pub(crate) fn is_request_counted(&self, slot: Slot) -> bool {
-        self.waiting_requests.contains(slot.index() as u32)
+        let slot = slot.index() as u32;
+        self.requests.waiting.contains(slot) || self.refreshes.waiting.contains(slot)
     }
 
-    /// The oldest request whose body is not whole of the address that has most of those, if that is
-    /// more than the address of `slot` would have.
-    pub(crate) fn request_to_give_way(&self, slot: Slot) -> Option<Slot> {
+    /// The oldest request in this place whose body is not whole of the address that has most of those,
+    /// if that is more than the address of `slot` would have.
+    pub(crate) fn request_to_give_way(&mut self, slot: Slot, place: RequestPlace) -> Option<Slot> {
         let address = self.get(slot)?.address();
-        self.unfinished_requests.heavier_than(address.to_bits(), 1).map(Slot::new)
+        self.request_queue(place).unfinished.heavier_than(address.to_bits(), 1).map(Slot::new)
     }
 
     /// The head of a call on the admin listener is whole. False: that is known already.
@@ -67,13 +88,16 @@ impl Connections {
         connection.session.set_stage(stage);
         let (is_unfinished, address) = (stage == Stage::Body, connection.address());
         if is_unfinished && connection.role == ConnectionKind::Request {
-            self.unfinished_requests.insert(slot.index() as u32, address.to_bits(), 1);
+            let is_refresh = self.refreshes.waiting.contains(slot.index() as u32);
+            let queue = if is_refresh { &mut self.refreshes } else { &mut self.requests };
+            queue.unfinished.insert(slot.index() as u32, address.to_bits(), 1);
         }
     }
 
     /// The request of `slot` goes on: what was kept of its head.
     pub(crate) fn take_request(&mut self, slot: Slot) -> Option<RequestHead> {
-        self.unfinished_requests.remove(slot.index() as u32, 1);
+        self.refreshes.unfinished.remove(slot.index() as u32, 1);
+        self.requests.unfinished.remove(slot.index() as u32, 1);
         match self.get_mut(slot)?.waiting.as_mut()?.request.take()? {
             PendingRequest::Read(head) => Some(*head),
             PendingRequest::Asked(_) => None,
@@ -82,8 +106,10 @@ impl Connections {
 
     /// The request of `slot` is answered, or over: it does not count any more.
     pub(crate) fn end_request(&mut self, slot: Slot) {
-        self.waiting_requests.remove(slot.index() as u32, 1);
-        self.unfinished_requests.remove(slot.index() as u32, 1);
+        for queue in [&mut self.refreshes, &mut self.requests] {
+            queue.waiting.remove(slot.index() as u32, 1);
+            queue.unfinished.remove(slot.index() as u32, 1);
+        }
     }
 
     /// The request of `slot` waits for the answer of this ticket.

@@ -7,6 +7,7 @@ use crate::id::Slot;
 use crate::node::Node;
 use crate::node::connections::connection::Connection;
 use crate::node::gate::limits::SLOTS_FOR_REFUSALS;
+use crate::node::http::message::RequestPlace;
 use crate::node::http::refusal::Refusal;
 use crate::node::http::request::Http;
 
@@ -63,21 +64,29 @@ impl Node {
         false
     }
 
-    /// The request of `slot` is to wait. Where as many do as may, the oldest whose body is not whole
-    /// gives way, of the address that has most of those.
-    pub(crate) fn take_place(&mut self, slot: Slot) -> Result<(), Refusal> {
+    /// The request of `slot` is to wait, in this place. Where as many do as may, the oldest there whose
+    /// body is not whole gives way, of the address that has most of those.
+    pub(crate) fn take_place(&mut self, slot: Slot, place: RequestPlace) -> Result<(), Refusal> {
         if self.connections.is_request_counted(slot) {
             return Ok(());
         }
-        if self.connections.requests() >= self.cx.policy.requests {
-            let Some(oldest) = self.connections.request_to_give_way(slot) else {
-                self.cx.metrics.refused_requests += 1;
-                return Err(Refusal::AtCapacity);
-            };
-            self.cx.metrics.requests_gave_way += 1;
-            self.refuse(oldest, Refusal::AtCapacity);
+        let is_refresh = place == RequestPlace::Refresh;
+        let (count, most) = match is_refresh {
+            true => (self.connections.refreshes(), self.cx.policy.refreshes),
+            false => (self.connections.requests(), self.cx.policy.requests),
+        };
+        if count >= most {
+            let oldest = self.connections.request_to_give_way(slot, place);
+            let metrics = &mut self.cx.metrics;
+            *match (oldest, is_refresh) {
+                (Some(_), true) => &mut metrics.refreshes_gave_way,
+                (Some(_), false) => &mut metrics.requests_gave_way,
+                (None, true) => &mut metrics.refused_refreshes,
+                (None, false) => &mut metrics.refused_requests,
+            } += 1;
+            self.refuse(oldest.ok_or(Refusal::AtCapacity)?, Refusal::AtCapacity);
         }
-        self.connections.count_request(slot);
+        self.connections.count_request(slot, place);
         Ok(())
     }
 

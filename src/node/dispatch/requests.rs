@@ -26,7 +26,7 @@ use crate::node::gate::limits::Charge;
 use crate::node::gate::operator::OperatorEvent;
 use crate::node::gate::tokens::TokenProgress;
 use crate::node::gate::upgrade;
-use crate::node::http::message::{Method, Request, Response, ResponseForm};
+use crate::node::http::message::{Method, Request, RequestPlace, Response, ResponseForm};
 use crate::node::http::refusal::Refusal;
 use crate::node::http::request::{Credential, Http, RequestHead, Upgrade};
 use crate::node::http::respond::{health, preflight};
@@ -166,7 +166,12 @@ impl Node {
         if behind.len() >= http.body_length {
             return self.answer(slot, http, behind, TokenProgress::New);
         }
-        if let Err(refusal) = self.take_place(slot) {
+        let place = match self.work.app.request_place(&http.path) {
+            // Its body is awaited.
+            RequestPlace::Nowhere => RequestPlace::Ordinary,
+            place => place,
+        };
+        if let Err(refusal) = self.take_place(slot, place) {
             return self.refuse(slot, refusal);
         }
         let expects_continue = http.expects_continue && behind.is_empty();
@@ -234,8 +239,9 @@ impl Node {
         if let Err(refusal) = gate.limits.charge_request(cx, payer) {
             return self.refuse(slot, refusal);
         }
-        if !self.work.app.answers_at_once(&http.path)
-            && let Err(refusal) = self.take_place(slot)
+        let place = self.work.app.request_place(&http.path);
+        if place != RequestPlace::Nowhere
+            && let Err(refusal) = self.take_place(slot, place)
         {
             return self.refuse(slot, refusal);
         }

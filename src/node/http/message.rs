@@ -17,6 +17,17 @@ use crate::time::{Instant, UnixTime};
 /// The header lines of an answer that a page of another origin may read.
 const EXPOSED: &str = "ETag, Link, Location, Retry-After";
 
+/// Where a request waits for its application.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestPlace {
+    /// Nowhere: it is answered from memory, by [`Reply::Now`](crate::Reply::Now), as a page's files are.
+    Nowhere,
+    /// Among those that keep users signed in (`http.refreshes`).
+    Refresh,
+    /// Among all others (`http.requests`).
+    Ordinary,
+}
+
 /// What a request asks to be done (RFC 9110, section 9). `HEAD` is asked as `Get`, and its answer
 /// written without its body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

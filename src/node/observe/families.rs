@@ -322,6 +322,7 @@ impl<'a> View<'a> {
             ("work_total", metrics.refused_questions + metrics.crowded_messages),
             ("late_answers", metrics.late_answers_given_up),
             ("http_requests", metrics.refused_requests + metrics.requests_gave_way),
+            ("http_refreshes", metrics.refused_refreshes + metrics.refreshes_gave_way),
             ("pending", metrics.pending_gave_way),
             ("requests_per_minute", metrics.refused_request_rate),
             ("worker_queue", metrics.refused_work),

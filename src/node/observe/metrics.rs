@@ -62,10 +62,14 @@ pub struct Metrics {
     pub refused_request_rate: u64,
     /// HTTP requests that gave way to one of a lighter address before their bodies were whole.
     pub requests_gave_way: u64,
+    /// The same of those that keep users signed in.
+    pub refreshes_gave_way: u64,
     /// Pending connections that gave way to one of a lighter address.
     pub pending_gave_way: u64,
     /// HTTP requests refused because too many were under way.
     pub refused_requests: u64,
+    /// The same of those that keep users signed in.
+    pub refused_refreshes: u64,
     /// Chat messages that were taken.
     pub chat_messages: u64,
     /// Chat messages that were sent again and answered from memory.

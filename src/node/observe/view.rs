@@ -85,4 +85,22 @@ impl<'a> View<'a> {
             ("users", limits.user_evictions() + self.rooms.departed.evictions()),
         ]
     }
+
+    /// How much all users, or addresses, have of each table that they share, how much the one that has
+    /// most, and how much there is. The simulator's checkers ask.
+    #[cfg(feature = "sim")]
+    pub(crate) fn held(&self) -> [(&'static str, [u64; 3]); 3] {
+        let Self { cx, connections, rooms, gate, .. } = self;
+        let (replays, answers) = (&gate.tokens.replays, &rooms.answers);
+        let (bytes, most_bytes) = answers.fill();
+        let (all, most) = (connections.pending() as u64, connections.pending_of_address());
+        [
+            ("pending", [all, most, cx.policy.pending as u64]),
+            (
+                "replay_entries",
+                [replays.len() as u64, replays.most_of_user(), replays.capacity() as u64],
+            ),
+            ("answer_bytes", [bytes as u64, answers.by_user.most(), most_bytes as u64]),
+        ]
+    }
 }

@@ -52,7 +52,7 @@ pub(crate) struct DedupCache {
     messages: Slab<RememberedMessage>,
     shared: SharedAnswers,
     /// The entries of each user.
-    by_user: Holdings,
+    pub(crate) by_user: Holdings,
     /// The stalest entry, and the freshest.
     front: u32,
     back: u32,

@@ -1,6 +1,7 @@
 //! What one user or one address can take from the others: nothing.
 
 use super::*;
+use crate::node::RequestPlace;
 use crate::node::app::{Answer, Incoming, Reply, Update};
 use crate::protocol::CloseReason;
 
@@ -148,7 +149,7 @@ fn answered_sockets_give_their_places() {
     assert_eq!(world.node.metrics().gave_way, 10);
 }
 
-/// Serves `/page` at once, and everything else later.
+/// Serves `/page` at once, and everything else later: `/refresh` keeps users signed in.
 struct Later;
 
 impl App for Later {
@@ -160,12 +161,16 @@ impl App for Later {
         true
     }
 
-    fn answers_at_once(&self, path: &str) -> bool {
-        path == "/page"
+    fn request_place(&self, path: &str) -> RequestPlace {
+        match path {
+            "/page" => RequestPlace::Nowhere,
+            "/refresh" => RequestPlace::Refresh,
+            _ => RequestPlace::Ordinary,
+        }
     }
 
     fn on_request(&mut self, request: &Request<'_>) -> Reply<Response> {
-        if self.answers_at_once(request.path) {
+        if request.path == "/page" {
             return Reply::Now(Response::new(200, "text/html", vec![b'x'; 160 << 10]));
         }
         Reply::Held
@@ -209,6 +214,27 @@ fn unfinished_requests_give_way_to_lighter_addresses() {
     assert_eq!(status(&mut world, waits), 0, "the application has it");
     let metrics = world.node.metrics();
     assert_eq!((metrics.requests_gave_way, metrics.refused_requests), (1, 1));
+}
+
+#[test]
+fn refreshes_wait_apart_from_other_requests() {
+    let mut world = served(|config| (config.http.requests, config.http.refreshes) = (4, 2));
+    let unfinished = |path: &str| format!("POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: 5");
+    for n in 0..4 {
+        let ip = format!("192.0.2.{n}");
+        assert_eq!(request(&mut world, &ip, "GET /slow HTTP/1.1\r\nHost: a").1, 0);
+    }
+    assert_eq!(request(&mut world, "192.0.2.9", &unfinished("/slow")).1, 503, "all wait");
+    // Unfinished refreshes of one address give way to one of another.
+    let (oldest, told) = request(&mut world, "192.0.2.8", &unfinished("/refresh"));
+    assert_eq!((told, request(&mut world, "192.0.2.8", &unfinished("/refresh")).1), (0, 0));
+    let get = "GET /refresh HTTP/1.1\r\nHost: a";
+    assert_eq!(request(&mut world, "192.0.2.7", get).1, 0, "the application has it");
+    assert_eq!(status(&mut world, oldest), 503);
+    assert_eq!(request(&mut world, "192.0.2.6", get).1, 503, "nobody has more than one");
+    let metrics = world.node.metrics();
+    assert_eq!((metrics.refused_requests, metrics.requests_gave_way), (1, 0));
+    assert_eq!((metrics.refused_refreshes, metrics.refreshes_gave_way), (1, 1));
 }
 
 #[test]

@@ -40,7 +40,9 @@ fn times(recipe: &Recipe) -> String {
         known.unwrap_or_else(|| format!("{name}: not known."))
     };
     let (prep, cook) = (recipe.prep_time_minutes, recipe.cook_time_minutes);
-    format!("{} {}", time("Preparation", prep), time("Cooking", cook))
+    let total = recipe.total_time_minutes;
+    let total = total.map_or_else(String::new, |_| format!(" {}", time("In all", total)));
+    format!("{} {}{total}", time("Preparation", prep), time("Cooking", cook))
 }
 
 /// Tells the amount of an ingredient.

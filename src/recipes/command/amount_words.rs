@@ -4,6 +4,8 @@
 pub(super) const SCALE: &[&str] = &[
     "scale",
     "rescale",
+    "upscale",
+    "downscale",
     "resize",
     "adjust",
     "adapt",
@@ -14,11 +16,28 @@ pub(super) const SCALE: &[&str] = &[
     "multiply",
 ];
 /// Verbs that may mean to scale.
-pub(super) const MAKE: &[&str] =
-    &["make", "cook", "prepare", "change", "cut", "turn", "convert", "do", "go", "set"];
-pub(super) const FOR: &[&str] = &["to serve", "to feed", "enough for", "for", "serve", "feed"];
+pub(super) const MAKE: &[&str] = &[
+    "make", "cook", "prepare", "change", "cut", "turn", "convert", "do", "go", "set", "bump", "up",
+];
+pub(super) const FOR: &[&str] = &[
+    "to serve",
+    "to feed",
+    "enough for",
+    "for my family of",
+    "for our family of",
+    "for a family of",
+    "for a group of",
+    "for a party of",
+    "for",
+    "serve",
+    "feed",
+];
 pub(super) const SERVES: &[&str] = &[
     "it serves",
+    "can this serve",
+    "can it serve",
+    "can this feed",
+    "can it feed",
     "it should serve",
     "it should feed",
     "this should feed",
@@ -48,6 +67,11 @@ pub(super) const WE_ARE: &[&str] = &[
     "i have",
     "i am having",
     "i'm having",
+    "we are having",
+    "we're having",
+    "we’re having",
+    "i'm hosting",
+    "we're hosting",
     "only",
 ];
 /// "I need this for 8", "I am cooking for 8".
@@ -105,6 +129,8 @@ pub(super) const MULTIPLES: &[(&[&str], u64, u64)] = &[
     (&["halve", "half"], 1, 2),
     (&["a third", "third", "one third"], 1, 3),
     (&["a quarter", "quarter", "one quarter"], 1, 4),
+    (&["two thirds", "two-thirds"], 2, 3),
+    (&["three quarters", "three-quarters"], 3, 4),
 ];
 /// Behind such a multiple, for the whole recipe.
 pub(super) const AS_MUCH: &[&str] = &[

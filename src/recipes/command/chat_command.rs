@@ -18,6 +18,8 @@ pub enum ChatCommand<'a> {
     SetPrepTime(&'a str),
     /// Set the cooking time.
     SetCookTime(&'a str),
+    /// Sets the time from the beginning to the end.
+    SetTotalTime(&'a str),
     /// Add one or several ingredients.
     AddIngredient(&'a str),
     /// Remove the ingredient with this name.

@@ -19,6 +19,7 @@ pub(super) const PREP_TIME: &[&str] =
     &["prep time", "preparation time", "preparation", "prep", "time to prepare"];
 pub(super) const COOK_TIME: &[&str] =
     &["cook time", "cooking time", "baking time", "bake time", "roasting time", "time to cook"];
+pub(super) const TOTAL_TIME: &[&str] = &["total time", "overall time", "total cooking time"];
 /// What is between the name of a field and its value.
 pub(super) const IS: &[&str] = &["to", "is", "as", "should be", "should say", "of"];
 pub(super) const PREPARES: &[&str] = &["prep", "prepare", "preparation", "preparing"];
@@ -39,11 +40,25 @@ pub(super) const TAKES: &[&str] = &["it takes", "this takes", "takes", "it needs
 
 pub(super) const SHOW: &[&str] = &[
     "show", "list", "read", "print", "tell me", "give me", "what are", "what is", "what's",
-    "what’s", "display", "view", "see", "read out",
+    "what’s", "what", "which", "display", "view", "see", "read out",
 ];
 /// Words behind what is shown.
 pub(super) const OVER: &[&str] = &[
-    "please", "again", "in it", "of this", "for this", "of it", "for it", "now", "here", "so far",
+    "please",
+    "again",
+    "in it",
+    "of this",
+    "for this",
+    "of it",
+    "for it",
+    "now",
+    "here",
+    "so far",
+    "are there",
+    "are in it",
+    "are in this",
+    "do i need",
+    "do we need",
 ];
 pub(super) const INGREDIENTS: &[&str] = &["ingredients", "ingredient list", "shopping list"];
 pub(super) const STEPS: &[&str] = &["steps", "instructions", "directions", "method"];
@@ -81,6 +96,9 @@ pub(super) const NEW: &[&str] = &[
     "the following",
     "an extra",
 ];
+/// Words before a new step, without a verb.
+pub(super) const ONE_MORE_STEP: &[&str] =
+    &["new step", "next step", "one more step", "another step", "extra step", "step"];
 pub(super) const FIRST_STEP: &[&str] = &[
     "a first step",
     "as first step",
@@ -103,8 +121,18 @@ pub(super) const STEP_SHOULD_SAY: &[&str] =
     &["should be", "should say", "should read", "is now", "should now say"];
 pub(super) const NOT_NEEDED: &[&str] =
     &["is not needed", "isn't needed", "is unnecessary", "can go", "should go"];
-pub(super) const AT_THE_END: &[&str] =
-    &["at the end", "at the very end", "finally", "lastly", "as a last step", "as the last step"];
+pub(super) const AT_THE_END: &[&str] = &[
+    "after that",
+    "afterwards",
+    "in the end",
+    "to finish",
+    "at the end",
+    "at the very end",
+    "finally",
+    "lastly",
+    "as a last step",
+    "as the last step",
+];
 pub(super) const AT_THE_START: &[&str] = &["first", "at the beginning", "at the start", "to begin"];
 pub(super) const TOP: &[&str] = &[
     "the top",
@@ -138,6 +166,16 @@ pub(super) const REMOVE_TAG: &[&str] = &[
     "drop the tag",
     "untag",
     "untag it",
+];
+/// "Add winter as a tag".
+pub(super) const AS_TAG: &[&str] = &[" as a tag", " as tag", " as tags", " to the tags"];
+/// What asks for an amount beside "how much".
+pub(super) const AMOUNT: &[&str] = &[
+    "what's the amount of",
+    "what’s the amount of",
+    "what is the amount of",
+    "what's the quantity of",
+    "what is the quantity of",
 ];
 pub(super) const DESCRIBE: &[&str] = &[
     "describe it as",

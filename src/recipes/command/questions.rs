@@ -22,6 +22,12 @@ pub(super) fn question(text: &str) -> Option<ChatCommand<'_>> {
             name => ChatCommand::HowMuch(name),
         });
     }
+    if let Some(name) = after_any(text, say::AMOUNT) {
+        return Some(ChatCommand::HowMuch(value(name))).filter(|_| !name.is_empty());
+    }
+    if is_any(text, say::INGREDIENTS) {
+        return Some(ChatCommand::Show(Shown::Ingredients));
+    }
     if after_any(text, &["how long does it take", "how long does this take"]).is_some() {
         return Some(ChatCommand::Show(Shown::Times));
     }
@@ -50,6 +56,8 @@ pub(super) fn tag(text: &str) -> Option<ChatCommand<'_>> {
         let rest = after_any(rest, say::WHOLE).or_else(|| rest.strip_prefix(':'))?;
         Some(skip(rest, &["as", "with"]))
     });
+    let add =
+        add.or_else(|| without_ends(after_any(text, &["add", "put", "include"])?, say::AS_TAG));
     if let Some(name) = add {
         return Some(match value(name) {
             "" => ChatCommand::Unfinished("Tag it quick"),
@@ -232,6 +240,9 @@ pub(super) fn is_amount(text: &str) -> bool {
 /// Parses "add another carrot", "2 more eggs", "add 50 g more butter".
 pub(super) fn more(text: &str) -> Option<ChatCommand<'_>> {
     let rest = after_any(text, &["add", "put in", "use", "take"]).unwrap_or(text);
+    if let Some(command) = more_behind(rest) {
+        return Some(command);
+    }
     let (amount, name) = match after_any(rest, say::ANOTHER) {
         Some(name) => match Amount::parse(name, 0) {
             // "Another 100 g of beef"
@@ -247,12 +258,32 @@ pub(super) fn more(text: &str) -> Option<ChatCommand<'_>> {
                 let is_one = !name.is_empty() && !is_other(name);
                 return is_one.then_some(ChatCommand::TakeAway { name, amount });
             }
+            if let Some(name) = without_ends(rest, &[" less", " fewer"]) {
+                let is_one = !name.is_empty() && !is_other(name);
+                return is_one.then_some(ChatCommand::TakeAway { name, amount });
+            }
             let name = after_any(rest, &["more", "extra", "additional"]);
             (amount, name.or_else(|| without_ends(rest, &[" more"]))?)
         }
     };
     let name = skip(name.trim(), &["of"]);
     (!name.is_empty() && !is_other(name)).then_some(ChatCommand::AddMore { name, amount })
+}
+
+/// Parses "more butter: 20 g", "less cream, 50 ml less".
+fn more_behind(text: &str) -> Option<ChatCommand<'_>> {
+    let is_more = after(text, "more");
+    let (name, amount) = is_more.or_else(|| after(text, "less"))?.split_once([':', ','])?;
+    let amount = amount.trim();
+    let amount = without_ends(amount, &[" more", " less"]).unwrap_or(amount);
+    if !is_amount(amount) || is_other(name) || name.trim().is_empty() {
+        return None;
+    }
+    let name = name.trim();
+    Some(match is_more {
+        Some(_) => ChatCommand::AddMore { name, amount },
+        None => ChatCommand::TakeAway { name, amount },
+    })
 }
 
 /// Whether something else than an ingredient is added.

@@ -107,8 +107,14 @@ fn multiple(text: &str) -> Option<Ratio> {
     }
     if let Some(rest) = after_any(text, &["cut", "divide"]) {
         let rest = skip(rest, say::WHOLE);
-        let is_half = ["in half", "by half", "in two"].iter().any(|h| rest.eq_ignore_ascii_case(h));
-        return is_half.then_some(Ratio::HALF);
+        if is_any(rest, &["in half", "by half", "in two"]) {
+            return Some(Ratio::HALF);
+        }
+        // "Divide everything by 3"
+        let parts = after(text, "divide").and(after(rest, "by")).and_then(|by| {
+            Number::parse(by).filter(|number| by.get(number.end..).is_some_and(str::is_empty))
+        });
+        return parts.and_then(|number| Ratio::ONE.over(number.value));
     }
     if let Some(share) = percent(text) {
         return Some(share);

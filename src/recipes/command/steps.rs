@@ -17,10 +17,13 @@ pub(super) fn step(text: &str) -> Option<ChatCommand<'_>> {
                 return Some(ChatCommand::AddStep { text, place });
             }
         }
+        if let Some(said) = after_any(rest, &["to the steps", "to the instructions", "to steps"]) {
+            return Some(added_step(said));
+        }
         let rest = after_any(skip(rest, say::NEW), say::STEP)?;
         return Some(added_step(rest));
     }
-    if let Some(rest) = after_any(text, &["new step", "next step", "step"])
+    if let Some(rest) = after_any(text, say::ONE_MORE_STEP)
         && let Some(text) = rest.strip_prefix(':').map(value).filter(|text| !text.is_empty())
     {
         return Some(ChatCommand::AddStep { text, place: None });
@@ -71,6 +74,11 @@ fn placed_step(text: &str) -> Option<ChatCommand<'_>> {
         (None, rest)
     } else if let Some(rest) = after_any(text, say::AT_THE_START) {
         (Some(FIRST), rest)
+    } else if let Some(rest) = after(text, "between") {
+        let (at, rest) = which(rest)?;
+        let rest = after(rest, "and")?;
+        let (_, rest) = which(rest).or_else(|| number(rest))?;
+        (Some(StepPosition::After(at)), rest)
     } else {
         let is_after = after(text, "after");
         let (at, rest) = which(is_after.or_else(|| after(text, "before"))?)?;

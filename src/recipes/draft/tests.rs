@@ -46,7 +46,7 @@ fn recipe_json_matches_the_protocol() {
             "cook_time_minutes": 25,
             "tags": ["soup"],
             "ingredients": [
-                { "text": "1 1/2 cups cream", "quantity": 1.5, "unit": "cups", "name": "cream" },
+                { "text": "1 1/2 cups cream", "quantity": 1.5, "unit": "cup", "name": "cream" },
                 { "text": "4 leeks", "quantity": 4, "unit": null, "name": "leeks" },
             ],
             "steps": [{ "order": 1, "text": "Fry." }, { "order": 2, "text": "Wash." }],

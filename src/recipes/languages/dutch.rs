@@ -43,11 +43,14 @@ pub(crate) static DUTCH: Language = Language {
         laurierblad/laurierblaadjes rookworst/rookworsten kipfilet/kipfilets \
         pannenkoek/pannenkoeken koekje/koekjes champignon/champignons \
         lente-ui/lente-uitjes prei/preien broodje/broodjes avocado/avocado's",
+    staples: "water melk room boter bloem suiker zout peper olie azijn rijst bouillon wijn \
+        sap kaas honing vlees gehakt rundvlees spek ham vis zalm linzen spinazie \
+        knoflook gember peterselie basilicum tijm kaneel gist cacao brood karnemelk",
     preparations: "gesnipperd gesneden gehakt geschild geraspt fijn fijngehakt grof in naar \
         optioneel verse voor gesmolten geklutst uitgelekt gepeld zonder zacht gewassen",
     units: &[
         (UnitKind::Fine, "gram milliliter"),
-        (UnitKind::Metric, "kilogram liter deciliter centiliter"),
+        (UnitKind::Metric, "kilo kilogram liter deciliter centiliter"),
         (UnitKind::Kitchen, "el tl eetlepel/eetlepels theelepel/theelepels"),
         (UnitKind::Kitchen, "koffielepel/koffielepels kopje/kopjes kop/koppen mok/mokken pond"),
         (UnitKind::Kitchen, "ons scheut/scheuten scheutje/scheutjes glas/glazen"),
@@ -81,5 +84,5 @@ pub(crate) static DUTCH: Language = Language {
     of: "van",
     joints: "en | plus | +",
     ranges: "tot | à | of | a",
-    about: "ongeveer | ca. | circa | zo'n | ruim | krap | bijna | minstens | ongv.",
+    about: "tussen | ongeveer | ca. | circa | zo'n | ruim | krap | bijna | minstens | ongv.",
 };

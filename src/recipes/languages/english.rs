@@ -68,7 +68,7 @@ pub(crate) static ENGLISH: Language = Language {
         smoothie/smoothies calf/calves olive/olives chive/chives endive/endives egg yolk \
         white onion shallot scallion leek carrot parsnip turnip beet beetroot radish \
         cucumber zucchini courgette aubergine eggplant pepper capsicum chili chile \
-        chilli jalapeno jalapeño habanero avocado artichoke cabbage cauliflower lettuce \
+        chilli/chillies chilli/chillis jalapeno jalapeño habanero avocado artichoke cabbage cauliflower lettuce \
         squash pumpkin mushroom plantain yam sprout bean pea lemon lime orange \
         grapefruit apple pear plum peach apricot nectarine banana pineapple melon \
         watermelon cherry berry strawberry raspberry blueberry blackberry cranberry \
@@ -86,6 +86,10 @@ pub(crate) static ENGLISH: Language = Language {
         tray guest adult meal drink cocktail rutabaga swede persimmon celeriac lychee \
         guava quince crumpet croissant pitta frond bratwurst peel rind brownie flatbread \
         pretzel bap ciabatta cob joint cheek kidney liver rack medallion",
+    staples: "water milk cream butter flour sugar salt pepper oil vinegar rice pasta stock \
+        broth wine juice cheese yoghurt yogurt honey syrup meat beef pork lamb bacon \
+        ham fish cod salmon tuna lentils spinach garlic ginger parsley basil thyme \
+        coriander cinnamon vanilla yeast cocoa oats bread",
     preparations: "thinly finely roughly coarsely freshly lightly very to at cut divided plus or \
         for optional about ground in beaten frozen drained torn split thick thin well if \
         each without with such preferably more extra as but not room fresh-ground \
@@ -101,8 +105,11 @@ pub(crate) static ENGLISH: Language = Language {
             "cup/cups mug/mugs c tsp tsps t teaspoon/teaspoons tbsp tbsps tbs tb tblsp",
         ),
         (UnitKind::Kitchen, "tbl tablespoon/tablespoons dessertspoon/dessertspoons dsp oz ozs"),
-        (UnitKind::Kitchen, "ounce/ounces lb lbs pound/pounds pint/pints pt quart/quarts qt qts"),
-        (UnitKind::Kitchen, "gallon/gallons gal floz ts spsk łyżka/łyżki łyżeczka/łyżeczki"),
+        (
+            UnitKind::Kitchen,
+            "ounce/ounces lb lbs pound/pounds pint/pints pt pts quart/quarts qt qts",
+        ),
+        (UnitKind::Kitchen, "gallon/gallons gal gals floz ts spsk łyżka/łyżki łyżeczka/łyżeczki"),
         (UnitKind::Kitchen, "szklanka/szklanki"),
         (UnitKind::Piece, "clove/cloves slice/slices piece/pieces pinch/pinches dash/dashes"),
         (UnitKind::Piece, "stick/sticks handful/handfuls bunch/bunches sprig/sprigs"),
@@ -133,15 +140,19 @@ pub(crate) static ENGLISH: Language = Language {
         "tbsp | tbsps | tbs | tblsp | tablespoon | tablespoons",
     ],
     numbers: "a couple of 2 | half of an 1/2 | half of a 1/2 | half an 1/2 | half a 1/2 | \
-        half 1/2 | a half 1/2 | one half 1/2 | three quarters of a 3/4 | \
+        half 1/2 | a half 1/2 | one half 1/2 | \
+        one-half 1/2 | one-fourth 1/4 | one fourth 1/4 | three-fourths 3/4 | \
+        three fourths 3/4 | one-eighth 1/8 | one eighth 1/8 | an eighth 1/8 | \
+        three-eighths 3/8 | one-sixth 1/6 | one-fifth 1/5 | three quarters of a 3/4 | \
         three-quarters of a 3/4 | three quarters 3/4 | three-quarters 3/4 | \
         three quarter 3/4 | a quarter of an 1/4 | a quarter of a 1/4 | a quarter 1/4 | \
         one quarter 1/4 | quarter of a 1/4 | quarter 1/4 | two thirds of a 2/3 | \
         two-thirds of a 2/3 | two thirds 2/3 | two-thirds 2/3 | a third of a 1/3 | \
         a third 1/3 | one third 1/3 | one-third 1/3 | one 1 | two 2 | three 3 | four 4 | \
         five 5 | six 6 | seven 7 | eight 8 | nine 9 | ten 10 | eleven 11 | twelve 12 | \
-        fifteen 15 | sixteen 16 | eighteen 18 | twenty 20 | thirty 30 | forty 40 | \
-        fifty 50",
+        thirteen 13 | fourteen 14 | fifteen 15 | sixteen 16 | seventeen 17 | \
+        eighteen 18 | nineteen 19 | twenty 20 | thirty 30 | forty 40 | fifty 50 | \
+        sixty 60 | seventy 70 | eighty 80 | ninety 90 | a hundred 100",
     halves: "and a half | & a half",
     leading: "",
     articles: "a | an",

@@ -48,6 +48,10 @@ pub(crate) static FRENCH: Language = Language {
         biscuit/biscuits gâteau/gâteaux tarte/tartes madeleine/madeleines \
         escalope/escalopes magret/magrets endive/endives abricot/abricots pêche/pêches \
         figue/figues yaourt/yaourts sablé/sablés",
+    staples: "eau lait crème beurre farine sucre sel poivre huile vinaigre riz pâtes \
+        bouillon vin jus fromage miel viande boeuf bœuf porc agneau jambon poisson \
+        saumon lentilles épinards ail gingembre persil basilic thym cannelle levure \
+        cacao chocolat pain",
     preparations: "haché hachée hachés hachées émincé émincée émincés émincées coupé coupée coupés \
         coupées râpé râpée pelé pelée pelés épluché épluchées fondu fondue finement en à \
         au selon facultatif frais pour dénoyautées égoutté égouttés ramolli battu battus",
@@ -96,5 +100,5 @@ pub(crate) static FRENCH: Language = Language {
     of: "de | d' | d’ | du | des",
     joints: "et | ou | plus | +",
     ranges: "ou | à",
-    about: "environ | à peu près | env. | autour de | près de | au moins | presque",
+    about: "entre | environ | à peu près | env. | autour de | près de | au moins | presque",
 };

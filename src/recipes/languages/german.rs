@@ -5,11 +5,12 @@ use crate::recipes::unit_kind::UnitKind;
 
 /// The words of German recipes.
 pub(crate) static GERMAN: Language = Language {
-    ingredients: "zutatenliste | zutaten | das brauchst du | das brauchen sie | man nehme | \
+    ingredients: "zutatenliste | zutaten | das brauchst du | du brauchst | ihr braucht | sie brauchen | du benötigst | \
+        das braucht ihr | das brauchen sie | man nehme | \
         einkaufsliste",
     steps: "zubereitung | zubereitungsschritte | anleitung | arbeitsschritte | schritte | \
         schritt für schritt | so geht's | so geht es | so wird's gemacht | \
-        und so wird's gemacht",
+        und so wird's gemacht | und so geht's | und so geht es",
     notes: "tipps | tipp | hinweise | hinweis | anmerkungen | anmerkung | notizen | notiz | \
         nährwerte | nährwertangaben | varianten | variante | aufbewahrung | dazu passt | \
         küchengeräte | zubehör",
@@ -50,12 +51,16 @@ pub(crate) static GERMAN: Language = Language {
         vanilleschote/vanilleschoten champignon/champignons pflaume/pflaumen \
         aprikose/aprikosen würstchen/würstchen stück/stücke muffin/muffins keks/kekse \
         plätzchen/plätzchen kuchen/kuchen brot/brote",
+    staples: "wasser milch sahne butter mehl zucker salz pfeffer öl essig reis nudeln brühe \
+        wein saft käse quark joghurt honig fleisch hackfleisch rindfleisch speck \
+        schinken fisch lachs linsen spinat knoblauch ingwer petersilie basilikum \
+        thymian zimt hefe kakao haferflocken gemüsebrühe olivenöl wurst",
     preparations: "gewürfelt gehackt geschält gerieben geschnitten fein grob in nach optional \
         frisch zum zur ohne mit davon getrocknet gemahlen abgetropft gekocht weich kalt \
         warm aufgetaut entkernt halbiert geviertelt zerlassen etwas",
     units: &[
         (UnitKind::Fine, "gramm milliliter"),
-        (UnitKind::Metric, "kilogramm deziliter zentiliter"),
+        (UnitKind::Metric, "kilo kilogramm liter deziliter zentiliter"),
         (UnitKind::Kitchen, "el tl esslöffel teelöffel eßlöffel kl msp"),
         (UnitKind::Kitchen, "messerspitze/messerspitzen tasse/tassen becher pfund pfd schuss"),
         (UnitKind::Kitchen, "tropfen"),
@@ -85,7 +90,7 @@ pub(crate) static GERMAN: Language = Language {
     of: "von | vom",
     joints: "und | oder | plus | sowie | bzw. | beziehungsweise | zzgl.",
     ranges: "bis zu | bis | oder | bzw.",
-    about: "etwa | ca. | ca | circa | ungefähr | rund | knapp | knappe | knapper | gut | \
+    about: "zwischen | etwa | ca. | ca | circa | ungefähr | rund | knapp | knappe | knapper | gut | \
         gute | guter | mindestens | höchstens | ein wenig mehr als | zirka | evtl. | \
         eventuell",
 };

@@ -44,6 +44,10 @@ pub(crate) static ITALIAN: Language = Language {
         porro/porri biscotto/biscotti acciuga/acciughe oliva/olive carciofo/carciofi \
         finocchio/finocchi fico/fichi salsiccia/salsicce pizza/pizze crostata/crostate \
         muffin/muffin peperoncino/peperoncini",
+    staples: "acqua latte panna burro farina zucchero sale pepe olio aceto riso brodo vino \
+        succo formaggio parmigiano miele carne manzo maiale prosciutto pesce salmone \
+        lenticchie spinaci aglio zenzero prezzemolo basilico timo cannella lievito \
+        cacao pane passata",
     preparations: "tritato tritata tritati tagliato tagliata tagliati tagliate grattugiato \
         grattugiata sbucciato pelate finemente in a al facoltativo fresco per fuso fusa \
         sbattuto sbattute scolato scolati senza ammorbidito",
@@ -81,5 +85,5 @@ pub(crate) static ITALIAN: Language = Language {
     of: "di | d' | d’ | del | della",
     joints: "e | o | oppure | più | ed | +",
     ranges: "a | o",
-    about: "circa | ca. | quasi | almeno | all'incirca | più o meno",
+    about: "tra | fra | circa | ca. | quasi | almeno | all'incirca | più o meno",
 };

@@ -25,6 +25,7 @@ pub(crate) static JAPANESE: Language = Language {
     others: "難易度 | カロリー | 作者 | 出典 | 費用",
     verbs: "",
     nouns: "",
+    staples: "",
     preparations: "",
     units: &[
         (UnitKind::Fine, "グラム ミリリットル 克 毫升"),
@@ -43,8 +44,8 @@ pub(crate) static JAPANESE: Language = Language {
         (UnitKind::Package, "パック | 袋 | 缶 | 箱 | 瓶 | 斤"),
     ],
     spoons: ["小さじ | 小匙", "大さじ | 大匙"],
-    numbers: "",
-    halves: "",
+    numbers: "半 1/2 | 半分 1/2",
+    halves: "半",
     leading: "大さじ | 小さじ | カップ | 大匙 | 小匙",
     articles: "",
     adjectives: "",

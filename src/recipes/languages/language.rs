@@ -47,6 +47,9 @@ pub(crate) struct Language {
     pub(crate) verbs: &'static str,
     /// Countable nouns; single words. One without a plural has the regular one of English.
     pub(crate) nouns: &'static str,
+    /// Ingredients that are not counted, by which a line is known to be in this language; single
+    /// words.
+    pub(crate) staples: &'static str,
     /// Words that begin a preparation behind a name: 1 onion, `finely` chopped; single words.
     pub(crate) preparations: &'static str,
     /// Units of one word.

@@ -5,6 +5,7 @@
 
 mod dutch;
 mod english;
+pub(super) mod evidence;
 mod french;
 mod german;
 mod italian;
@@ -16,7 +17,9 @@ mod spanish;
 mod swedish;
 mod words;
 
+pub(super) use self::dutch::DUTCH;
 pub(super) use self::english::ENGLISH;
+pub(super) use self::german::GERMAN;
 pub(super) use self::language::Language;
 pub(crate) use self::phrases::Phrases;
 pub(super) use self::words::{begins, begins_bare, is_ideographic, is_word};
@@ -24,12 +27,12 @@ pub(super) use self::words::{begins, begins_bare, is_ideographic, is_word};
 /// Every language.
 pub(super) static LANGUAGES: [&Language; 9] = [
     &ENGLISH,
-    &german::GERMAN,
+    &GERMAN,
     &french::FRENCH,
     &spanish::SPANISH,
     &italian::ITALIAN,
     &portuguese::PORTUGUESE,
-    &dutch::DUTCH,
+    &DUTCH,
     &swedish::SWEDISH,
     &japanese::JAPANESE,
 ];

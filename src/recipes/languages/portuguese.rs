@@ -12,7 +12,7 @@ pub(crate) static PORTUGUESE: Language = Language {
     notes: "notas | nota | dicas | dica | observações | observação | sugestões | sugestão | \
         variações | informação nutricional | informações nutricionais | conservação | \
         utensílios",
-    groups: "para a | para o | para as | para os | para servir",
+    groups: "pro | pra | pros | pras | para a | para o | para as | para os | para servir",
     yields: "número de porções | número de doses | porções | doses | rendimento | rende para | \
         rende | serve | para cerca de | para | quantidade",
     serves: "para | serve | rende para",
@@ -45,6 +45,10 @@ pub(crate) static PORTUGUESE: Language = Language {
         pimenta/pimentas pepino/pepinos abacate/abacates linguiça/linguiças \
         biscoito/biscoitos pão/pães bolinho/bolinhos brigadeiro/brigadeiros \
         pastel/pastéis salsicha/salsichas azeitona/azeitonas bife/bifes",
+    staples: "água leite natas manteiga farinha açúcar sal pimenta azeite óleo vinagre arroz \
+        massa caldo vinho suco sumo queijo mel carne frango porco presunto peixe \
+        salmão lentilhas espinafres alho gengibre salsa manjericão canela fermento \
+        cacau pão feijão",
     preparations: "picado picada picados picadas cortado cortada cortados cortadas ralado ralada \
         raladas descascado descascadas moído finamente em a ao opcional fresco para \
         derretida batidos escorrido sem amassadas",
@@ -95,5 +99,5 @@ pub(crate) static PORTUGUESE: Language = Language {
     of: "de | do | da",
     joints: "e | ou | mais | +",
     ranges: "a | ou",
-    about: "cerca de | aproximadamente | aprox. | mais ou menos | quase | pelo menos",
+    about: "entre | cerca de | aproximadamente | aprox. | mais ou menos | quase | pelo menos",
 };

@@ -50,6 +50,10 @@ pub(crate) static SPANISH: Language = Language {
         aguacate/aguacates plátano/plátanos champiñón/champiñones galleta/galletas \
         tortilla/tortillas pechuga/pechugas empanada/empanadas magdalena/magdalenas \
         croqueta/croquetas guindilla/guindillas",
+    staples: "agua leche nata mantequilla harina azúcar sal pimienta aceite vinagre arroz \
+        pasta caldo vino zumo queso miel carne ternera cerdo jamón pescado salmón \
+        lentejas espinacas ajo jengibre perejil albahaca tomillo canela levadura cacao \
+        pan garbanzos",
     preparations: "picado picada picados picadas cortado cortada cortadas pelado pelada pelados \
         peladas rallado rallada molido troceado finamente en al a opcional fresco para \
         derretida batidos escurrido escurridos sin",
@@ -90,8 +94,8 @@ pub(crate) static SPANISH: Language = Language {
         buen",
     ones: "pizca | puñado | chorrito | chorro",
     of: "de | del",
-    joints: "y | o | u | más | +",
-    ranges: "a | o",
-    about: "aproximadamente | aprox. | unos | unas | alrededor de | cerca de | casi | \
+    joints: "y | o | ó | u | más | +",
+    ranges: "a | o | ó",
+    about: "entre | aproximadamente | aprox. | unos | unas | alrededor de | cerca de | casi | \
         al menos | como",
 };

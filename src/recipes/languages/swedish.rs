@@ -41,12 +41,16 @@ pub(crate) static SWEDISH: Language = Language {
         apelsin/apelsiner palsternacka/palsternackor avokado/avokador bulle/bullar \
         kaka/kakor pannkaka/pannkakor limpa/limpor våffla/våfflor \
         kycklingfilé/kycklingfiléer schalottenlök/schalottenlökar bit/bitar",
+    staples: "vatten mjölk grädde smör mjöl vetemjöl socker salt peppar olja vinäger ris \
+        buljong vin saft ost honung kött köttfärs fläsk bacon skinka fisk lax linser \
+        spenat vitlök ingefära persilja basilika timjan kanel jäst kakao bröd \
+        havregryn filmjölk",
     preparations: "hackad hackade hackat skivad skivade riven rivet skalad skalade finhackad \
         finhackade grovt fint i efter valfritt färsk för smält rumsvarmt avrunnen utan \
         tärnad tärnade strimlad",
     units: &[
         (UnitKind::Fine, "gram milliliter"),
-        (UnitKind::Metric, "liter deciliter centiliter hg"),
+        (UnitKind::Metric, "kilo liter deciliter centiliter hg"),
         (UnitKind::Kitchen, "msk tsk krm kkp matsked/matskedar tesked/teskedar kryddmått"),
         (UnitKind::Kitchen, "kaffekopp/kaffekoppar kopp/koppar skvätt/skvättar"),
         (UnitKind::Piece, "klyfta/klyftor knippe/knippen kruka/krukor nypa/nypor st styck"),
@@ -70,5 +74,5 @@ pub(crate) static SWEDISH: Language = Language {
     of: "av",
     joints: "och | eller | plus | samt | +",
     ranges: "till | eller",
-    about: "ca | cirka | ungefär | drygt | knappt | minst | högst | omkring",
+    about: "mellan | ca | cirka | ungefär | drygt | knappt | minst | högst | omkring",
 };

@@ -1,4 +1,5 @@
-//! How a line says that an amount is that of each item: "(150 g each)", "4 filetti da 150 g".
+//! How a line says that an amount is that of each item, or of all: "(150 g each)", "4 filetti da 150 g",
+//! "1 kg in total".
 
 use super::super::scan::word;
 use super::super::words;
@@ -49,6 +50,18 @@ fn is_purpose(text: &str, end: usize) -> bool {
         || (is_verb && !words::is_countable(&next))
 }
 
+/// Whether an amount is said to be that of all items together.
+pub(super) fn is_total(before: &str, after: &str) -> bool {
+    let is_said = |text: &str| TOTAL.iter().any(|total| text.contains(total));
+    is_said(before) || TOTAL.iter().any(|total| after.starts_with(total)) || is_ended(after)
+}
+
+/// Whether "in total" ends the text before the next comma.
+fn is_ended(after: &str) -> bool {
+    let part = after.split([',', ';', ')']).next().unwrap_or_default();
+    part.split(' ').any(|word| word == "total" || word == "altogether")
+}
+
 /// Words that say so behind an amount.
 const EACH: &[&str] = &[
     "each", "apiece", "chacun", "chacune", "cada", "ciascuno", "ciascuna", "cadauno", "jeweils",
@@ -58,3 +71,5 @@ const EACH: &[&str] = &[
 pub(super) const BEFORE: &[&str] = &["each", "je", "jeweils", "cada", "à", "vardera", "elk"];
 /// Words between items and the size of one. In Dutch, "of" joins amounts.
 const SIZE: &[&str] = &["à", "de", "da", "di", "van", "von", "på", "om"];
+/// Words that say that an amount is that of all items together.
+const TOTAL: &[&str] = &["in total", "total", "altogether", "insgesamt"];

@@ -43,7 +43,8 @@ const ENGLISH: &str = "about | approximately | approx. | approx | roughly | arou
     little less than | a little more than | a bit less than | a bit more than | slightly \
     less than | slightly more than | less than | more than | between | optional: | optional \
     | optionally | the | juice of | zest of | juice and zest of | zest and juice of | finely \
-    grated | grated | rind of | at least | another | an extra | extra";
+    grated | grated | rind of | at least | another | an extra | extra | a further | \
+    an additional | additional | a total of";
 /// "Juice of" and "zest of" in the other languages.
 const JUICES: &str = "der saft von | saft von | abrieb von | schale von | le jus de | jus de | le zeste de | \
     zeste de | jus et zeste de | el zumo de | zumo de | el jugo de | jugo de | la ralladura de | \

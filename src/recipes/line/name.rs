@@ -100,7 +100,7 @@ impl Line<'_> {
 fn noted<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
     let plain = |part: &'a str| {
         let part = part.trim_matches(|c: char| c.is_whitespace() || SIGNS.contains(c));
-        let part = part.strip_prefix("x ").unwrap_or(part);
+        let part = ["x ", "a "].iter().find_map(|sign| part.strip_prefix(sign)).unwrap_or(part);
         let is_vague = ABOUT.iter().any(|word| languages::is_word(part, word));
         let is_of = OF.iter().any(|of| part.eq_ignore_ascii_case(of));
         Some(part).filter(|part| !part.is_empty() && *part != "x" && !is_of && !is_vague)

@@ -3,7 +3,8 @@
 use std::sync::LazyLock;
 
 use super::super::amount::Amount;
-use super::super::languages;
+use super::super::languages::evidence::LanguageEvidence;
+use super::super::languages::{self, DUTCH, ENGLISH};
 use super::super::quantity::Quantity;
 use super::super::ratio::Ratio;
 use super::super::scan::{from, near, noun, word};
@@ -116,7 +117,7 @@ impl NumberContext<'_> {
             Some(Joint::Word)
         } else if plain.ends_with(['/', '|', '=']) {
             Some(Joint::Slash)
-        } else if ["-", "–", "—", "to", "bis", "till", "à"].contains(&before.trim()) {
+        } else if RANGES.contains(&before.trim()) {
             Some(Joint::Range)
         } else {
             None
@@ -149,7 +150,15 @@ impl NumberContext<'_> {
     /// A number behind the first amount, outside brackets.
     fn further(&self, before: &str, first: &Amount, amount: &Amount, after: &str) -> NumberRole {
         let last = self.amounts.last().unwrap_or(first);
-        let is_size = each::is_size_behind(without_about(before), last.unit.is_some());
+        let plain = without_about(before);
+        // "2 uien of 200 g" is Dutch, in which that is "or". Of "2 fillets of 200 g" it is not sure
+        // whether that is all or each.
+        if ends_with_word(plain, &["of"])
+            && LanguageEvidence::of(self.text).is_rather(&DUTCH, &ENGLISH)
+        {
+            return NumberRole::Scaled;
+        }
+        let is_size = each::is_size_behind(plain, last.unit.is_some());
         if is_size && amount.is_measure() && !last.is_measure() {
             return NumberRole::Kept;
         }
@@ -170,7 +179,7 @@ impl NumberContext<'_> {
         let is_about = plain.len() < before.trim_end().len();
         // A weight of one item is that of all items too.
         let is_weight = amount.is_measure() && !first.is_package();
-        let is_scaled = is_total(before, after)
+        let is_scaled = each::is_total(before, after)
             || (is_parted
                 && amount.unit.is_some()
                 && (first.is_measure() || (is_weight && (is_about || is_one(first)))));
@@ -203,7 +212,9 @@ impl NumberContext<'_> {
         }
         let plain = without_about(before).trim();
         let is_about = plain.len() < before.trim().len();
-        if ["or", "plus", "from", "minus", "="].contains(&plain) || is_total(plain, &inside) {
+        if ["or", "plus", "+", "from", "minus", "="].contains(&plain)
+            || each::is_total(plain, &inside)
+        {
             return NumberRole::Scaled;
         }
         let is_named = amount.unit.is_some() || amount.is_counted();
@@ -314,17 +325,6 @@ fn is_stick(text: &str, amount: &Amount) -> bool {
     unit.is_some_and(|unit| unit.to_lowercase().starts_with("stick"))
 }
 
-fn is_total(before: &str, after: &str) -> bool {
-    let is_said = |text: &str| TOTAL.iter().any(|total| text.contains(total));
-    is_said(before) || TOTAL.iter().any(|total| after.starts_with(total)) || is_ended(after)
-}
-
-/// Whether "in total" ends the text before the next comma.
-fn is_ended(after: &str) -> bool {
-    let part = after.split([',', ';', ')']).next().unwrap_or_default();
-    part.split(' ').any(|word| word == "total" || word == "altogether")
-}
-
 /// The text without "about" at its end.
 pub(super) fn without_about(before: &str) -> &str {
     let mut plain = before.trim_end();
@@ -355,6 +355,9 @@ const ENGLISH_ABOUT: &str = "about approx. approx approximately ~ roughly around
 /// Words that join an amount to the one before.
 static JOINTS: LazyLock<Vec<&'static str>> =
     LazyLock::new(|| languages::all(|language| language.joints));
+/// What is between the ends of a range that both have a unit.
+const RANGES: &[&str] =
+    &["-", "–", "—", "〜", "~", "to", "bis", "till", "à", "a", "tot", "hasta", "até", "fino a"];
 /// What follows counts pieces that are made of the ingredient.
 const INTO: &[&str] = &["into", "in", "cut", "halved into"];
 /// What follows is a number in a name.
@@ -370,7 +373,6 @@ pub(super) static OF: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
     words.push("from");
     words
 });
-const TOTAL: &[&str] = &["in total", "total", "altogether", "insgesamt"];
 /// "Five spice", "four cheese" are names.
 const SPICES: &[&str] = &[
     "spice",

@@ -34,7 +34,8 @@ impl DraftBuilder {
             Fact::Prep(minutes) if draft.prep_time_minutes.is_none() => {
                 draft.prep_time_minutes = Some(minutes);
             }
-            Fact::Cook(minutes) if draft.cook_time_minutes.is_none() => {
+            // "Voorbereidingstijd: 20 minuten, bereidingstijd: 90 minuten"
+            Fact::Cook(minutes) | Fact::Prep(minutes) if draft.cook_time_minutes.is_none() => {
                 draft.cook_time_minutes = Some(minutes);
             }
             Fact::Total(minutes) if draft.total_time_minutes.is_none() => {

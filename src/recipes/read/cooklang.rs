@@ -68,6 +68,8 @@ struct Cooklang {
     step: String,
     /// The name of a section, until its first step.
     section: String,
+    /// The same, until its first ingredient.
+    group: String,
     /// The names of ingredients that are listed.
     listed: BTreeSet<String>,
 }
@@ -87,6 +89,7 @@ impl Cooklang {
         if line.starts_with('=') {
             self.paragraph_end();
             line.trim_matches(['=', ' ']).clone_into(&mut self.section);
+            self.section.clone_into(&mut self.group);
             return;
         }
         if !self.step.is_empty() {
@@ -151,6 +154,10 @@ impl Cooklang {
         let mut line = one_line(&format!("{quantity} {}", component.name));
         if !component.note.is_empty() {
             line = format!("{line}, {}", component.note);
+        }
+        let group = std::mem::take(&mut self.group);
+        if !group.is_empty() {
+            self.builder.group(&group);
         }
         self.builder.ingredient(&line);
     }

@@ -65,6 +65,10 @@ fn sum(text: &str, is_bare: bool) -> Option<(u64, usize)> {
             None if is_bare && last.is_none() => (1, false),
             None => break,
         };
+        // Programs write a unit for the eye and one to be read aloud: "15 minutes mins".
+        let (again, behind) = word(text, after);
+        let is_again = per(again).is_some_and(|again| is_named && again == factor);
+        let after = if is_again { behind } else { after };
         // A number of hours and fewer minutes, and not two durations.
         if last.is_some_and(|last| last <= factor) {
             break;

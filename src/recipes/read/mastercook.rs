@@ -30,6 +30,8 @@ fn is_head(line: &str) -> bool {
 enum MasterCookPart {
     Head,
     Ingredients,
+    /// After an empty line among the ingredients. More of them are indented, and steps are not.
+    Gap,
     Steps,
     /// The labels at the end, whose values are on the next line.
     Tail,
@@ -41,22 +43,31 @@ pub(super) fn read(text: &str, mut builder: DraftBuilder) -> ReadRecipe {
     let mut part = MasterCookPart::Head;
     let mut steps = Paragraphs::default();
     let mut label = String::new();
+    let mut is_apart = true;
     for line in lines.by_ref() {
         let plain = line.trim();
         if is_head(plain) {
             builder.skip("recipes after the first");
             break;
         }
+        if part == MasterCookPart::Gap && !plain.is_empty() {
+            let is_more = line.starts_with("  ") && !plain.starts_with("- -");
+            part = if is_more { MasterCookPart::Ingredients } else { MasterCookPart::Steps };
+            is_apart = true;
+        }
         match part {
+            MasterCookPart::Gap => {}
             MasterCookPart::Head if is_rule(plain) => part = MasterCookPart::Ingredients,
             MasterCookPart::Head if plain.to_lowercase().starts_with("amount ") => {}
             MasterCookPart::Head => head(plain, &mut builder),
             MasterCookPart::Ingredients if plain.is_empty() => {
                 if !builder.draft.ingredients.is_empty() {
-                    part = MasterCookPart::Steps;
+                    part = MasterCookPart::Gap;
                 }
             }
-            MasterCookPart::Ingredients => ingredient(plain, &mut builder),
+            MasterCookPart::Ingredients => {
+                ingredient(plain, std::mem::take(&mut is_apart), &mut builder);
+            }
             MasterCookPart::Steps if plain.starts_with("- - -") => part = MasterCookPart::Tail,
             MasterCookPart::Steps if is_tail_label(plain) => {
                 part = MasterCookPart::Tail;
@@ -117,10 +128,19 @@ fn time(label: &str, value: &str, builder: &mut DraftBuilder) {
     }
 }
 
-fn ingredient(line: &str, builder: &mut DraftBuilder) {
+/// An ingredient, a heading, or what continues the ingredient before. `is_apart` is a line that
+/// begins the list, or follows an empty one.
+fn ingredient(line: &str, is_apart: bool, builder: &mut DraftBuilder) {
     let name = line.trim_matches(['*', '-', ' ']);
-    let is_group = line.starts_with("**") || line.starts_with("--") || line.ends_with(':');
-    if is_group {
+    if line.starts_with("--")
+        && !line.ends_with('-')
+        && let Some(last) = builder.draft.ingredients.pop()
+    {
+        return builder.ingredient(&format!("{} {name}", last.text));
+    }
+    let is_shouted = name.chars().all(|c| c.is_uppercase() || c == ' ') && !name.is_empty();
+    let is_marked = line.starts_with("**") || line.starts_with("--") || line.ends_with(':');
+    if is_marked || (is_shouted && is_apart) {
         return builder.group(name);
     }
     builder.ingredient(&one_line(line).replace(" -- ", ", "));

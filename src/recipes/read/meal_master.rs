@@ -9,6 +9,8 @@
 //!       1 c  Cornmeal                      1/4 c  Butter; melted
 //! ```
 
+use std::borrow::Cow;
+
 use super::builder::{DraftBuilder, one_line};
 use super::outcome::ReadRecipe;
 use super::paragraphs::Paragraphs;
@@ -45,6 +47,8 @@ pub(super) fn read(text: &str, mut builder: DraftBuilder) -> ReadRecipe {
                 list.flush(&mut builder);
                 builder.group(name);
             }
+        } else if is_step && is_origin(plain) {
+            builder.note(plain);
         } else if is_step {
             steps.line(plain);
         } else if let Some((label, value)) = header(plain, &list, &builder) {
@@ -65,6 +69,27 @@ pub(super) fn read(text: &str, mut builder: DraftBuilder) -> ReadRecipe {
     steps.finish(&mut builder);
     builder.finish()
 }
+
+/// Whether a line among the steps says where the recipe is from.
+fn is_origin(line: &str) -> bool {
+    let label = line.split_once(':').map(|(label, _)| label.trim().to_lowercase());
+    label.is_some_and(|label| ORIGINS.contains(&&*label))
+}
+
+const ORIGINS: &[&str] = &[
+    "from",
+    "source",
+    "recipe by",
+    "recipe from",
+    "posted by",
+    "posted to",
+    "typed by",
+    "typed for you by",
+    "submitted by",
+    "formatted by",
+    "mm format by",
+    "per serving",
+];
 
 /// The label and value of a line before the ingredients.
 fn header<'a>(
@@ -92,12 +117,19 @@ impl AmountColumns {
 
     /// Takes a line if it is one of ingredients.
     fn take(&mut self, line: &str) -> bool {
-        let (left, right) = halves(line);
-        let is_two = right.as_ref().is_some_and(|right| is_cell(right) && is_cell(&left));
-        let Some(right) = right.filter(|_| is_two) else {
-            return push(&mut self.left, line);
+        let line = in_place(line);
+        let (left, right) = halves(&line);
+        let Some(right) = right.filter(|right| is_cell(right)) else {
+            return push(&mut self.left, &line);
         };
-        push(&mut self.left, &left) && push(&mut self.right, &right)
+        if left.trim().is_empty() && !self.right.is_empty() {
+            // Only the right column goes on.
+            return push(&mut self.right, &right);
+        }
+        if is_cell(&left) {
+            return push(&mut self.left, &left) && push(&mut self.right, &right);
+        }
+        push(&mut self.left, &line)
     }
 
     fn flush(&mut self, builder: &mut DraftBuilder) {
@@ -107,10 +139,29 @@ impl AmountColumns {
     }
 }
 
-/// The columns of a line, which begin at its first and at its 42nd character.
+/// The line with its columns where they belong: copied texts have lost or won a space or two.
+fn in_place(line: &str) -> Cow<'_, str> {
+    let left: String = line.chars().take(RIGHT - 1).collect();
+    if is_cell(&left) {
+        return Cow::Borrowed(line);
+    }
+    let lost = (1..=MOST_MOVED).map(|spaces| format!("{}{line}", " ".repeat(spaces)));
+    let won = (1..=MOST_MOVED).filter_map(|spaces| {
+        let rest = line.strip_prefix(&*" ".repeat(spaces))?;
+        Some(rest.to_owned())
+    });
+    let mut moved = lost.chain(won);
+    moved.find(|line| is_cell(line)).map_or(Cow::Borrowed(line), Cow::Owned)
+}
+
+/// The columns of a line, which begin at its first and at about its 42nd character.
 fn halves(line: &str) -> (String, Option<String>) {
-    let left: String = line.chars().take(RIGHT).collect();
-    let right: String = line.chars().skip(RIGHT).collect();
+    let part = |at: usize| -> (String, String) {
+        (line.chars().take(at).collect(), line.chars().skip(at).collect())
+    };
+    let places = [0, 1, 2].into_iter().flat_map(|moved| [RIGHT - moved, RIGHT + moved]);
+    let is_two = |(left, right): &(String, String)| left.ends_with(' ') && is_cell(right);
+    let (left, right) = places.map(part).find(is_two).unwrap_or_else(|| part(RIGHT));
     (left, Some(right).filter(|right| !right.trim().is_empty()))
 }
 
@@ -148,6 +199,8 @@ fn push(lines: &mut Vec<String>, cell: &str) -> bool {
     is_it || is_loose
 }
 
+/// How many spaces a copied line may have lost or won.
+const MOST_MOVED: usize = 2;
 /// Where the name of an ingredient begins, and the right column.
 const NAME: usize = 11;
 const RIGHT: usize = 41;

@@ -27,6 +27,11 @@ impl Paragraphs {
         self.open.push_str(line);
     }
 
+    /// Whether there is no line yet.
+    pub(super) fn is_empty(&self) -> bool {
+        self.open.is_empty() && self.steps.is_empty()
+    }
+
     fn end(&mut self) {
         let paragraph = std::mem::take(&mut self.open);
         if !paragraph.is_empty() {

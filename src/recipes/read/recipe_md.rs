@@ -20,10 +20,16 @@ use super::text::is_heading_of;
 /// Whether a text has a title, and between rules a list without the heading "Ingredients".
 pub(super) fn is_it(text: &str) -> bool {
     let mut lines = text.lines().map(str::trim);
-    if !lines.next().is_some_and(|first| first.starts_with("# ")) {
+    let (first, second) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
+    // A title may be underlined (CommonMark, section 4.3).
+    let is_underlined = second.len() > 1 && second.bytes().all(|c| c == b'=');
+    if !(first.starts_with("# ") || (is_underlined && !first.is_empty())) {
         return false;
     }
-    let list = lines.skip_while(|line| !is_rule(line)).skip_while(|line| is_rule(line));
+    let list = std::iter::once(second)
+        .chain(lines)
+        .skip_while(|line| !is_rule(line))
+        .skip_while(|line| is_rule(line));
     let list: Vec<&str> =
         list.take_while(|line| !is_rule(line)).filter(|it| !it.is_empty()).collect();
     let is_item = |line: &&&str| line.starts_with(['-', '*', '+']);

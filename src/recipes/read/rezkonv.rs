@@ -52,7 +52,7 @@ pub(super) fn read(text: &str, mut builder: DraftBuilder) -> ReadRecipe {
                 "zutaten" => part = RezKonvPart::Ingredients,
                 "quelle" => part = RezKonvPart::Source,
                 "zubereitung" => part = RezKonvPart::Steps,
-                _ if part == RezKonvPart::Steps => steps.line(""),
+                _ if part == RezKonvPart::Steps && !steps.is_empty() => steps.line(""),
                 _ => {
                     part = RezKonvPart::Ingredients;
                     builder.group(name);

@@ -4,6 +4,7 @@
 //! Every line is a heading, facts about the recipe (yield, times, tags), an ingredient, a step, or
 //! something else. The latter goes to the description. The work is linear in the text.
 
+mod emphasis;
 mod furniture;
 mod head;
 pub(super) mod headings;
@@ -23,7 +24,7 @@ use self::inline::{amounts, amounts_in_prose, listed};
 use self::judge::{heading, is_bare_group, is_group};
 use self::lines::{LineMark, PastedLine, lines};
 pub(super) use self::lines::{numbered, numbered_steps};
-use self::meta::{facts, is_label};
+use self::meta::{facts, is_label, mixed_facts};
 use self::verbs::begins_step;
 use super::builder::{DraftBuilder, fits};
 use super::outcome::ReadRecipe;
@@ -125,6 +126,13 @@ impl RecipeReader {
         {
             facts.into_iter().for_each(|fact| self.builder.fact(fact));
             return;
+        }
+        if label.is_empty()
+            && self.section == Section::Head
+            && let Some((facts, others)) = mixed_facts(&plain(&text))
+        {
+            facts.into_iter().for_each(|fact| self.builder.fact(fact));
+            return others.into_iter().for_each(|other| self.builder.note(other));
         }
         self.builder.note(label);
         match self.section {

@@ -82,6 +82,7 @@ fn is_so(before: &Recipe, done: &Done, wanted: &str) -> bool {
         "title" => recipe.title == value,
         "prep" => recipe.prep_time_minutes == value.parse().ok(),
         "cook" => recipe.cook_time_minutes == value.parse().ok(),
+        "total" => recipe.total_time_minutes == value.parse().ok(),
         "tag" => recipe.tags.iter().any(|tag| tag == value),
         "desc" => recipe.description.contains(value),
         "steps" => steps.len().to_string() == value,

@@ -52,7 +52,7 @@ impl<'a> View<'a> {
     }
 
     /// Where several tables share one limit, the fullest.
-    fn filled(&self) -> [Filled; 16] {
+    fn filled(&self) -> [Filled; 17] {
         let View { cx, connections, work, rooms, gate, .. } = self;
         let (policy, limits, tokens) = (&cx.policy, &gate.limits, &gate.tokens);
         let answers = rooms.answers.fill();
@@ -63,6 +63,7 @@ impl<'a> View<'a> {
             ("connections", connections.public(), policy.connections),
             ("pending", connections.pending(), policy.pending),
             ("http_requests", connections.requests(), policy.requests),
+            ("http_refreshes", connections.refreshes(), policy.refreshes),
             (
                 "pending_input_total",
                 connections.input.total(Side::Pending),

@@ -13,6 +13,7 @@ pub(super) fn is_furniture(text: &str) -> bool {
     let plain = text.trim_matches(|c: char| !c.is_alphanumeric() && !"★☆".contains(c));
     let lower = plain.to_lowercase();
     LINES.contains(&*lower)
+        || is_menu(&lower)
         || BEGINNINGS.iter().any(|beginning| lower.starts_with(beginning))
         || is_rating(&lower)
         || is_multiples(&lower)
@@ -40,6 +41,14 @@ fn is_multiples(lower: &str) -> bool {
     lower.contains(['x', '×']) && lower.split(' ').count() > 1 && parts.all(is_multiple)
 }
 
+/// "Home | Recipes | About", "Jump to Recipe   Print Recipe".
+fn is_menu(lower: &str) -> bool {
+    let parts = lower.split('|').flat_map(|part| part.split("  ")).map(str::trim);
+    let parts: Vec<&str> = parts.filter(|part| !part.is_empty()).collect();
+    let is_item = |part: &&&str| LINES.contains(**part) || MENU.contains(part);
+    parts.len() > 1 && parts.iter().filter(is_item).count() * 2 > parts.len()
+}
+
 /// "Home > Recipes > Cakes"
 fn is_path(text: &str) -> bool {
     let parts = [" > ", " » ", " › "].iter().map(|sign| text.matches(sign).count()).max();
@@ -47,6 +56,31 @@ fn is_path(text: &str) -> bool {
     let is_home = ["home", "recipes", "start", "startseite", "accueil", "inicio"];
     parts.is_some_and(|count| count > 1 || (count > 0 && is_home.contains(&&*first.to_lowercase())))
 }
+
+/// What the menu of a page leads to.
+const MENU: &[&str] = &[
+    "recipes",
+    "about",
+    "about us",
+    "contact",
+    "shop",
+    "blog",
+    "videos",
+    "start",
+    "rezepte",
+    "über uns",
+    "kontakt",
+    "accueil",
+    "recettes",
+    "inicio",
+    "recetas",
+    "receitas",
+    "ricette",
+    "recepten",
+    "recept",
+    "ホーム",
+    "レシピ",
+];
 
 const RATINGS: [&str; 10] = [
     "votes",
@@ -192,6 +226,7 @@ const BEGINNINGS: &[&str] = &[
     "did you make this recipe",
     "tried this recipe",
     "tag me on",
+    "tag @",
     "mention @",
     "follow us on",
     "follow me on",

@@ -6,7 +6,7 @@ use super::inline::sentences;
 use super::judge::{is_group, is_numbered_title, is_title};
 use super::lines::{LineMark, PastedLine};
 use super::look::list;
-use super::meta::facts;
+use super::meta::{facts, title_with_yield};
 use super::verbs::begins_step;
 
 impl RecipeReader {
@@ -16,6 +16,14 @@ impl RecipeReader {
         let count = sentences(text).len();
         let is_sectioned = self.names_ingredients || self.names_steps || self.has_amounts;
         let has_title = !self.builder.draft.title.is_empty();
+        if !has_title
+            && line.mark != LineMark::Bullet
+            && self.builder.draft.ingredients.is_empty()
+            && let Some((title, fact)) = title_with_yield(text)
+        {
+            title.clone_into(&mut self.builder.draft.title);
+            return self.builder.fact(fact);
+        }
         if !has_title && is_numbered_title(line, next) {
             self.title(text);
         } else if is_group(line) && has_title && !self.names_ingredients {

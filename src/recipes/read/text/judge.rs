@@ -19,7 +19,8 @@ pub(super) fn heading(line: &PastedLine) -> Option<(Section, String)> {
     let text = plain(&line.text);
     let text = text.trim_start_matches(|c: char| !c.is_alphanumeric());
     let (length, section) = HEADINGS.find(text)?;
-    let rest = from(text, length);
+    // "【材料】4人分"
+    let rest = from(text, length).trim_start_matches(['】', '」', '》', '〉', '］', '＞', '≫']);
     let behind = rest.trim_start();
     if behind.trim_matches(|c: char| !c.is_alphanumeric()).is_empty() {
         return Some((section, String::new()));

@@ -2,6 +2,7 @@
 
 use std::cell::OnceCell;
 
+use super::emphasis::unmarked;
 use super::inline;
 use super::look::{LineLook, list};
 use super::table::{self, Columns};
@@ -145,7 +146,7 @@ fn undecorated(raw: &str) -> (LineMark, String) {
     let is_slanted = |c: char| text.len() > 2 && text.starts_with(c) && text.ends_with(c);
     let slanted = ['*', '_'].into_iter().find(|c| is_slanted(*c));
     let text = slanted.map_or(&*text, |c| text.trim_matches(c));
-    (mark, unescaped(text.trim()))
+    (mark, unescaped(&unmarked(text.trim())))
 }
 
 /// The text without the backslashes of Markdown (CommonMark, section 2.4).
@@ -189,6 +190,10 @@ pub(crate) fn numbered(text: &str) -> Option<&str> {
         Some(_) => text.get(4..)?.strip_prefix([' ', '#'])?.trim_start_matches(['#', ' ']),
         None => text.strip_prefix('(').unwrap_or(text),
     };
+    // "①Mix"
+    if let Some(rest) = rest.strip_prefix(|c| matches!(c, '①'..='⑳' | '❶'..='❿')) {
+        return Some(rest);
+    }
     let length = rest.bytes().take_while(u8::is_ascii_digit).count();
     if length == 0 || length > 3 {
         return None;
@@ -201,8 +206,10 @@ pub(crate) fn numbered(text: &str) -> Option<&str> {
     match sign {
         None if named.is_some() => Some(rest),
         Some(')') => rest.get(1..),
+        // "1º Mezclar"
+        Some('º' | 'ª') if !is_open => Some(rest.trim_start_matches(['º', 'ª', '.'])),
         Some('.') if !is_open => {
-            let rest = rest.get(1..)?;
+            let rest = rest.get(1..)?.trim_start_matches(['º', 'ª']);
             (!rest.starts_with(|c: char| c.is_ascii_digit())).then_some(rest)
         }
         Some(':' | '-' | '–' | ' ') if named.is_some() => {

@@ -41,6 +41,36 @@ pub(super) fn facts(line: &str, is_strict: bool) -> Option<Vec<Fact>> {
     (!found.is_empty()).then_some(found)
 }
 
+/// The facts of a line with signs between its parts, of which others are none: "By Ann | 4 servings |
+/// 15 min". With them come the other parts.
+pub(super) fn mixed_facts(line: &str) -> Option<(Vec<Fact>, Vec<String>)> {
+    if line.len() > 500 {
+        return None;
+    }
+    let (mut found, mut others) = (Vec::new(), Vec::new());
+    for part in line.split(['|', '•', '·']).map(str::trim).filter(|part| !part.is_empty()) {
+        match facts(part, false) {
+            Some(facts) => found.extend(facts),
+            None => others.push(part.to_owned()),
+        }
+    }
+    let has_more = found.len() + others.len() > 1;
+    (has_more && !found.is_empty() && others.len() <= found.len()).then_some((found, others))
+}
+
+/// A title with a yield behind it, without a sign between them: "Chicken Soup 4 Servings".
+pub(super) fn title_with_yield(text: &str) -> Option<(&str, Fact)> {
+    let spaces = text.rmatch_indices(' ').map(|(at, _)| at).take(3).skip(1);
+    spaces.into_iter().find_map(|at| {
+        let (title, rest) = text.split_at_checked(at)?;
+        let title = title.trim_end_matches([' ', '.', ',', ':', '-', '–']);
+        let (fact, length) = yielded(rest.trim_start(), false)?;
+        let is_title = title.starts_with(char::is_alphabetic)
+            && !title.contains(|c: char| c.is_numeric() || c == ':');
+        (is_title && length == rest.trim_start().len()).then_some((title, fact))
+    })
+}
+
 /// The fact that a label and its value are, as formats with fields have them.
 pub(crate) fn labelled(label: &str, value: &str) -> Option<Fact> {
     let line = format!("{}: {}", label.trim().trim_end_matches(':'), value.trim());
@@ -184,9 +214,10 @@ fn bare_yield(name: &str, head: &str, number: &str) -> String {
     if is_english.iter().any(|word| lower.starts_with(word)) && !lower.contains("makes") {
         return format!("{number} serving{}", if number == "1" { "" } else { "s" });
     }
-    // "Personen: 4"
-    if LABELS.people.has(name) {
-        return format!("{number} {lower}");
+    // "Personen: 4", "Nombre de personnes : 8"
+    let last = lower.rsplit(' ').next().unwrap_or_default();
+    if LABELS.people.has(last) {
+        return format!("{number} {last}");
     }
     format!("{head}{number}")
 }
