@@ -38,9 +38,20 @@ struct UserBody<'a> {
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Details<'a> {
-    Join { reauth: bool, client: ClientBody<'a> },
+    Join {
+        reauth: bool,
+        #[serde(skip_serializing_if = "is_false")]
+        resumed: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        replaces: Option<String>,
+        client: ClientBody<'a>,
+    },
     Message { message: MessageBody<'a> },
     Leave { code: Option<u16>, reason: Option<&'a str> },
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// What is not known is not there.
@@ -75,6 +86,8 @@ pub(super) fn join(join: &Join<'_>) -> Vec<u8> {
         connection_id: join.connection.to_string(),
         details: Details::Join {
             reauth: join.reauth,
+            resumed: join.resumed,
+            replaces: join.replaces.map(|id| id.to_string()),
             client: ClientBody { address, origin, user_agent, subprotocol, query },
         },
     })

@@ -58,6 +58,8 @@ pub(crate) struct Policy {
     pub(crate) history_bytes: usize,
     /// For how long those of a room stay when its last member has left.
     pub(crate) resume_window: Duration,
+    /// How long a leave waits for its user to come back.
+    pub(crate) linger: Duration,
     pub(crate) restart: Duration,
     pub(crate) log_access: bool,
     /// Rooms are those of a cluster.
@@ -163,6 +165,7 @@ impl Policy {
             },
             history_bytes: limits.history_bytes.get(),
             resume_window: config.resume.window.get(),
+            linger: config.resume.linger.get(),
             restart: config.resume.restart.get(),
             log_access: config.log.access,
             is_cluster: !config.cluster.url.is_empty(),

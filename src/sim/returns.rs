@@ -111,6 +111,9 @@ impl Returns {
         let limits = &mut scenario.config.limits;
         (limits.messages_per_minute, limits.auth_per_minute_per_user) = (0, 0);
         limits.connections_per_user = 5;
+        let linger = [0, 3, 10].get((seed % 3) as usize).copied().unwrap_or_default();
+        scenario.config.resume.linger = crate::config::Length::from_secs(linger);
+        let limits = &mut scenario.config.limits;
         if seed.is_multiple_of(4) {
             limits.history_bytes = crate::config::Size::kib(24);
         }
@@ -312,6 +315,8 @@ impl ReturnWorld {
         engine.is_healed = old.engine.is_healed;
         self.busy_until = up_at;
         if let Some(text) = history {
+            engine.ledger.lock().now = engine.now;
+            engine.ledger.lock().inherit_leaves(&old.engine.ledger.lock());
             match node.read_history(engine.now, &text) {
                 Ok(rooms) => self.counted.rooms_read += rooms as u64,
                 Err(error) => engine.fail(format!("the history cannot be read: {error}")),

@@ -1,6 +1,7 @@
 //! What a connection waits for: an answer of the application, a worker, or a place.
 
 use std::collections::VecDeque;
+use std::num::NonZeroU32;
 use std::{fmt, mem};
 
 use smol_str::SmolStr;
@@ -266,7 +267,13 @@ pub(crate) struct PendingJoin {
     pub(crate) expires_at: UnixTime,
     /// What is remembered of the `auth`, to be taken back when the join fails.
     pub(crate) reserved: Reserved,
+    /// The connection whose place it takes, which has left.
+    pub(crate) replaces: Option<ClaimedLeave>,
 }
+
+/// The place of a leave among those that linger, for the join that has claimed it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ClaimedLeave(pub(crate) NonZeroU32);
 
 /// What an accepted `auth` has put into the replay set.
 #[derive(Clone, Copy, Debug)]
@@ -301,6 +308,7 @@ mod tests {
             clocks: Clocks { token_end: clock, reauth_at: clock, reason: ReauthReason::Requested },
             expires_at: until,
             reserved: Reserved { message: None, token_id: None, until },
+            replaces: None,
         }
     }
 
@@ -316,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_takes_280_bytes() {
-        assert!(size_of::<Waiting>() <= 280, "{}", size_of::<Waiting>());
+    fn what_waits_takes_288_bytes() {
+        assert!(size_of::<Waiting>() <= 288, "{}", size_of::<Waiting>());
     }
 }

@@ -5,7 +5,7 @@ use smol_str::SmolStr;
 use crate::auth::{KeySet, Principal, WantedKey};
 use crate::id::{ConnId, Slot};
 use crate::node::Node;
-use crate::node::app::Left;
+use crate::node::app::{Admission, Left};
 use crate::node::connections::session::{Clocks, Phase};
 use crate::node::connections::waiting::{AcceptedAuth, PendingAuth, PendingJoin, PendingKey};
 use crate::node::dispatch::deadlines::TIMERS_A_CALL;
@@ -267,6 +267,13 @@ impl Node {
     fn joined(&mut self, slot: Slot, join: &PendingJoin, outcome: Outcome) {
         let Self { cx, connections, rooms, gate, .. } = self;
         let within = gate.governor.window(connections.len());
+        let is_admitted = matches!(outcome, Outcome::Join(Admission::Admit(_)));
+        match join.replaces {
+            // Also of one for which the room has no place: it leaves in its own name.
+            Some(left) if is_admitted => rooms.lingering.cancel(left),
+            Some(left) => rooms.lingering.release(left),
+            None => {}
+        }
         match join::joined(cx, connections, rooms, slot, join, (outcome, within)) {
             Ok(()) => {
                 self.close_slow_members();

@@ -77,6 +77,7 @@ impl Node {
         match event {
             AppEvent::RoomDeleted { room } => {
                 self.rooms.logs.forget(&room);
+                self.rooms.lingering.end(|left| *left.room == *room);
                 let members: Vec<Slot> = self.rooms.rooms.members(&room).collect();
                 for slot in members {
                     self.close(slot, CloseReason::AccessDenied);
@@ -88,6 +89,7 @@ impl Node {
                 );
             }
             AppEvent::MemberRemoved { room, user } => {
+                self.rooms.lingering.end(|left| *left.room == *room && *left.user == *user);
                 for slot in self.connections_of(&user, &room) {
                     self.close(slot, CloseReason::AccessDenied);
                 }

@@ -16,6 +16,7 @@ mod delivery;
 mod drain;
 mod history;
 mod input;
+mod leaves;
 mod messages;
 mod orders;
 mod output;

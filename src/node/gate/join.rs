@@ -49,7 +49,9 @@ pub(crate) fn ask_to_join(
         waiting.resume.get_or_insert_default().asked_at = Some(asked_at);
     }
     rooms.claims.offer(slot, kept_claims(&cx.policy, &principal.claims));
-    let join = PendingJoin { ticket, request_id, clocks, expires_at, reserved };
+    let replaces = if reauth { None } else { rooms.lingering.claim(&room, &principal.user) };
+    let replaced = replaces.and_then(|left| rooms.lingering.connection_of(left));
+    let join = PendingJoin { ticket, request_id, clocks, expires_at, reserved, replaces };
     let (now, payer) = (cx.now.monotonic, Payer::user(&principal.user));
     connections.edit(&cx.policy, slot, |session, policy| session.joining(now, policy));
     if !reauth {
@@ -69,6 +71,8 @@ pub(crate) fn ask_to_join(
         user: &principal.user,
         claims: &principal.claims,
         reauth,
+        resumed: false,
+        replaces: replaced,
         client,
     };
     let job = match work.app.on_join(&question) {
@@ -160,7 +164,8 @@ fn resume(
     let supports_resume = connection.session.supports_resume();
     let pending = connection.waiting.as_mut().and_then(|waiting| waiting.resume.take());
     let PendingResume { seen, asked_at } = pending.map(|it| *it).unwrap_or_default();
-    rooms.logs.joined(room, supports_resume, cx.policy.history_bytes);
+    let most = rooms.log_bytes(&cx.policy);
+    rooms.logs.joined(room, supports_resume, most);
     if !supports_resume {
         return Resumption::default();
     }

@@ -80,6 +80,11 @@ impl<'a> View<'a> {
                 "Rooms whose last messages are kept at this moment.",
                 logs.len() as u64,
             ),
+            level(
+                "vestibule_lingering_leaves",
+                "Connections that are gone and whose users may come back before anybody is told.",
+                self.rooms.lingering.len() as u64,
+            ),
             total(
                 "vestibule_reconnect_slots_total",
                 "Clients that were told a moment of their own to come back at.",
@@ -311,7 +316,7 @@ impl<'a> View<'a> {
             ("missed_keys_per_minute_per_ip", metrics.unasked_keys),
             ("connections_per_user", metrics.closes(CloseReason::ConnectionLimit)),
             ("room_members", metrics.refused_by_room),
-            ("history_bytes", self.rooms.logs.evicted()),
+            ("history_bytes", self.rooms.logs.evicted() + self.rooms.lingering.refused()),
             ("idempotency_keys", self.work.idempotency.evictions()),
             ("messages_per_minute", metrics.errors(ErrorCode::RateLimited)),
             ("message_bytes", metrics.closes(CloseReason::MessageTooLarge)),

@@ -14,6 +14,7 @@ mod http;
 mod keys;
 mod later;
 mod legacy;
+mod lingering;
 mod limits;
 mod moderation;
 mod old_messages;
