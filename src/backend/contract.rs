@@ -235,18 +235,18 @@ pub(super) fn interpret(
         (CallKind::Leave, ..300) => CallResult::good(CallOutcome::Answered, None),
         (CallKind::Leave, _) if is_alive => CallResult::good(CallOutcome::Answered, None),
         (CallKind::Leave, _) => failed(evidence, why()),
-        (CallKind::Join | CallKind::Message, 200 | 201) => {
+        (CallKind::Join | CallKind::Return | CallKind::Message, 200 | 201) => {
             match update(kind, response.body.as_deref(), moderate) {
                 Ok(update) => CallResult::good(CallOutcome::Answered, Some(Arc::new(update))),
                 Err(why) => failed(CallEvidence::Fails, why),
             }
         }
         // Yes, and nothing to say.
-        (CallKind::Join, 204) => {
+        (CallKind::Join | CallKind::Return, 204) => {
             CallResult::good(CallOutcome::Answered, Some(Update::text("Connected.")))
         }
         (CallKind::Message, 204) => CallResult::good(CallOutcome::Answered, Some(Update::text(""))),
-        (CallKind::Join, 403 | 404) | (CallKind::Message, 409) => {
+        (CallKind::Join | CallKind::Return, 403 | 404) | (CallKind::Message, 409) => {
             CallResult::good(CallOutcome::Denied, None)
         }
         (_, 200..300) => failed(evidence, format!("{}, which is none of 200, 201 and 204", why())),
@@ -338,6 +338,10 @@ pub(super) fn node_outcome(
 ) -> Option<Outcome> {
     Some(match (kind, outcome, update) {
         (CallKind::Leave, ..) => return None,
+        // Whoever came back stays, unless the backend says no.
+        (CallKind::Return, CallOutcome::Denied, _) => Outcome::Join(Admission::Deny),
+        (CallKind::Return, _, Some(update)) => Outcome::Join(Admission::Admit(update)),
+        (CallKind::Return, ..) => Outcome::Join(Admission::Unavailable),
         (CallKind::Join, CallOutcome::Answered, Some(update)) => {
             Outcome::Join(Admission::Admit(update))
         }

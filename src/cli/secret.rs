@@ -17,6 +17,8 @@ const KEY_FILE: &str = "signing.key";
 /// The length of a generated key. HS256 needs 32 bytes (RFC 7518, section 3.2); as base64 text, 48
 /// bytes are the 64 that HS512 needs.
 const KEY_BYTES: usize = 48;
+/// The shortest secret of memos.
+const MEMO_SECRET_BYTES: usize = 32;
 
 /// A secret as text. The bytes of the signing secret are the HMAC key.
 pub(super) struct Secret {
@@ -168,6 +170,30 @@ pub(super) fn read_cluster_password(config: &mut Config) -> Result<Vec<String>, 
     let secret = read(path, is_unfit).map_err(|error| error.of("cluster.password_file", path))?;
     config.cluster.password = secret.text;
     Ok(secret.warnings)
+}
+
+/// Puts the secret of memos into the configuration: the one of `resume.secret_file`, or the one that is
+/// shared with the backend. See `resume.secret_file`.
+pub(super) fn read_memo_secret(config: &mut Config) -> Result<Option<String>, String> {
+    let resume = ("resume.secret_file", config.resume.secret_file.clone());
+    let backend = ("backend.secret_file", config.backend.secret_file.clone());
+    let is_derived = resume.1.is_empty();
+    if is_derived && (backend.1.is_empty() || !config.auth.secret.is_empty()) {
+        return Ok(None);
+    }
+    let (setting, path) = if is_derived { backend } else { resume };
+    let secret = fs::read(&path).map_err(|error| format!("{setting} {path}: {error}"))?;
+    if !is_derived && secret.len() < MEMO_SECRET_BYTES {
+        let bytes = secret.len();
+        return Err(format!(
+            "{setting} {path}: the secret has {bytes} bytes, at least {MEMO_SECRET_BYTES} are required"
+        ));
+    }
+    config.resume.secret = secret;
+    if is_derived {
+        return Ok(None);
+    }
+    exposure(Path::new(&path)).map_err(|error| format!("{setting} {path}: {error}"))
 }
 
 fn read_admin(setting: &str, path: &str, config: &Config) -> Result<Option<Secret>, String> {

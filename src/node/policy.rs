@@ -61,6 +61,8 @@ pub(crate) struct Policy {
     /// How long a leave waits for its user to come back.
     pub(crate) linger: Duration,
     pub(crate) restart: Duration,
+    /// For how long the application is only told of those who come back.
+    pub(crate) trust_join: Duration,
     pub(crate) log_access: bool,
     /// Rooms are those of a cluster.
     pub(crate) is_cluster: bool,
@@ -167,6 +169,7 @@ impl Policy {
             resume_window: config.resume.window.get(),
             linger: config.resume.linger.get(),
             restart: config.resume.restart.get(),
+            trust_join: config.resume.trust_join.get(),
             log_access: config.log.access,
             is_cluster: !config.cluster.url.is_empty(),
             cluster_fence: config.cluster.fence.get(),

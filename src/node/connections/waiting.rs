@@ -6,12 +6,12 @@ use std::{fmt, mem};
 
 use smol_str::SmolStr;
 
-use crate::auth::{Principal, SignatureCheck};
+use crate::auth::{Principal, SignatureCheck, SignatureDigest};
 use crate::node::connections::session::Clocks;
 use crate::node::http::message::ResponseForm;
 use crate::node::http::request::RequestHead;
 use crate::node::work::ticket::Ticket;
-use crate::protocol::Position;
+use crate::protocol::{Memo, Position};
 use crate::time::{Instant, UnixTime};
 
 /// What waits for an answer of the application.
@@ -293,7 +293,18 @@ pub(crate) struct PendingResume {
     pub(crate) seen: Option<Position>,
     /// Where the room stood when the application was asked, which knows what was said before.
     pub(crate) asked_at: Option<Position>,
+    /// What it need not have done again.
+    pub(crate) memo: Option<Memo>,
+    /// For the next memo: the check of its token's signature, if there was one to remember.
+    pub(crate) signature: Option<SignatureDigest>,
+    /// And what its token says beside whose it is.
+    pub(crate) claims: ClaimsDigest,
+    /// When the application admitted it, if it is not asked again.
+    pub(crate) trusted_since: Option<UnixTime>,
 }
+
+/// A hash of a token's claims, as far as other tokens of the same user say the same.
+pub(crate) type ClaimsDigest = [u8; 32];
 
 #[cfg(test)]
 mod tests {

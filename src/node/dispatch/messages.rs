@@ -130,6 +130,7 @@ impl Node {
             QuestionKind::Check { address } => self.checked(asker, address, done),
             QuestionKind::Request { payer } => self.request_done(asker, payer, done),
             QuestionKind::Join => self.join_answered(asker, done),
+            QuestionKind::Return => self.return_judged(asker, &done.outcome),
             QuestionKind::Collect { form } => {
                 let response = match done.outcome {
                     Outcome::Response(response) => Some(response),

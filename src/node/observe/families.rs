@@ -75,6 +75,22 @@ impl<'a> View<'a> {
                 &["outcome"],
                 by(outcomes),
             ),
+            counter(
+                "vestibule_joins_total",
+                "Joins of new connections: the application was asked, or told of a client that came back.",
+                &["how"],
+                by([("asked", metrics.joins_asked), ("told", metrics.joins_told)]),
+            ),
+            total(
+                "vestibule_refused_returns_total",
+                "Clients that came back and were closed as the application refused them then.",
+                metrics.refused_returns,
+            ),
+            total(
+                "vestibule_known_signatures_total",
+                "Signatures of tokens that were not checked, as a memo showed that they had been.",
+                metrics.known_signatures,
+            ),
             level(
                 "vestibule_history_rooms",
                 "Rooms whose last messages are kept at this moment.",

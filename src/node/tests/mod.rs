@@ -16,6 +16,7 @@ mod later;
 mod legacy;
 mod lingering;
 mod limits;
+mod memos;
 mod moderation;
 mod old_messages;
 mod operator;
