@@ -160,7 +160,8 @@ impl App for BackendApp {
 
     fn on_join(&mut self, join: &Join<'_>) -> Reply<Admission> {
         let (asked, from) = (Some((join.ticket, join.start)), (join.user, join.connection));
-        let told = join.resumed && self.push(CallKind::Return, asked, from, || contract::join(join));
+        let told =
+            join.resumed && self.push(CallKind::Return, asked, from, || contract::join(join));
         if told {
             return Reply::Held;
         }

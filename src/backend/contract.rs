@@ -46,8 +46,13 @@ enum Details<'a> {
         replaces: Option<String>,
         client: ClientBody<'a>,
     },
-    Message { message: MessageBody<'a> },
-    Leave { code: Option<u16>, reason: Option<&'a str> },
+    Message {
+        message: MessageBody<'a>,
+    },
+    Leave {
+        code: Option<u16>,
+        reason: Option<&'a str>,
+    },
 }
 
 fn is_false(value: &bool) -> bool {

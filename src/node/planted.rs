@@ -39,6 +39,8 @@ pub enum Planted {
     MissedTwice,
     /// A leave that lingers is also reported at once.
     LeaveTwice,
+    /// Of a memo only the moments are read.
+    MemoUnread,
 }
 
 /// The planted fault. Outside of tests and simulations it is empty and takes no memory.

@@ -212,9 +212,12 @@ mod tests {
         let AuthPayload { token, presence, resume } = auth.payload;
         let resume = match resume {
             None => ResumeFrom::Unsupported,
-            Some(ResumeRequest { position, .. }) => position
-                .and_then(|text| Position::parse(&text))
-                .map_or(ResumeFrom::Now, ResumeFrom::Position),
+            Some(ResumeRequest { position, memo }) => {
+                assert_eq!(memo, None);
+                position
+                    .and_then(|text| Position::parse(&text))
+                    .map_or(ResumeFrom::Now, ResumeFrom::Position)
+            }
         };
         let wants = Wants { presence: presence == Some(true), resume, memo: None };
         let read = ClientMessage::Auth { id: auth.id.into(), token: Some(token.into()), wants };

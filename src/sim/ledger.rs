@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use self::leaves::OwedLeaves;
 use super::shares::Shares;
 use crate::config::Config;
 use crate::id::ConnId;
@@ -102,6 +101,17 @@ pub(super) struct Ledger {
     leaves: OwedLeaves,
 }
 
+/// The connections that are gone without a leave, and the joins that are to take their places.
+#[derive(Debug, Default)]
+struct OwedLeaves {
+    /// Room, user, and when the connection was gone.
+    owed: BTreeMap<ConnId, (String, String, Instant)>,
+    /// By the connection that takes the place.
+    replaced: BTreeMap<ConnId, ConnId>,
+    /// Leaves that were not reported as somebody came back.
+    cancelled: u64,
+}
+
 /// The ledger, shared between the application and the checkers.
 #[derive(Clone, Debug, Default)]
 pub(super) struct SharedLedger(Arc<Mutex<Ledger>>);
@@ -162,6 +172,9 @@ impl Ledger {
             self.faults.push(format!("{} has two joins under way", join.connection));
         }
         self.ask_to_replace(join);
+        if join.resumed {
+            self.joined(join.ticket, Some(&Admission::Admit(Default::default())));
+        }
     }
 
     /// An operator requires a fresh token from a user, so the server may ask for it from now on.

@@ -62,10 +62,7 @@ fn join_body_carries_the_claims_unchanged() {
         "subprotocol": "recipe-chat.v2", "query": "lang=fr",
     });
     assert_eq!((&body["client"], &body["reauth"]), (&expected, &json!(false)));
-    assert_eq!(
-        (&body["resumed"], &body["replaces"]),
-        (&json!(true), &json!("00000002-000001"))
-    );
+    assert_eq!((&body["resumed"], &body["replaces"]), (&json!(true), &json!("00000002-000001")));
 }
 
 #[test]

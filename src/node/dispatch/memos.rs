@@ -22,7 +22,8 @@ impl Node {
         let pending = connection.waiting.get_or_insert_default().resume.get_or_insert_default();
         pending.signature = Some(digest);
         let memo = pending.memo?;
-        let signed = gate.memos.knows_signature(cx.now.unix, &memo, &digest).then(|| check.done_before());
+        let signed =
+            gate.memos.knows_signature(cx.now.unix, &memo, &digest).then(|| check.done_before());
         let signed = signed?.ok()?;
         cx.metrics.known_signatures += 1;
         Some(signed)
@@ -87,4 +88,3 @@ impl Node {
         }
     }
 }
-

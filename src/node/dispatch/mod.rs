@@ -52,7 +52,8 @@ impl Node {
                             ResumeFrom::Position(position) => Some(position),
                             _ => None,
                         };
-                        let pending = PendingResume { seen, memo: wants.memo, ..Default::default() };
+                        let pending =
+                            PendingResume { seen, memo: wants.memo, ..Default::default() };
                         let waiting = connection.waiting.get_or_insert_default();
                         waiting.resume = Some(Box::new(pending));
                     }

@@ -193,9 +193,11 @@ fn resume(
     // not got the rest.
     let stands_at = begins_at.filter(|_| missed.is_some()).or_else(|| rooms.logs.head(room));
     let window_ms = millis(cx.policy.resume_window);
-    let info = memo
-        .filter(|_| stands_at.is_some())
-        .map(|memo| ResumeInfo { memo, position: stands_at, window_ms });
+    let info = memo.filter(|_| stands_at.is_some()).map(|memo| ResumeInfo {
+        memo,
+        position: stands_at,
+        window_ms,
+    });
     Resumption { info, resumed: Some(resumed), missed }
 }
 
@@ -248,9 +250,8 @@ fn admit(
         connection.waiting.as_mut().and_then(|waiting| waiting.resume.take());
         let has_log = rooms.rooms.name_of(slot).is_some_and(|room| rooms.logs.head(room).is_some());
         let window_ms = millis(cx.policy.resume_window);
-        resumption.info = memo
-            .filter(|_| has_log)
-            .map(|memo| ResumeInfo { memo, position: None, window_ms });
+        resumption.info =
+            memo.filter(|_| has_log).map(|memo| ResumeInfo { memo, position: None, window_ms });
     }
     let now = cx.now;
     let since_101 = connections

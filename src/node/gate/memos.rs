@@ -25,6 +25,7 @@ use crate::auth::SignatureDigest;
 use crate::config::Config;
 use crate::id::Seed;
 use crate::node::connections::waiting::ClaimsDigest;
+use crate::node::planted::{Fault, Planted};
 use crate::protocol::Memo;
 use crate::time::UnixTime;
 
@@ -49,6 +50,7 @@ pub(crate) struct Memos {
     own: [u8; 32],
     /// The keys of the last hours that were asked for.
     keys: BTreeMap<u64, Hmac<Sha256>>,
+    pub(crate) fault: Fault,
 }
 
 /// The secret is not shown.
@@ -62,7 +64,7 @@ impl Memos {
     /// By the secret of `config`, or, where that has none, by one that goes with the process.
     pub(crate) fn new(config: &Config, seed: &Seed) -> Self {
         let own = Sha256::digest(seed.derive("memos").bytes()).into();
-        let mut memos = Self { secret: own, own, keys: BTreeMap::new() };
+        let mut memos = Self { secret: own, own, keys: BTreeMap::new(), fault: Fault::default() };
         memos.reconfigure(config);
         memos
     }
@@ -117,7 +119,7 @@ impl Memos {
         let MemoParts { given, admitted_at, join, .. } = parts(memo, now)?;
         let at = UnixTime::from_millis(admitted_at);
         let known = self.join_tag((given, admitted_at), admitted)?;
-        let is_it: bool = known.ct_eq(&join).into();
+        let is_it = bool::from(known.ct_eq(&join)) || self.fault.is(Planted::MemoUnread);
         (is_it && at <= now && now.since(at) < trusted).then_some(at)
     }
 

@@ -101,10 +101,14 @@ impl<'a> View<'a> {
                 "Connections that are gone and whose users may come back before anybody is told.",
                 self.rooms.lingering.len() as u64,
             ),
-            total(
+            counter(
                 "vestibule_reconnect_slots_total",
-                "Clients that were told a moment of their own to come back at.",
-                metrics.slots,
+                "Clients that were told a moment of their own to come back at, by reason.",
+                &["reason"],
+                by([
+                    ("drain", metrics.slots.saturating_sub(metrics.overload_slots)),
+                    ("overload", metrics.overload_slots),
+                ]),
             ),
             level(
                 "vestibule_capacity_per_second",

@@ -110,6 +110,8 @@ pub struct Metrics {
     pub cluster_refused: u64,
     /// Clients that were told a moment of their own to come back at.
     pub slots: u64,
+    /// Those among them that came when the server was overloaded.
+    pub overload_slots: u64,
     /// `presence` messages that were queued for peers.
     pub presence_out: u64,
     /// Frames that were queued for peers.

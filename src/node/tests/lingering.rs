@@ -95,7 +95,7 @@ fn who_comes_back_has_not_left() {
 fn each_new_connection_replaces_one_lost_one() {
     let (mut world, calls, _) = world(|_| {});
     let lost = [world.connected("soup", "alice"), world.connected("soup", "alice")];
-    lost.map(|id| cut(&mut world, id));
+    lost.iter().for_each(|id| cut(&mut world, *id));
     take(&calls);
     let back: Vec<ConnId> = (0..3).map(|_| world.connected("soup", "alice")).collect();
     let joins = take(&calls);
@@ -175,8 +175,11 @@ fn leaves_beyond_their_space_do_not_linger() {
     });
     let all = ["a", "b", "c"].map(|user| world.connected("soup", user));
     take(&calls);
-    all.map(|id| cut(&mut world, id));
-    assert_eq!((take(&calls), world.node.rooms.lingering.len()), (vec![format!("c left as {}", all[2])], 2));
+    all.iter().for_each(|id| cut(&mut world, *id));
+    assert_eq!(
+        (take(&calls), world.node.rooms.lingering.len()),
+        (vec![format!("c left as {}", all[2])], 2)
+    );
 }
 
 #[test]

@@ -49,16 +49,15 @@ impl Scene {
         change(&mut config);
         let joins = Joins::default();
         let mut world = World::with_app(config, Box::new(Holding(Arc::clone(&joins))));
-        world.node.replace_keys(UnixTime::default(), super::checks::keys(&["old"]));
+        world.node.replace_keys(UnixTime::default(), checks::keys(&["old"]));
         Self { world, joins }
     }
 
     /// Connects, with what a client kept.
     fn auth(&mut self, room: &str, token: &str, kept: Option<(&str, &str)>) -> ConnId {
         let id = self.world.authenticating(room);
-        let resume = kept.map_or(json!({}), |(memo, position)| {
-            json!({ "memo": memo, "position": position })
-        });
+        let resume = kept
+            .map_or(json!({}), |(memo, position)| json!({ "memo": memo, "position": position }));
         self.world.say(id, "auth", json!({ "token": crate::logs::known(token), "resume": resume }));
         id
     }

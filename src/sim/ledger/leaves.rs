@@ -1,28 +1,15 @@
 //! Who has left, and was not reported yet: each connection is reported once, unless another one of its
 //! user has taken its place.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Ledger;
 use crate::id::ConnId;
 use crate::node::app::{Join, Left};
-use crate::time::Instant;
 
 /// How much longer than `resume.linger` a leave may take: a join may be under way that takes its place,
 /// and the process may stand still.
 const SLACK: Duration = Duration::from_secs(60);
-
-/// The connections that are gone without a leave, and the joins that are to take their places.
-#[derive(Debug, Default)]
-pub(super) struct OwedLeaves {
-    /// Room, user, and when the connection was gone.
-    owed: BTreeMap<ConnId, (String, String, Instant)>,
-    /// By the connection that takes the place.
-    replaced: BTreeMap<ConnId, ConnId>,
-    /// Leaves that were not reported as somebody came back.
-    pub(super) cancelled: u64,
-}
 
 impl Ledger {
     /// A connection is gone. If it was in a room, the application must hear that it left.
@@ -58,7 +45,8 @@ impl Ledger {
             (None, None) => false,
         };
         if !is_there {
-            self.faults.push(format!("{} takes the place of {old}, which has none", join.connection));
+            self.faults
+                .push(format!("{} takes the place of {old}, which has none", join.connection));
         }
         self.leaves.replaced.insert(join.connection, old);
     }
@@ -79,7 +67,8 @@ impl Ledger {
         let there = there.map(|(id, it)| (*id, (it.room.clone(), it.user.clone())));
         let owed = before.leaves.owed.iter().map(|(id, it)| (*id, (it.0.clone(), it.1.clone())));
         let now = self.now.monotonic;
-        self.leaves.owed = there.chain(owed).map(|(id, (room, user))| (id, (room, user, now))).collect();
+        self.leaves.owed =
+            there.chain(owed).map(|(id, (room, user))| (id, (room, user, now))).collect();
     }
 
     /// Checks that no leave is overdue, with this `resume.linger`.

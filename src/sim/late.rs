@@ -1,0 +1,90 @@
+//! An application that answers joins from a worker, so that those who come back need not wait for it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::memory::MemoryApp;
+use crate::node::app::{Admission, Answer, App, Incoming, Join, Left, Reply};
+use crate::time::UnixTime;
+
+/// Which users it has admitted to which rooms, and who must be asked about now, over all processes.
+#[derive(Debug, Default)]
+struct Distrust {
+    admitted: BTreeMap<(String, String), UnixTime>,
+    users: BTreeSet<String>,
+    faults: Vec<String>,
+    told: u64,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct SharedDistrust(Arc<Mutex<Distrust>>);
+
+impl SharedDistrust {
+    /// The next join of `user` must be asked about, as its memo is not good, or need not be.
+    pub(super) fn set(&self, user: &str, is_distrusted: bool) {
+        let mut distrust = self.lock();
+        if is_distrusted {
+            distrust.users.insert(user.to_owned());
+        } else {
+            distrust.users.remove(user);
+        }
+    }
+
+    /// Users who came in though the application had to be asked.
+    pub(super) fn take_fault(&self) -> Option<String> {
+        self.lock().faults.pop()
+    }
+
+    /// How many joins the application was only told of.
+    pub(super) fn told(&self) -> u64 {
+        self.lock().told
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Distrust> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn judge(&self, join: &Join<'_>, trusted: Duration) {
+        let mut distrust = self.lock();
+        let key = (join.room.to_owned(), join.user.to_owned());
+        if !join.resumed {
+            distrust.admitted.insert(key, join.now);
+            return;
+        }
+        distrust.told += 1;
+        let at = distrust.admitted.get(&key).copied();
+        // An admission counts from its answer, which comes later.
+        let is_known = at.is_some_and(|at| join.now.since(at) < trusted * 2);
+        if !is_known || distrust.users.contains(join.user) {
+            let fault = format!("{} is let in by a memo alone", join.user);
+            distrust.faults.push(fault);
+        }
+    }
+}
+
+/// An application in memory that answers joins later.
+#[derive(Debug)]
+pub(super) struct LateJoins {
+    pub(super) app: MemoryApp,
+    pub(super) trusted: Duration,
+    pub(super) distrust: SharedDistrust,
+}
+
+impl App for LateJoins {
+    fn on_join(&mut self, join: &Join<'_>) -> Reply<Admission> {
+        self.distrust.judge(join, self.trusted);
+        match self.app.on_join(join) {
+            Reply::Now(admission) if !self.trusted.is_zero() => Reply::later(move || admission),
+            reply => reply,
+        }
+    }
+
+    fn on_message(&mut self, message: &Incoming<'_>) -> Reply<Answer> {
+        self.app.on_message(message)
+    }
+
+    fn on_leave(&mut self, left: &Left<'_>) {
+        self.app.on_leave(left);
+    }
+}
