@@ -1,4 +1,4 @@
-//! An application that answers joins from a worker, so that those who come back need not wait for it.
+//! An application that answers from a worker what nobody waits for: joins of those who came back.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -63,7 +63,7 @@ impl SharedDistrust {
     }
 }
 
-/// An application in memory that answers joins later.
+/// An application in memory that answers later where it is only told.
 #[derive(Debug)]
 pub(super) struct LateJoins {
     pub(super) app: MemoryApp,
@@ -75,7 +75,7 @@ impl App for LateJoins {
     fn on_join(&mut self, join: &Join<'_>) -> Reply<Admission> {
         self.distrust.judge(join, self.trusted);
         match self.app.on_join(join) {
-            Reply::Now(admission) if !self.trusted.is_zero() => Reply::later(move || admission),
+            Reply::Now(admission) if join.resumed => Reply::later(move || admission),
             reply => reply,
         }
     }
