@@ -3,13 +3,13 @@
     Asset {
         path: "/",
         media: "text/html; charset=utf-8",
-        tag: "\"9d6167fd11cd1045\"",
+        tag: "\"10cf1340184c9e32\"",
         body: include_bytes!("page.html.gz"),
     },
     Asset {
-        path: "/assets/page-d9dadc6ad9e3e13b.js",
+        path: "/assets/page-d6e9e60f67942db6.js",
         media: "text/javascript; charset=utf-8",
-        tag: "\"d9dadc6ad9e3e13b\"",
+        tag: "\"d6e9e60f67942db6\"",
         body: include_bytes!("page.js.gz"),
     },
     Asset {
@@ -45,7 +45,7 @@
     Asset {
         path: "/worker.js",
         media: "text/javascript; charset=utf-8",
-        tag: "\"1d2d870ad5299c6b\"",
+        tag: "\"5f48273851e4bacc\"",
         body: include_bytes!("worker.js.gz"),
     },
 ]

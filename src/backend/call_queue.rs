@@ -160,7 +160,8 @@ impl CallQueue {
         let (came, transition) = self.end(now, call.connection, CallEvidence::Unconnected)?;
         call.start.as_ref().inspect(|start| start.give_back());
         *self.waiting(call.kind) += 1;
-        if now + RETRY < came + self.timeout && !(self.is_ending && !call.kind.is_notice()) {
+        let is_made = call.kind.is_notice() || !self.is_ending;
+        if is_made && now + RETRY < came + self.timeout {
             self.retries.push_back((now + RETRY, WaitingCall { came, call }));
         } else {
             self.skip(call, CallOutcome::Unconnected);

@@ -147,13 +147,12 @@ impl Comer {
             false => Errand::Return,
         };
         let id = format!("auth-{}-{}", self.number, self.attempts);
-        let user = format!("user-{}", self.number);
-        let mut token = engine.token(&user, 7_200);
+        let mut token = engine.token(&format!("user-{}", self.number), 7_200);
         if self.errand == Errand::Forged {
             token.push('A');
         }
         let text = if self.supports_resume {
-            let (has, who) = ((&self.own, &self.stray), (user.as_str(), &self.distrust));
+            let (has, who) = ((&self.own, &self.stray), (engine.tokens, &self.distrust));
             wire::resuming_auth(&id, &token, &self.errand.brings(&mut self.rng, has, who))
         } else {
             wire::envelope("auth", &id, "token", &token)

@@ -36,15 +36,16 @@ impl Errand {
         }
     }
 
-    /// What `user` brings to `room`. If that is not its own, the application has to be asked.
+    /// What is brought beside a `token`. If that is not its own, the application has to be asked.
     pub(super) fn brings(
         self,
         rng: &mut Rng,
         (own, stray): (&Belongings, &Belongings),
-        (user, distrust): (&str, &SharedDistrust),
+        (token, distrust): (u64, &SharedDistrust),
     ) -> Belongings {
-        let is_own = !matches!(self, Self::Borrowed | Self::Flipped);
-        distrust.set(user, !is_own);
+        if matches!(self, Self::Borrowed | Self::Flipped) {
+            distrust.add(token);
+        }
         let memo = match self {
             Self::Borrowed => stray.memo.clone(),
             Self::Flipped => own.memo.as_deref().map(|memo| flipped(memo, rng)),

@@ -4,15 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use serde_json::Value;
+
 use crate::memory::MemoryApp;
 use crate::node::app::{Admission, Answer, App, Incoming, Join, Left, Reply};
 use crate::time::UnixTime;
 
-/// Which users it has admitted to which rooms, and who must be asked about now, over all processes.
+/// Which users it has admitted to which rooms, and the tokens that it must be asked about, over all
+/// processes.
 #[derive(Debug, Default)]
 struct Distrust {
     admitted: BTreeMap<(String, String), UnixTime>,
-    users: BTreeSet<String>,
+    tokens: BTreeSet<u64>,
     faults: Vec<String>,
     told: u64,
 }
@@ -21,14 +24,9 @@ struct Distrust {
 pub(super) struct SharedDistrust(Arc<Mutex<Distrust>>);
 
 impl SharedDistrust {
-    /// The next join of `user` must be asked about, as its memo is not good, or need not be.
-    pub(super) fn set(&self, user: &str, is_distrusted: bool) {
-        let mut distrust = self.lock();
-        if is_distrusted {
-            distrust.users.insert(user.to_owned());
-        } else {
-            distrust.users.remove(user);
-        }
+    /// The join with this token must be asked about, as the memo beside it is not good.
+    pub(super) fn add(&self, token: u64) {
+        self.lock().tokens.insert(token);
     }
 
     /// Users who came in though the application had to be asked.
@@ -53,10 +51,13 @@ impl SharedDistrust {
             return;
         }
         distrust.told += 1;
+        let claims: Value = serde_json::from_str(join.claims).unwrap_or_default();
+        let token = claims.get("jti").and_then(Value::as_str);
+        let token = token.and_then(|id| id.parse().ok()).unwrap_or(0);
         let at = distrust.admitted.get(&key).copied();
         // An admission counts from its answer, which comes later.
         let is_known = at.is_some_and(|at| join.now.since(at) < trusted * 2);
-        if !is_known || distrust.users.contains(join.user) {
+        if !is_known || distrust.tokens.contains(&token) {
             let fault = format!("{} is let in by a memo alone", join.user);
             distrust.faults.push(fault);
         }
