@@ -314,3 +314,35 @@ fn write_new(path: &Path, text: &str) -> io::Result<()> {
     file.write_all(b"\n")?;
     file.sync_all()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memo_secret_is_read_or_derived_and_not_short() {
+        let directory = std::env::temp_dir().join(format!("vestibule-memo-{}", std::process::id()));
+        fs::create_dir_all(&directory).unwrap();
+        let file = |name: &str, text: &str| {
+            let path = directory.join(name);
+            fs::write(&path, text).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+            path.display().to_string()
+        };
+        let (long, short) = (file("long", &"x".repeat(32)), file("short", "hush"));
+        let mut config = Config::default();
+        assert_eq!(read_memo_secret(&mut config), Ok(None));
+        assert_eq!(config.resume.secret, b"");
+        config.backend.secret_file.clone_from(&short);
+        assert_eq!(read_memo_secret(&mut config), Ok(None));
+        assert_eq!(config.resume.secret, b"hush");
+        config.resume.secret_file = long;
+        assert_eq!(read_memo_secret(&mut config), Ok(None));
+        assert_eq!(config.resume.secret, "x".repeat(32).as_bytes());
+        config.resume.secret_file = short;
+        let fault = read_memo_secret(&mut config).unwrap_err();
+        assert!(fault.ends_with("the secret has 4 bytes, at least 32 are required"), "{fault}");
+        assert!(!fault.contains("hush"));
+        fs::remove_dir_all(directory).unwrap();
+    }
+}

@@ -181,7 +181,7 @@ mod tests {
 
     fn acknowledge(follower: &mut Follower, position: &str, resumed: bool) {
         let session = format!(
-            "{{\"resume\":{{\"position\":\"{position}\"}},\"reconnect\":{{\"within_ms\":2500}}}}"
+            "{{\"resume\":{{\"memo\":\"AAAB\",\"position\":\"{position}\"}},\"reconnect\":{{\"within_ms\":2500}}}}"
         );
         hear(
             follower,
@@ -199,7 +199,7 @@ mod tests {
             hear(&mut follower, &format!("{{\"request_id\":null,\"position\":\"{number}.AA\"}}"));
         }
         assert_eq!((follower.missed, follower.twice), (2, 1));
-        assert_eq!(follower.request(), "{\"position\":\"9.AA\"}");
+        assert_eq!(follower.request(), "{\"memo\":\"AAAB\",\"position\":\"9.AA\"}");
         acknowledge(&mut follower, "9.AA", true);
         hear(&mut follower, "{\"request_id\":null,\"position\":\"10.AA\"}");
         hear(&mut follower, "{\"request_id\":null,\"position\":\"11.AA\"}");
