@@ -127,6 +127,7 @@ impl BackendApp {
     ) -> bool {
         if self.slots.acquire(kind) {
             let (ticket, start) = asked.map(|(ticket, start)| (ticket, start.clone())).unzip();
+            let start = start.filter(|_| !kind.is_notice());
             let (user, body) = (SmolStr::new(user), body());
             let asker = ticket.map_or(CallAsker::Nobody, CallAsker::Node);
             let call = QueuedCall { kind, asker, start, user, connection, body };
@@ -159,6 +160,11 @@ impl App for BackendApp {
 
     fn on_join(&mut self, join: &Join<'_>) -> Reply<Admission> {
         let (asked, from) = (Some((join.ticket, join.start)), (join.user, join.connection));
+        let told =
+            join.resumed && self.push(CallKind::Return, asked, from, || contract::join(join));
+        if told {
+            return Reply::Held;
+        }
         if self.push(CallKind::Join, asked, from, || contract::join(join)) {
             Reply::Held
         } else {

@@ -162,6 +162,11 @@ impl Seed {
         Self(hasher.finish128().as_bytes())
     }
 
+    /// The seed itself, for a use that needs a key.
+    pub(crate) fn bytes(&self) -> [u8; 16] {
+        self.0
+    }
+
     /// A generator for this use: for spreads and delays, never for what must stay hidden.
     #[must_use]
     pub fn rng(&self) -> Rng {

@@ -82,7 +82,7 @@ impl MemoryApp {
         };
         let room = self.rooms.get_mut(place as usize)?;
         let is_owner = room.owner == user;
-        if is_owner && !join.reauth {
+        if is_owner && !join.reauth && join.replaces.is_none() {
             room.connections += 1;
             self.idle.remove(place, 1);
         }

@@ -28,6 +28,7 @@ fn who_comes_back_hears_all_once_in_order() {
         sum(&|it| it.kills),
         sum(&|it| it.rooms_read),
         sum(&|it| it.refused),
+        sum(&|it| it.told),
     ];
     assert!(happened.iter().all(|count| *count > 20), "{happened:?}");
 }
@@ -74,6 +75,16 @@ fn missed_ones_before_the_acknowledgement_are_found() {
 #[test]
 fn missed_ones_that_come_twice_are_found() {
     assert_found(Planted::MissedTwice, &["is next"]);
+}
+
+#[test]
+fn leave_that_is_reported_twice_is_found() {
+    assert_found(Planted::LeaveTwice, &["leaves a room it is not in", "which has none"]);
+}
+
+#[test]
+fn memo_that_alone_admits_is_found() {
+    assert_found(Planted::MemoUnread, &["by a memo alone"]);
 }
 
 #[test]

@@ -288,9 +288,9 @@ fn run_planted(seed: u64, planted: Option<Planted>) -> Result<Report, Violation>
 
 /// Some world sees the fault, as `what`.
 fn assert_found(planted: Planted, what: &str) {
-    let found = (0..60).map(|seed| run_planted(seed, Some(planted))).find_map(Result::err);
-    let found = found.expect("some world sees the fault");
-    assert!(found.what.contains(what), "{planted:?}: {found}");
+    let found = (0..60).filter_map(|seed| run_planted(seed, Some(planted)).err());
+    let seen: Vec<Violation> = found.take(3).collect();
+    assert!(seen.iter().any(|found| found.what.contains(what)), "{planted:?}: {seen:?}");
 }
 
 /// A contended world whose node has this fault, and whose users have no allowances but for messages.

@@ -79,6 +79,10 @@ export interface AuthPayload {
  */
 export interface ResumeRequest {
   /**
+   * The last memo that it has got, when it comes back.
+   */
+  memo?: string;
+  /**
    * The last position that it has got, when it comes back.
    */
   position?: string;
@@ -353,13 +357,17 @@ export interface Reconnect {
  */
 export interface Resume {
   /**
-   * Where the room stands. Each later message to the room has its own.
+   * To be given when the client comes back, beside its token: it saves the server work.
    */
-  position: string;
+  memo: string;
   /**
    * For so long the room's last messages are kept once its last member has left, in milliseconds.
    */
   window_ms: number;
+  /**
+   * Where the room stands; not on a re-authentication. Each later message to the room has its own.
+   */
+  position?: string;
 }
 /**
  * The answer to a `ping`.

@@ -1,21 +1,25 @@
-// Where in the room's messages this client stands, so that the next socket goes on from there.
+// Where in the room's messages this client stands, so that the next socket goes on from there, and
+// what the server need not do again then.
 
-import type { RecipeUpdate, ServerChatMessage } from './messages.js';
+import type { RecipeUpdate, ResumeRequest, ServerChatMessage } from './messages.js';
 import type { ResumedEvent } from './types.js';
 
 export class Position {
   #last: string | undefined;
+  #memo: string | undefined;
 
   /** For the `auth`. */
-  get request(): { position?: string } {
-    return this.#last === undefined ? {} : { position: this.#last };
+  get request(): ResumeRequest {
+    return { memo: this.#memo, position: this.#last } as ResumeRequest;
   }
 
   /** A message came. What it says about a return, if it is the acknowledgement of one. */
   follow({ payload }: ServerChatMessage | RecipeUpdate): ResumedEvent | null {
     const before = this.#last;
     const { session, resumed, missed = 0 } = payload as RecipeUpdate['payload'];
-    this.#last = payload.position ?? session?.resume?.position ?? before;
+    const resume = session?.resume;
+    this.#memo = resume?.memo ?? this.#memo;
+    this.#last = payload.position ?? resume?.position ?? before;
     return resumed === undefined || before === undefined ? null : { resumed, missed };
   }
 }

@@ -94,7 +94,7 @@ test('every error code has a message, and rejects the promise that it is about',
 
 test('what this client says has the form of the client’s messages', async () => {
   const it = await authenticated();
-  const resume = { position: '0.X-0VBLUp', window_ms: 120_000 };
+  const resume = { memo: 'AAAB', position: '0.X-0VBLUp', window_ms: 120_000 };
   const session = { user_id: 'alice', expires_at: '', reauth_at: '', resume };
   FakeSocket.last.accept({ session, resumed: false });
   FakeSocket.last.end(1006);

@@ -21,6 +21,7 @@ class Chat:
 
     socket = None
     position = None  # The last one in the room; with it, the server sends what was missed.
+    memo = None  # The last one; with it, the server has less to do.
     within = 1  # Seconds within which to come back.
     slot = None  # Seconds after which to come back, if the server has said so.
 
@@ -28,7 +29,7 @@ class Chat:
         self.unanswered = {}  # By id: sent again after a reconnection, and done once.
 
     async def authenticate(self):
-        resume = {"position": self.position} if self.position else {}
+        resume = {"position": self.position, "memo": self.memo} if self.position else {}
         token = os.environ["TOKEN"]  # In production: a new one each time.
         await self.socket.send(json.dumps(message("auth", token=token, resume=resume)))
 
@@ -39,6 +40,7 @@ class Chat:
             for text in self.unanswered.values():
                 await self.socket.send(text)
         resume = (session or {}).get("resume", {})
+        self.memo = resume.get("memo") or self.memo
         self.position = payload.get("position") or resume.get("position") or self.position
         self.unanswered.pop(payload.get("request_id"), None)
         if kind == "auth_required":

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use vestibule::protocol::{
-    self, ClientMessage, MAX_CONTENT_CHARS, MAX_DATA_DEPTH, MAX_ID_CHARS, MalformedMessage,
+    self, ClientMessage, MAX_CONTENT_CHARS, MAX_DATA_DEPTH, MAX_ID_CHARS, MalformedMessage, Memo,
     MessageFault, Position, ResumeFrom, Wants,
 };
 use vestibule::time::is_date_time;
@@ -97,7 +97,8 @@ fn judge(tree: &Value) -> protocol::Parsed<'_> {
                     }
                 },
             };
-            let wants = Wants { presence: payload["presence"] == json!(true), resume };
+            let memo = payload["resume"]["memo"].as_str().and_then(Memo::parse);
+            let wants = Wants { presence: payload["presence"] == json!(true), resume, memo };
             let token = text("token").map(Into::into);
             Ok(ClientMessage::Auth { id: sure_id.into(), token, wants })
         }
@@ -128,6 +129,9 @@ fn write(message: &ClientMessage<'_>) -> Value {
                 ResumeFrom::Position(position) => {
                     payload["resume"] = json!({ "position": position.to_string() });
                 }
+            }
+            if let Some(memo) = wants.memo {
+                payload["resume"]["memo"] = json!(memo);
             }
             ("auth", &**id, payload)
         }

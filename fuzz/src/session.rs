@@ -351,7 +351,8 @@ impl World {
         }
         let usage = self.node.usage();
         assert_eq!(Usage { replays: 0, addresses: 0, ..usage }, Usage::default());
-        self.advance(10_000);
+        // Leaves linger for 10 seconds.
+        self.advance(11_000);
         assert_eq!(self.node.poll_timeout(), None);
         let mut hasher = DefaultHasher::new();
         for peer in &self.peers {

@@ -3,13 +3,13 @@
     Asset {
         path: "/",
         media: "text/html; charset=utf-8",
-        tag: "\"f0cd11aeddcfceb3\"",
+        tag: "\"1af75943809730cf\"",
         body: include_bytes!("page.html.gz"),
     },
     Asset {
-        path: "/assets/page-042ffa75d662a158.js",
+        path: "/assets/page-5d68052db2c3f778.js",
         media: "text/javascript; charset=utf-8",
-        tag: "\"042ffa75d662a158\"",
+        tag: "\"5d68052db2c3f778\"",
         body: include_bytes!("page.js.gz"),
     },
     Asset {
@@ -45,7 +45,7 @@
     Asset {
         path: "/worker.js",
         media: "text/javascript; charset=utf-8",
-        tag: "\"5ac929129ab0653b\"",
+        tag: "\"92c7bd6441496903\"",
         body: include_bytes!("worker.js.gz"),
     },
 ]

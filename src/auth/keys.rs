@@ -83,6 +83,8 @@ pub(super) struct VerificationKey {
     /// Never empty.
     takes: Vec<Algorithm>,
     prepared: PreparedKey,
+    /// What tells it from other keys.
+    thumbprint: [u8; 32],
 }
 
 /// The key itself is not shown: it may be a secret.
@@ -114,7 +116,8 @@ impl VerificationKey {
         if takes.is_empty() {
             return Err(KeyFault::NoAlgorithm { key: material.name() });
         }
-        Ok(Self { id, takes, prepared: material.prepare() })
+        let thumbprint = material.thumbprint();
+        Ok(Self { id, takes, prepared: material.prepare(), thumbprint })
     }
 
     /// Has this key made the signature? In base64url, as it is in the token.
@@ -124,6 +127,11 @@ impl VerificationKey {
 
     pub(super) fn has_id(&self) -> bool {
         self.id.is_some()
+    }
+
+    /// A hash of the key itself.
+    pub(super) fn thumbprint(&self) -> &[u8; 32] {
+        &self.thumbprint
     }
 }
 

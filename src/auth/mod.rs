@@ -35,7 +35,7 @@ pub(crate) use limiter::{Address, AddressLimiter};
 pub(crate) use replay::ReplaySet;
 pub(crate) use revocations::Revocations;
 pub use signature::{SignatureCheck, Signed};
-pub(crate) use signature::{Verification, WantedKey};
+pub(crate) use signature::{SignatureDigest, Verification, WantedKey};
 pub use signer::TokenSigner;
 pub use verifier::{Principal, Verifier};
 

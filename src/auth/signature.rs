@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest as _, Sha256};
 
 use super::error::TokenError;
 use super::keys::{Algorithm, VerificationKey};
@@ -62,6 +63,29 @@ pub struct SignatureCheck {
     against: Arc<CheckedAgainst>,
 }
 
+/// What a check is about: a token, and the keys that it is checked with.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SignatureDigest([u8; 32]);
+
+impl SignatureDigest {
+    /// For tests.
+    #[cfg(test)]
+    pub(crate) fn of_text(text: &str) -> Self {
+        Self(Sha256::digest(text).into())
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+/// It is of a token, so it is not shown.
+impl fmt::Debug for SignatureDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SignatureDigest")
+    }
+}
+
 /// What a signature is checked against, and what its issuer's tokens must say.
 pub(super) struct CheckedAgainst {
     pub(super) keys: Vec<Arc<VerificationKey>>,
@@ -102,6 +126,24 @@ impl SignatureCheck {
         signed_by(keys.iter(), parts, *algorithm, Arc::clone(rules))
     }
 
+    /// What is checked: this token, with these keys. Other keys make another digest, as do those that
+    /// come beside them.
+    pub(crate) fn digest(&self) -> SignatureDigest {
+        let CheckedAgainst { keys, algorithm, .. } = &*self.against;
+        let mut digest = Sha256::new();
+        digest.update(algorithm.name());
+        keys.iter().for_each(|key| digest.update(key.thumbprint()));
+        digest.update(self.token.as_bytes());
+        SignatureDigest(digest.finalize().into())
+    }
+
+    /// The claims of the token, for who knows that this very check (see [`Self::digest`]) was done before
+    /// and the signature was good.
+    pub(crate) fn done_before(&self) -> Result<Signed, TokenError> {
+        let parts = token::parts(&self.token).ok_or(TokenError::Malformed)?;
+        signed(parts, Arc::clone(&self.against.rules))
+    }
+
     /// What this check has shown. Without a good signature the key may be one of those that the
     /// issuer has published since.
     pub(crate) fn verdict(
@@ -134,6 +176,11 @@ pub(super) fn signed_by<'a>(
     if !keys.any(|key| key.verifies(parts.signature, message, algorithm)) {
         return Err(TokenError::BadSignature);
     }
+    signed(parts, rules)
+}
+
+/// The claims of a token whose signature is good.
+fn signed(parts: Parts<'_>, rules: Arc<IssuerRules>) -> Result<Signed, TokenError> {
     let claims = URL_SAFE_NO_PAD.decode(parts.claims).map_err(|_| TokenError::Malformed)?;
     let claims = String::from_utf8(claims).map_err(|_| TokenError::BadClaims)?;
     Ok(Signed { claims, rules })

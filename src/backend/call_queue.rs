@@ -160,7 +160,8 @@ impl CallQueue {
         let (came, transition) = self.end(now, call.connection, CallEvidence::Unconnected)?;
         call.start.as_ref().inspect(|start| start.give_back());
         *self.waiting(call.kind) += 1;
-        if now + RETRY < came + self.timeout && !(self.is_ending && call.kind != CallKind::Leave) {
+        let is_made = call.kind.is_notice() || !self.is_ending;
+        if is_made && now + RETRY < came + self.timeout {
             self.retries.push_back((now + RETRY, WaitingCall { came, call }));
         } else {
             self.skip(call, CallOutcome::Unconnected);
@@ -177,7 +178,7 @@ impl CallQueue {
     /// The server has stopped: drops the questions, whose askers are gone. Leaves are still made.
     pub(super) fn handle_end(&mut self, now: Instant) {
         self.is_ending = true;
-        let is_question = |waiting: &WaitingCall| waiting.call.kind != CallKind::Leave;
+        let is_question = |waiting: &WaitingCall| !waiting.call.kind.is_notice();
         for connection in self.connections.values_mut() {
             connection.behind.retain(|waiting| !is_question(waiting));
         }
@@ -223,7 +224,7 @@ impl CallQueue {
         self.lane(kind).end(&user, now.since(began));
         let evidence = match (kind, evidence) {
             // Nobody waits for leaves, and a backend may well ignore them.
-            (CallKind::Leave, _) => CallEvidence::Nothing,
+            (CallKind::Leave | CallKind::Return, _) => CallEvidence::Nothing,
             // Most of its time was spent in the queue, which is not the backend's fault.
             (_, CallEvidence::TimedOut) if time_limit < self.timeout / 2 => CallEvidence::Nothing,
             (_, evidence) => evidence,
@@ -254,7 +255,7 @@ impl CallQueue {
         }
         let kinds = match self.last {
             CallKind::Join => [CallKind::Message, CallKind::Join],
-            CallKind::Message | CallKind::Leave => [CallKind::Join, CallKind::Message],
+            _ => [CallKind::Join, CallKind::Message],
         };
         let CallerShares { callers, kind: most } = self.shares;
         let in_flight = self.joins.calls() + self.messages.calls() + self.leaves.calls();
@@ -288,11 +289,11 @@ impl CallQueue {
         let user = call.user.clone();
         self.lane(kind).begin(&user);
         let time_limit = match kind {
-            CallKind::Leave => self.timeout,
+            CallKind::Leave | CallKind::Return => self.timeout,
             CallKind::Join | CallKind::Message => (came + self.timeout).since(now),
         };
         let permit = self.breaker.permit(now);
-        if kind != CallKind::Leave {
+        if !kind.is_notice() {
             self.last = kind;
         }
         let in_flight = InFlight { kind, user, came, began: now, time_limit, permit };
@@ -359,7 +360,7 @@ impl CallQueue {
     /// Takes the newest call of the user that has most in the queue, if that is more than `user`
     /// will have.
     fn shed(&mut self, kind: CallKind, user: &SmolStr) -> Option<WaitingCall> {
-        if kind == CallKind::Leave {
+        if kind.is_notice() {
             return self.leaves.waiting.shed(user).map(|(_, shed)| shed);
         }
         let (joins, messages) = (&self.joins.waiting, &self.messages.waiting);
@@ -377,14 +378,14 @@ impl CallQueue {
         match kind {
             CallKind::Join => &mut self.joins,
             CallKind::Message => &mut self.messages,
-            CallKind::Leave => &mut self.leaves,
+            CallKind::Leave | CallKind::Return => &mut self.leaves,
         }
     }
 
     fn waiting(&mut self, kind: CallKind) -> &mut usize {
         match kind {
             CallKind::Join | CallKind::Message => &mut self.waiting_questions,
-            CallKind::Leave => &mut self.waiting_leaves,
+            CallKind::Leave | CallKind::Return => &mut self.waiting_leaves,
         }
     }
 }

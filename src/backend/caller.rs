@@ -73,7 +73,7 @@ impl BackendClient {
         let seconds = now.as_millis() / 1_000;
         let agent = self.agent.read().unwrap_or_else(PoisonError::into_inner).clone();
         let mut request = agent
-            .post(format!("{}/{}", self.url, kind.label()))
+            .post(format!("{}/{}", self.url, kind.path()))
             .header("Accept", "application/json")
             .header("Content-Type", "application/json")
             .header("webhook-id", id)

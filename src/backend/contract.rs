@@ -38,9 +38,25 @@ struct UserBody<'a> {
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Details<'a> {
-    Join { reauth: bool, client: ClientBody<'a> },
-    Message { message: MessageBody<'a> },
-    Leave { code: Option<u16>, reason: Option<&'a str> },
+    Join {
+        reauth: bool,
+        #[serde(skip_serializing_if = "is_false")]
+        resumed: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        replaces: Option<String>,
+        client: ClientBody<'a>,
+    },
+    Message {
+        message: MessageBody<'a>,
+    },
+    Leave {
+        code: Option<u16>,
+        reason: Option<&'a str>,
+    },
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// What is not known is not there.
@@ -75,6 +91,8 @@ pub(super) fn join(join: &Join<'_>) -> Vec<u8> {
         connection_id: join.connection.to_string(),
         details: Details::Join {
             reauth: join.reauth,
+            resumed: join.resumed,
+            replaces: join.replaces.map(|id| id.to_string()),
             client: ClientBody { address, origin, user_agent, subprotocol, query },
         },
     })
@@ -222,18 +240,18 @@ pub(super) fn interpret(
         (CallKind::Leave, ..300) => CallResult::good(CallOutcome::Answered, None),
         (CallKind::Leave, _) if is_alive => CallResult::good(CallOutcome::Answered, None),
         (CallKind::Leave, _) => failed(evidence, why()),
-        (CallKind::Join | CallKind::Message, 200 | 201) => {
+        (CallKind::Join | CallKind::Return | CallKind::Message, 200 | 201) => {
             match update(kind, response.body.as_deref(), moderate) {
                 Ok(update) => CallResult::good(CallOutcome::Answered, Some(Arc::new(update))),
                 Err(why) => failed(CallEvidence::Fails, why),
             }
         }
         // Yes, and nothing to say.
-        (CallKind::Join, 204) => {
+        (CallKind::Join | CallKind::Return, 204) => {
             CallResult::good(CallOutcome::Answered, Some(Update::text("Connected.")))
         }
         (CallKind::Message, 204) => CallResult::good(CallOutcome::Answered, Some(Update::text(""))),
-        (CallKind::Join, 403 | 404) | (CallKind::Message, 409) => {
+        (CallKind::Join | CallKind::Return, 403 | 404) | (CallKind::Message, 409) => {
             CallResult::good(CallOutcome::Denied, None)
         }
         (_, 200..300) => failed(evidence, format!("{}, which is none of 200, 201 and 204", why())),
@@ -325,6 +343,10 @@ pub(super) fn node_outcome(
 ) -> Option<Outcome> {
     Some(match (kind, outcome, update) {
         (CallKind::Leave, ..) => return None,
+        // Whoever came back stays, unless the backend says no.
+        (CallKind::Return, CallOutcome::Denied, _) => Outcome::Join(Admission::Deny),
+        (CallKind::Return, _, Some(update)) => Outcome::Join(Admission::Admit(update)),
+        (CallKind::Return, ..) => Outcome::Join(Admission::Unavailable),
         (CallKind::Join, CallOutcome::Answered, Some(update)) => {
             Outcome::Join(Admission::Admit(update))
         }

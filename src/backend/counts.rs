@@ -18,20 +18,38 @@ pub enum CallKind {
     Message,
     /// Reports that a connection has closed. It has no answer.
     Leave,
+    /// Reports that a client came back, which is in its room. Nobody waits for the answer.
+    Return,
 }
 
 impl CallKind {
     /// Every kind, in the order of the metrics.
-    pub const ALL: &[Self] = &[Self::Join, Self::Message, Self::Leave];
+    pub const ALL: &[Self] = &[Self::Join, Self::Message, Self::Leave, Self::Return];
 
-    /// The last segment of the call's URL, and its label in the metrics.
+    /// Its label in the metrics.
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
             Self::Join => "join",
             Self::Message => "message",
             Self::Leave => "leave",
+            Self::Return => "return",
         }
+    }
+
+    /// The last segment of the call's URL.
+    #[must_use]
+    pub const fn path(self) -> &'static str {
+        match self {
+            Self::Return => Self::Join.label(),
+            kind => kind.label(),
+        }
+    }
+
+    /// Whether nobody waits for it: it has all the time that it needs.
+    #[must_use]
+    pub const fn is_notice(self) -> bool {
+        matches!(self, Self::Leave | Self::Return)
     }
 }
 
@@ -284,7 +302,7 @@ mod tests {
         assert_eq!(
             counts.to_string(),
             "breaker_opens=1; join: answered=2 µs: n=1 p99=7 max=7; message: µs: n=0 p99=0 max=0; \
-             leave: queue_full=1 µs: n=0 p99=0 max=0"
+             leave: queue_full=1 µs: n=0 p99=0 max=0; return: µs: n=0 p99=0 max=0"
         );
     }
 }

@@ -22,7 +22,7 @@ const MAX_COST: u64 = 1_000_000;
 pub(super) struct QueuedCall {
     pub(super) kind: CallKind,
     pub(super) asker: CallAsker,
-    /// Whether the asker still waits; `None` for a leave, which is made in any case.
+    /// Whether the asker still waits; `None` for a notice, which is made in any case.
     pub(super) start: Option<StartFlag>,
     pub(super) user: SmolStr,
     pub(super) connection: ConnId,
@@ -57,7 +57,7 @@ pub(super) struct WaitingCall {
 }
 
 impl WaitingCall {
-    /// Whether nobody waits for it any more. A leave always has its time.
+    /// Whether nobody waits for it any more. A notice always has its time.
     pub(super) fn is_over(&self, now: Instant, timeout: Duration) -> bool {
         let start = self.call.start.as_ref();
         start.is_some_and(StartFlag::is_withdrawn) || self.is_late(now, timeout)
@@ -65,7 +65,7 @@ impl WaitingCall {
 
     /// Whether the time of a question has passed.
     pub(super) fn is_late(&self, now: Instant, timeout: Duration) -> bool {
-        self.call.kind != CallKind::Leave && self.came + timeout <= now
+        !self.call.kind.is_notice() && self.came + timeout <= now
     }
 }
 

@@ -334,7 +334,7 @@ impl QueueSlots {
     fn of(&self, kind: CallKind) -> &AtomicUsize {
         match kind {
             CallKind::Join | CallKind::Message => &self.questions,
-            CallKind::Leave => &self.leaves,
+            CallKind::Leave | CallKind::Return => &self.leaves,
         }
     }
 

@@ -52,6 +52,11 @@ pub(super) fn run(args: &CheckArgs, config: &Config) -> CommandResult {
     let exposed = found.take(secret::read_cluster_password(&mut resolved));
     found.warnings.extend(exposed.unwrap_or_default());
     cluster(&resolved, args.offline, &mut found);
+    // The one of the backend is read with the application.
+    if !resolved.resume.secret_file.is_empty() {
+        let exposed = found.take(secret::read_memo_secret(&mut resolved)).flatten();
+        found.warnings.extend(exposed);
+    }
     addresses(&resolved, &mut found);
     tls(config, &mut found);
     let few = found.take(descriptors::fill(&mut resolved, descriptors::possible())).flatten();

@@ -126,6 +126,7 @@ pub(super) fn complete(mut config: Config) -> Result<(Config, Vec<String>), Stri
     warnings.extend(secret::read_issuers(&mut config)?);
     warnings.extend(secret::read_admin_keys(&mut config)?);
     warnings.extend(secret::read_cluster_password(&mut config)?);
+    warnings.extend(secret::read_memo_secret(&mut config)?);
     warnings.extend(secret::tls_exposure(&config)?);
     warnings.extend(descriptors::fill(&mut config, descriptors::raise())?);
     Ok((config, warnings))

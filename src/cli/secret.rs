@@ -17,6 +17,8 @@ const KEY_FILE: &str = "signing.key";
 /// The length of a generated key. HS256 needs 32 bytes (RFC 7518, section 3.2); as base64 text, 48
 /// bytes are the 64 that HS512 needs.
 const KEY_BYTES: usize = 48;
+/// The shortest secret of memos.
+const MEMO_SECRET_BYTES: usize = 32;
 
 /// A secret as text. The bytes of the signing secret are the HMAC key.
 pub(super) struct Secret {
@@ -170,6 +172,30 @@ pub(super) fn read_cluster_password(config: &mut Config) -> Result<Vec<String>, 
     Ok(secret.warnings)
 }
 
+/// Puts the secret of memos into the configuration: the one of `resume.secret_file`, or the one that is
+/// shared with the backend. See `resume.secret_file`.
+pub(super) fn read_memo_secret(config: &mut Config) -> Result<Option<String>, String> {
+    let resume = ("resume.secret_file", config.resume.secret_file.clone());
+    let backend = ("backend.secret_file", config.backend.secret_file.clone());
+    let is_derived = resume.1.is_empty();
+    if is_derived && (backend.1.is_empty() || !config.auth.secret.is_empty()) {
+        return Ok(None);
+    }
+    let (setting, path) = if is_derived { backend } else { resume };
+    let secret = fs::read(&path).map_err(|error| format!("{setting} {path}: {error}"))?;
+    if !is_derived && secret.len() < MEMO_SECRET_BYTES {
+        let bytes = secret.len();
+        return Err(format!(
+            "{setting} {path}: the secret has {bytes} bytes, at least {MEMO_SECRET_BYTES} are required"
+        ));
+    }
+    config.resume.secret = secret;
+    if is_derived {
+        return Ok(None);
+    }
+    exposure(Path::new(&path)).map_err(|error| format!("{setting} {path}: {error}"))
+}
+
 fn read_admin(setting: &str, path: &str, config: &Config) -> Result<Option<Secret>, String> {
     if path.is_empty() || config.admin.listen.is_empty() {
         return Ok(None);
@@ -287,4 +313,36 @@ fn write_new(path: &Path, text: &str) -> io::Result<()> {
     file.write_all(text.as_bytes())?;
     file.write_all(b"\n")?;
     file.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memo_secret_is_read_or_derived_and_not_short() {
+        let directory = std::env::temp_dir().join(format!("vestibule-memo-{}", std::process::id()));
+        fs::create_dir_all(&directory).unwrap();
+        let file = |name: &str, text: &str| {
+            let path = directory.join(name);
+            fs::write(&path, text).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+            path.display().to_string()
+        };
+        let (long, short) = (file("long", &"x".repeat(32)), file("short", "hush"));
+        let mut config = Config::default();
+        assert_eq!(read_memo_secret(&mut config), Ok(None));
+        assert_eq!(config.resume.secret, b"");
+        config.backend.secret_file.clone_from(&short);
+        assert_eq!(read_memo_secret(&mut config), Ok(None));
+        assert_eq!(config.resume.secret, b"hush");
+        config.resume.secret_file = long;
+        assert_eq!(read_memo_secret(&mut config), Ok(None));
+        assert_eq!(config.resume.secret, "x".repeat(32).as_bytes());
+        config.resume.secret_file = short;
+        let fault = read_memo_secret(&mut config).unwrap_err();
+        assert!(fault.ends_with("the secret has 4 bytes, at least 32 are required"), "{fault}");
+        assert!(!fault.contains("hush"));
+        fs::remove_dir_all(directory).unwrap();
+    }
 }

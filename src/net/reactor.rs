@@ -123,17 +123,22 @@ impl Reactor {
         let now = self.io.now();
         self.node.leave_cluster(now);
         self.io.write_bus(&mut self.node);
-        let Self { io: NetIo { workers, inbox, .. }, node, history, .. } = self;
+        let Self { io: NetIo { workers, inbox, .. }, mut node, history, .. } = self;
         // The inbox goes first, so that a worker that waits for space in the mailbox stops waiting.
         drop(inbox);
         workers.end();
-        if let Some(file) = history.filter(|_| ended.is_ok()) {
-            let written = file.write(|to| node.write_history(now, to).map(drop));
-            match written {
-                Ok(true) => {}
-                Ok(false) => log::info!("another process goes on with the rooms"),
-                Err(error) => log::warn!("the rooms' last messages are not kept: {error}"),
-            }
+        let written = history
+            .filter(|_| ended.is_ok())
+            .map(|file| file.write(|to| node.write_history(now, to).map(drop)));
+        let is_written = matches!(written, Some(Ok(true)));
+        match written {
+            Some(Ok(false)) => log::info!("another process goes on with the rooms"),
+            Some(Err(error)) => log::warn!("the rooms' last messages are not kept: {error}"),
+            _ => {}
+        }
+        if !is_written {
+            // No other process will.
+            node.report_leaves(now);
         }
         ended.map(|()| node.metrics().clone())
     }

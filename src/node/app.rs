@@ -45,7 +45,7 @@ pub trait App: Send {
     /// Messages of one connection come one at a time and in order.
     fn on_message(&mut self, message: &Incoming<'_>) -> Reply<Answer>;
 
-    /// An admitted connection is gone. Told, not asked.
+    /// An admitted connection is gone, and no other has taken its place ([`Join::replaces`]).
     fn on_leave(&mut self, left: &Left<'_>) {
         let _ = left;
     }
@@ -163,6 +163,11 @@ pub struct Join<'a> {
     pub claims: &'a str,
     /// It is in the room already, and came with a fresh token.
     pub reauth: bool,
+    /// It is in already (`resume.trust_join`): if the answer is no, the connection is closed.
+    pub resumed: bool,
+    /// A connection of the same user in the same room that is gone. If this join is admitted, it takes
+    /// its place, and [`App::on_leave`] is not called for the other one.
+    pub replaces: Option<ConnId>,
     /// Where it is, and what its request for the WebSocket said.
     pub client: JoinClient<'a>,
 }

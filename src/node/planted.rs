@@ -37,6 +37,10 @@ pub enum Planted {
     MissedFirst,
     /// What a client has missed comes twice.
     MissedTwice,
+    /// A leave that lingers is also reported at once.
+    LeaveTwice,
+    /// Of a memo only the moments are read.
+    MemoUnread,
 }
 
 /// The planted fault. Outside of tests and simulations it is empty and takes no memory.

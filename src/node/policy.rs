@@ -59,7 +59,11 @@ pub(crate) struct Policy {
     pub(crate) history_bytes: usize,
     /// For how long those of a room stay when its last member has left.
     pub(crate) resume_window: Duration,
+    /// How long a leave waits for its user to come back.
+    pub(crate) linger: Duration,
     pub(crate) restart: Duration,
+    /// For how long the application is only told of those who come back.
+    pub(crate) trust_join: Duration,
     pub(crate) log_access: bool,
     /// Rooms are those of a cluster.
     pub(crate) is_cluster: bool,
@@ -124,6 +128,7 @@ impl Policy {
         let (auth, limits) = (&config.auth, &config.limits);
         // A limit of 0 is none; `cli` has replaced those that mean something else by then.
         let or_none = |limit: usize| if limit == 0 { usize::MAX } else { limit };
+        let or_all = |limit: u32| if limit == 0 { u32::MAX } else { limit };
         let chat_interval = MINUTE.checked_div(limits.messages_per_minute).unwrap_or_default();
         Self {
             header_timeout: config.http.header_timeout.get(),
@@ -159,21 +164,17 @@ impl Policy {
             work_total: or_none(limits.work_total.get()),
             late_answers: limits.late_answers,
             waiting_messages: or_none(limits.waiting_messages as usize),
-            connections_per_user: match limits.connections_per_user {
-                0 => u32::MAX,
-                limit => limit,
-            },
+            connections_per_user: or_all(limits.connections_per_user),
             history_bytes: limits.history_bytes.get(),
             resume_window: config.resume.window.get(),
+            linger: config.resume.linger.get(),
             restart: config.resume.restart.get(),
+            trust_join: config.resume.trust_join.get(),
             log_access: config.log.access,
             is_cluster: !config.cluster.url.is_empty(),
             cluster_fence: config.cluster.fence.get(),
             presence_members: limits.presence_members as usize,
-            room_members: match limits.room_members {
-                0 => u32::MAX,
-                limit => limit,
-            },
+            room_members: or_all(limits.room_members),
             connections: or_none(limits.connections),
             pending: or_none(match limits.pending {
                 0 => limits.connections / 2,

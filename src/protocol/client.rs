@@ -377,7 +377,10 @@ impl<'de> Visitor<'de> for PayloadSeed {
             match &*key {
                 "token" => payload.token = map.next_value_seed(FieldSeed)?,
                 "presence" => payload.wants.presence = wants::presence(map.next_value()?),
-                "resume" => payload.wants.resume = wants::resume(map.next_value()?),
+                "resume" => {
+                    let wants = &mut payload.wants;
+                    (wants.resume, wants.memo) = wants::resume(map.next_value()?);
+                }
                 "content" => payload.content = map.next_value_seed(FieldSeed)?,
                 "data" => payload.data = Some(map.next_value()?),
                 _ => {

@@ -7,6 +7,7 @@ mod client;
 mod close;
 mod error;
 mod limits;
+mod memo;
 mod position;
 #[cfg(feature = "schema")]
 pub mod schema;
@@ -21,6 +22,7 @@ pub use client::{ClientMessage, MalformedMessage, MessageFault, Parsed, ResumeFr
 pub use close::{CloseReason, Reconnect};
 pub use error::ErrorCode;
 pub use limits::*;
+pub use memo::Memo;
 pub use position::Position;
 pub use server::{
     AuthRequired, ChatMessage, ErrorPayload, GoingAway, Payload, Pong, Presence, RawJson,

@@ -176,6 +176,10 @@ struct ResumeRequest {
     #[schemars(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String")]
     position: Option<String>,
+    /// The last memo that it has got, when it comes back.
+    #[schemars(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
+    memo: Option<String>,
 }
 
 /// What a user says in the room.
@@ -208,11 +212,14 @@ mod tests {
         let AuthPayload { token, presence, resume } = auth.payload;
         let resume = match resume {
             None => ResumeFrom::Unsupported,
-            Some(ResumeRequest { position }) => position
-                .and_then(|text| Position::parse(&text))
-                .map_or(ResumeFrom::Now, ResumeFrom::Position),
+            Some(ResumeRequest { position, memo }) => {
+                assert_eq!(memo, None);
+                position
+                    .and_then(|text| Position::parse(&text))
+                    .map_or(ResumeFrom::Now, ResumeFrom::Position)
+            }
         };
-        let wants = Wants { presence: presence == Some(true), resume };
+        let wants = Wants { presence: presence == Some(true), resume, memo: None };
         let read = ClientMessage::Auth { id: auth.id.into(), token: Some(token.into()), wants };
         assert!(parse(AUTH) == Ok(read));
         let chat: ClientEnvelope<ChatPayload> = serde_json::from_str(CHAT).unwrap();

@@ -7,6 +7,7 @@ use super::client::data::JsonObject;
 use super::error::ErrorCode;
 #[cfg(feature = "schema")]
 use super::limits::{MAX_CONTENT_CHARS, MAX_ID_CHARS, MAX_USER_CHARS};
+use super::memo::Memo;
 use super::position::Position;
 use crate::id::MessageId;
 use crate::time::Rfc3339;
@@ -208,9 +209,13 @@ impl Payload for GoingAway {
 #[derive(Clone, Copy, Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Resume"))]
 pub struct ResumeInfo {
-    /// Where the room stands. Each later message to the room has its own.
+    /// To be given when the client comes back, beside its token: it saves the server work.
     #[cfg_attr(feature = "schema", schemars(with = "String"))]
-    pub position: Position,
+    pub memo: Memo,
+    /// Where the room stands; not on a re-authentication. Each later message to the room has its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
+    pub position: Option<Position>,
     /// For so long the room's last messages are kept once its last member has left, in milliseconds.
     pub window_ms: u64,
 }

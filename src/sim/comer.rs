@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use super::check::Expect;
 use super::engine::{Engine, News, TimedEvent};
+use super::errand::{Belongings, Errand};
+use super::late::SharedDistrust;
 use super::network::{Conditions, LinkId};
 use super::truth::{Truth, room_name};
 use super::wire::{self, Message, ReturnTerms, Seen};
@@ -23,17 +25,6 @@ pub(super) enum ComerState {
     Closing,
 }
 
-/// What a client brings when it connects.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Errand {
-    /// Its token, and its position if it has one.
-    Return,
-    /// A forged token, with a good position.
-    Forged,
-    /// Its token, with a position of another room.
-    Stray,
-}
-
 /// A client that supports resuming, or one that does not.
 #[derive(Debug)]
 pub(super) struct Comer {
@@ -47,9 +38,10 @@ pub(super) struct Comer {
     rng: Rng,
     link: Option<LinkId>,
     errand: Errand,
-    position: Option<String>,
-    /// A position of another room.
-    pub(super) stray: Option<String>,
+    pub(super) own: Belongings,
+    /// What another client has, of another room.
+    pub(super) stray: Belongings,
+    pub(super) distrust: SharedDistrust,
     /// How many of its room's messages it has heard, since `resumed` was false.
     heard: Option<usize>,
     /// How many missed messages follow, and up to which place in the room they go.
@@ -76,8 +68,9 @@ impl Comer {
             rng: Rng::new(seed),
             link: None,
             errand: Errand::Return,
-            position: None,
-            stray: None,
+            own: Belongings::default(),
+            stray: Belongings::default(),
+            distrust: SharedDistrust::default(),
             heard: None,
             owed: None,
             slot: None,
@@ -87,10 +80,6 @@ impl Comer {
             attempts: 0,
             inside_since: Instant::START,
         }
-    }
-
-    pub(super) fn position(&self) -> Option<&str> {
-        self.position.as_deref()
     }
 
     pub(super) fn wake_at(&mut self, engine: &mut Engine, at: Instant) {
@@ -153,10 +142,9 @@ impl Comer {
         let link = engine.connect(self.number, conditions, is_rough && self.rng.below(3) == 0);
         (self.link, self.state, self.owed) = (Some(link), ComerState::Connecting, None);
         self.attempts += 1;
-        self.errand = match self.rng.below(12) {
-            0 if is_rough && self.position.is_some() => Errand::Forged,
-            1 if is_rough && self.supports_resume && self.stray.is_some() => Errand::Stray,
-            _ => Errand::Return,
+        self.errand = match is_rough {
+            true => Errand::draw(&mut self.rng, &self.own, &self.stray, self.supports_resume),
+            false => Errand::Return,
         };
         let id = format!("auth-{}-{}", self.number, self.attempts);
         let mut token = engine.token(&format!("user-{}", self.number), 7_200);
@@ -164,8 +152,8 @@ impl Comer {
             token.push('A');
         }
         let text = if self.supports_resume {
-            let stray = self.stray.as_deref().filter(|_| self.errand == Errand::Stray);
-            wire::resuming_auth(&id, &token, stray.or(self.position.as_deref()))
+            let (has, who) = ((&self.own, &self.stray), (engine.tokens, &self.distrust));
+            wire::resuming_auth(&id, &token, &self.errand.brings(&mut self.rng, has, who))
         } else {
             wire::envelope("auth", &id, "token", &token)
         };
@@ -271,7 +259,7 @@ impl Comer {
             }
             Seen::Message(Message::Answer { position, .. }) => {
                 if position.is_some() {
-                    self.position = position;
+                    self.own.position = position;
                 }
                 Ok(())
             }
@@ -317,11 +305,11 @@ impl Comer {
         self.within = Duration::from_millis(told.within_ms.max(1_000));
         let before = truth.before(&room_name(self.room));
         let said = before + told.said_before;
-        if told.resumed && (self.position.is_none() || self.errand == Errand::Stray) {
+        if told.resumed && (self.own.position.is_none() || self.errand == Errand::Stray) {
             return Err("goes on from a position that is not its room's".to_owned());
         }
-        if told.position.is_some() {
-            self.position = told.position;
+        if told.kept.position.is_some() {
+            self.own = told.kept;
         }
         if told.resumed {
             self.owed = Some((told.missed, said));
@@ -356,7 +344,7 @@ impl Comer {
     ) -> Result<(), String> {
         let Some(heard) = self.heard else { return Ok(()) };
         // A room whose log was too much for `limits.history_bytes` has no positions.
-        self.position = position.or(self.position.take());
+        self.own.position = position.or(self.own.position.take());
         let unheard = truth.behind(&room_name(self.room), heard);
         let is_next =
             |(speaker, said): &(usize, String)| *speaker != self.number || said == content;

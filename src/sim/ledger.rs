@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::shares::Shares;
 use crate::config::Config;
 use crate::id::ConnId;
-use crate::node::app::{Admission, Answer, Incoming, Join, Left};
+use crate::node::app::{Admission, Answer, Incoming, Join};
 use crate::node::{StartFlag, Ticket};
 use crate::time::{Instant, Now, UnixTime};
 
@@ -98,6 +98,18 @@ pub(super) struct Ledger {
     news: BTreeSet<(String, String)>,
     faults: Vec<String>,
     pub(super) shares: Shares,
+    leaves: OwedLeaves,
+}
+
+/// The connections that are gone without a leave, and the joins that are to take their places.
+#[derive(Debug, Default)]
+struct OwedLeaves {
+    /// Room, user, and when the connection was gone.
+    owed: BTreeMap<ConnId, (String, String, Instant)>,
+    /// By the connection that takes the place.
+    replaced: BTreeMap<ConnId, ConnId>,
+    /// Leaves that were not reported as somebody came back.
+    cancelled: u64,
 }
 
 /// The ledger, shared between the application and the checkers.
@@ -122,18 +134,8 @@ impl Ledger {
     }
 
     pub(super) fn take_faults(&mut self) -> Vec<String> {
+        self.judge_leaves();
         std::mem::take(&mut self.faults)
-    }
-
-    /// A connection is gone. If it was in a room, the application must know that it left.
-    pub(super) fn gone(&mut self, id: ConnId) {
-        let Some(member) = self.members.remove(&id).filter(|member| member.terms.is_some()) else {
-            return;
-        };
-        if !member.has_left {
-            self.faults.push(format!("{id} is gone, and the application was not told"));
-        }
-        self.shares.ended(member.user, id);
     }
 
     pub(super) fn ask_to_join(&mut self, join: &Join<'_>) {
@@ -169,6 +171,10 @@ impl Ledger {
         if member.asked.replace((join.ticket, now.monotonic, terms)).is_some() {
             self.faults.push(format!("{} has two joins under way", join.connection));
         }
+        self.ask_to_replace(join);
+        if join.resumed {
+            self.joined(join.ticket, Some(&Admission::Admit(Default::default())));
+        }
     }
 
     /// An operator requires a fresh token from a user, so the server may ask for it from now on.
@@ -187,10 +193,13 @@ impl Ledger {
 
     /// Records that an admission reached the node.
     pub(super) fn joined(&mut self, ticket: Ticket, admission: Option<&Admission>) {
-        let is_it = |member: &&mut Member| member.asked.is_some_and(|(asked, ..)| asked == ticket);
-        let Some(member) = self.members.values_mut().find(is_it) else { return };
+        let is_it = |member: &Member| member.asked.is_some_and(|(asked, ..)| asked == ticket);
+        let Some((&id, member)) = self.members.iter_mut().find(|(_, member)| is_it(member)) else {
+            return;
+        };
         let Some((_, _, terms)) = member.asked.take() else { return };
-        if matches!(admission, Some(Admission::Admit(_))) && !member.has_left {
+        let is_admitted = matches!(admission, Some(Admission::Admit(_))) && !member.has_left;
+        if is_admitted {
             if member.terms.is_none() {
                 member.heard = self.rooms.get(&member.room).map_or(0, Vec::len);
             }
@@ -198,6 +207,7 @@ impl Ledger {
         } else {
             member.is_refused = true;
         }
+        self.replace_decided(id, is_admitted);
     }
 
     /// Records that an answer to a message reached the node.
@@ -313,13 +323,6 @@ impl Ledger {
         }
     }
 
-    pub(super) fn leave(&mut self, left: &Left<'_>) {
-        match self.members.get_mut(&left.connection) {
-            Some(member) if member.terms.is_some() && !member.has_left => member.has_left = true,
-            _ => self.faults.push(format!("{} leaves a room it is not in", left.connection)),
-        }
-    }
-
     /// Checks that this is the next message of its room that `id` must receive.
     ///
     /// # Errors
@@ -375,11 +378,11 @@ impl Ledger {
             .is_some_and(|member| self.news.contains(&(member.room.clone(), content.to_owned())))
     }
 
-    /// How many rooms have at least one member.
-    pub(super) fn occupied_rooms(&self) -> usize {
-        let inside = |member: &&Member| member.terms.is_some() && !member.has_left;
-        let members = self.members.values().filter(inside);
-        members.map(|member| &*member.room).collect::<BTreeSet<_>>().len()
+    /// How many rooms have at least one member that is not closing.
+    pub(super) fn occupied_rooms(&self, is_open: impl Fn(ConnId) -> bool) -> usize {
+        let inside = |member: &Member| member.terms.is_some() && !member.has_left;
+        let members = self.members.iter().filter(|(id, member)| inside(member) && is_open(**id));
+        members.map(|(_, member)| &*member.room).collect::<BTreeSet<_>>().len()
     }
 }
 
@@ -387,6 +390,7 @@ fn number(ticket: Ticket) -> u64 {
     u64::from(ticket.serial) << 32 | u64::from(ticket.index)
 }
 
+mod leaves;
 mod said;
 
 #[cfg(test)]

@@ -119,7 +119,7 @@ impl SimServer {
             engine.fail(what);
         }
         let phases = Phase::ALL.iter().map(|phase| node.connections_in(*phase)).sum();
-        let rooms = engine.ledger.lock().occupied_rooms();
+        let rooms = engine.ledger.lock().occupied_rooms(|id| node.is_authenticated(id));
         let limits = &engine.scenario.config.limits;
         let ends = 2 * limits.recent_ends;
         let message = limits.message_bytes.get();

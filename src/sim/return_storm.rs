@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::comer::{Comer, ComerState};
+use super::late::SharedDistrust;
 use super::returns::{ReturnWorld, Returns, process};
 use super::scenario::{Mix, Scenario};
 use super::world::Violation;
@@ -58,12 +59,10 @@ impl ReturnStorm {
             planted: None,
         };
         let scenario = self.scenario(seed);
-        let server = process(scenario.clone(), seed << 16).map_err(|error| Violation {
-            seed,
-            step: 0,
-            at: Instant::START,
-            what: error.to_string(),
-        })?;
+        let server =
+            process(scenario.clone(), seed << 16, SharedDistrust::default()).map_err(|error| {
+                Violation { seed, step: 0, at: Instant::START, what: error.to_string() }
+            })?;
         let mut world = ReturnWorld::with(plan, seed, server, seed);
         world.checks = false;
         world.admission = ADMISSION;

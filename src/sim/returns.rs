@@ -7,6 +7,8 @@ use super::app::SharedAppControl;
 use super::comer::{Comer, ComerState};
 use super::driver::SimServer;
 use super::engine::TimedEvent;
+use super::late::{LateJoins, SharedDistrust};
+use super::mishaps::{Mishap, mishaps};
 use super::scenario::{Mix, Scenario};
 use super::truth::Truth;
 use super::world::Violation;
@@ -60,20 +62,8 @@ pub struct ReturnCounts {
     pub rooms_read: u64,
     /// How many tokens were refused.
     pub refused: u64,
-}
-
-/// What happens to the server or to clients.
-#[derive(Clone, Copy, Debug)]
-enum Mishap {
-    /// It is stopped in order, and starts again.
-    Restart,
-    Kill,
-    /// The process stops for a while.
-    Stall(Duration),
-    /// Somebody says so much that the room's log overflows.
-    Burst(usize, u64),
-    /// The client's network goes.
-    Cut(usize),
+    /// How many joins the application was only told of.
+    pub told: u64,
 }
 
 impl Returns {
@@ -111,30 +101,16 @@ impl Returns {
         let limits = &mut scenario.config.limits;
         (limits.messages_per_minute, limits.auth_per_minute_per_user) = (0, 0);
         limits.connections_per_user = 5;
+        let linger = [0, 3, 10].get((seed % 3) as usize).copied().unwrap_or_default();
+        let trusted = 120 * (seed / 3 % 2);
+        let length = crate::config::Length::from_secs;
+        let resume = &mut scenario.config.resume;
+        (resume.linger, resume.trust_join) = (length(linger), length(trusted));
+        let limits = &mut scenario.config.limits;
         if seed.is_multiple_of(4) {
             limits.history_bytes = crate::config::Size::kib(24);
         }
         scenario
-    }
-
-    fn mishaps(&self, rng: &mut Rng) -> Vec<(Instant, Mishap)> {
-        let second = |second| Instant::START + Duration::from_secs(second);
-        // A log overflows while the client that is at its beginning is away.
-        let mut mishaps = vec![(second(9), Mishap::Cut(0)), (second(10), Mishap::Burst(0, 70))];
-        for _ in 0..6 + rng.below(8) {
-            let client = rng.below(self.clients as u64) as usize;
-            let mishap = match rng.below(8) {
-                0 | 1 => Mishap::Restart,
-                2 => Mishap::Kill,
-                3 => Mishap::Stall(Duration::from_millis(rng.below(20_000))),
-                4 | 5 => Mishap::Burst(client % self.rooms, 1 + rng.below(90)),
-                _ => Mishap::Cut(client),
-            };
-            let at = Duration::from_secs(20) + Duration::from_micros(rng.below(340_000_000));
-            mishaps.push((Instant::START + at, mishap));
-        }
-        mishaps.sort_by_key(|(at, _)| *at);
-        mishaps
     }
 }
 
@@ -146,6 +122,7 @@ pub(super) struct ReturnWorld {
     pub(super) server: SimServer,
     pub(super) clients: Vec<Comer>,
     pub(super) truth: Truth,
+    distrust: SharedDistrust,
     pub(super) counted: ReturnCounts,
     pub(super) busy_until: Instant,
     /// How many clients have tried to connect in each second.
@@ -158,8 +135,14 @@ pub(super) struct ReturnWorld {
 }
 
 /// A process with this configuration, which is the `serial`th.
-pub(super) fn process(scenario: Scenario, serial: u64) -> Result<SimServer, KeyError> {
+pub(super) fn process(
+    scenario: Scenario,
+    serial: u64,
+    distrust: SharedDistrust,
+) -> Result<SimServer, KeyError> {
     let app = MemoryApp::new(&scenario.config, Access::Open, &Seed::predictable(serial));
+    let trusted = scenario.config.resume.trust_join.get();
+    let app = LateJoins { app, trusted, distrust };
     let control = SharedAppControl::default();
     let mut server = SimServer::new(scenario, serial, Box::new(app), Arc::clone(&control))?;
     server.engine.most_wait = u64::MAX;
@@ -169,9 +152,12 @@ pub(super) fn process(scenario: Scenario, serial: u64) -> Result<SimServer, KeyE
 impl ReturnWorld {
     fn new(plan: Returns, seed: u64) -> Result<Self, KeyError> {
         let mut rng = Rng::new(seed);
-        let server = process(plan.scenario(seed), seed << 16)?;
+        let distrust = SharedDistrust::default();
+        let server = process(plan.scenario(seed), seed << 16, distrust.clone())?;
         let mut world = Self::with(plan, seed, server, rng.next_u64());
+        world.distrust = distrust;
         for client in &mut world.clients {
+            client.distrust = world.distrust.clone();
             client.is_restless = true;
             let at = Instant::START + Duration::from_millis(world.rng.below(5_000));
             client.wake_at(&mut world.server.engine, at);
@@ -190,6 +176,7 @@ impl ReturnWorld {
             server,
             clients,
             truth: Truth::default(),
+            distrust: SharedDistrust::default(),
             counted: ReturnCounts::default(),
             busy_until: Instant::START,
             attempts: Vec::new(),
@@ -200,7 +187,9 @@ impl ReturnWorld {
     }
 
     fn run(&mut self) -> Result<ReturnCounts, Violation> {
-        for (at, mishap) in self.plan.mishaps(&mut Rng::new(self.seed ^ 0xdeed)) {
+        for (at, mishap) in
+            mishaps(self.plan.clients, self.plan.rooms, &mut Rng::new(self.seed ^ 0xdeed))
+        {
             self.run_until(at)?;
             self.act(mishap)?;
         }
@@ -219,6 +208,7 @@ impl ReturnWorld {
         }
         self.violation()?;
         self.count();
+        self.counted.told = self.distrust.told();
         Ok(self.counted)
     }
 
@@ -237,10 +227,10 @@ impl ReturnWorld {
                 }
             }
             Mishap::Cut(client) => {
-                // Some client also learns a position of another room.
+                // Some client also learns what another one has, of another room.
                 let room = self.clients.get(client).map_or(0, |client| client.room);
                 let stray = self.clients.iter().find(|it| it.room != room);
-                let stray = stray.and_then(|it| it.position()).map(str::to_owned);
+                let stray = stray.map(|it| it.own.clone()).unwrap_or_default();
                 if let Some(client) = self.clients.get_mut(client) {
                     client.stray = stray;
                     client.cut(&mut self.server.engine);
@@ -295,7 +285,7 @@ impl ReturnWorld {
         self.truth.restart();
         self.counted.restarts += u64::from(history.is_some());
         let serial = (self.seed << 16) + self.counted.restarts + self.counted.kills;
-        let next = match process(scenario, serial) {
+        let next = match process(scenario, serial, self.distrust.clone()) {
             Ok(next) => next,
             Err(error) => {
                 self.server.engine.fail(error.to_string());
@@ -312,6 +302,8 @@ impl ReturnWorld {
         engine.is_healed = old.engine.is_healed;
         self.busy_until = up_at;
         if let Some(text) = history {
+            engine.ledger.lock().now = engine.now;
+            engine.ledger.lock().inherit_leaves(&old.engine.ledger.lock());
             match node.read_history(engine.now, &text) {
                 Ok(rooms) => self.counted.rooms_read += rooms as u64,
                 Err(error) => engine.fail(format!("the history cannot be read: {error}")),
@@ -380,6 +372,9 @@ impl ReturnWorld {
             if self.checks {
                 server.check();
                 truth.follow(&server.engine, self.plan.rooms);
+                if let Some(what) = self.distrust.take_fault() {
+                    server.engine.fail(what);
+                }
             }
             let longer = self.admission * u32::try_from(admitted).unwrap_or(u32::MAX);
             self.busy_until = to + server.engine.scenario.turn + longer;

@@ -3,6 +3,7 @@
 
 use serde::Deserialize;
 
+use super::errand::Belongings;
 pub(super) use crate::testing::masked;
 use crate::time::is_date_time;
 
@@ -46,7 +47,7 @@ pub(super) enum Message {
 pub(super) struct ReturnTerms {
     pub(super) resumed: bool,
     pub(super) missed: u64,
-    pub(super) position: Option<String>,
+    pub(super) kept: Belongings,
     pub(super) within_ms: u64,
     /// How many messages had been said in the room by then. The checkers fill it in.
     pub(super) said_before: usize,
@@ -60,7 +61,8 @@ struct ReceivedSession {
 
 #[derive(Deserialize)]
 struct ReceivedResume {
-    position: String,
+    memo: String,
+    position: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -136,7 +138,10 @@ fn told(payload: &ReceivedPayload) -> Option<ReturnTerms> {
     Some(ReturnTerms {
         resumed: payload.resumed?,
         missed: payload.missed.unwrap_or_default(),
-        position: session.resume.as_ref().map(|resume| resume.position.clone()),
+        kept: session.resume.as_ref().map_or_else(Belongings::default, |resume| Belongings {
+            position: resume.position.clone(),
+            memo: Some(resume.memo.clone()),
+        }),
         within_ms: session.reconnect.as_ref().map_or(0, |reconnect| reconnect.within_ms),
         said_before: 0,
     })
@@ -267,11 +272,9 @@ pub(super) fn envelope(kind: &str, id: &str, field: &str, value: &str) -> String
 }
 
 /// The text of an `auth` of a client that supports resuming.
-pub(super) fn resuming_auth(id: &str, token: &str, position: Option<&str>) -> String {
-    let resume = position.map_or_else(
-        || serde_json::json!({}),
-        |position| serde_json::json!({ "position": position }),
-    );
+pub(super) fn resuming_auth(id: &str, token: &str, brings: &Belongings) -> String {
+    let Belongings { position, memo } = brings;
+    let resume = serde_json::json!({ "position": position, "memo": memo });
     serde_json::json!({
         "type": "auth", "id": id, "timestamp": "2026-11-22T10:00:00Z",
         "payload": { "token": token, "resume": resume },

@@ -6,7 +6,7 @@ use std::thread;
 
 use serde_json::{Value, json};
 
-use crate::server::Server;
+use crate::server::{Server, scratch};
 use crate::stub::{Act, Call, Stub, answer, ok};
 use crate::support::client::Client;
 
@@ -231,6 +231,24 @@ fn backend_hears_join_message_and_leave_in_order() {
     let why = (&leave.body["code"], &leave.body["reason"]);
     assert_eq!(why, (&1001.into(), &"Server shutting down".into()));
     assert!(log.contains("; leave: answered=2 µs: n=2 "), "{log}");
+}
+
+/// Leaves that linger at the end of a process are reported by the next one.
+#[test]
+fn lingering_leaves_outlive_the_process() {
+    let (stub, _release) = hostile();
+    let start = |scratch, linger| {
+        let environment = [("VESTIBULE_RESUME__LINGER", linger)];
+        Server::start_as(scratch, &stub.url(), ("", "127.0.0.1:0"), &environment)
+    };
+    let server = start(scratch(), "1h");
+    let (alice, _) = server.join("soup", "alice");
+    let connection = stub.next().body["connection_id"].clone();
+    drop(alice);
+    let server = start(server.make_way(), "0s");
+    let leave = stub.next();
+    assert_eq!((&*leave.kind, &leave.body["connection_id"]), ("leave", &connection));
+    server.end();
 }
 
 #[test]

@@ -48,10 +48,21 @@ impl Server {
 
     /// The same with an admin listener at this address.
     pub(crate) fn start_with(scratch: Scratch, url: &str, backend: &str, admin: &str) -> Self {
+        let prompt = [("VESTIBULE_RESUME__LINGER", "0s")];
+        Self::start_as(scratch, url, (backend, admin), &prompt)
+    }
+
+    /// The same with these variables in its environment.
+    pub(crate) fn start_as(
+        scratch: Scratch,
+        url: &str,
+        (backend, admin): (&str, &str),
+        environment: &[(&str, &str)],
+    ) -> Self {
         configure(&scratch, backend);
         let arguments = ["serve", "--config", FILE, "--listen", "127.0.0.1:0", "--backend", url];
         let mut command = command(&scratch, &arguments);
-        command.env("VESTIBULE_ADMIN__LISTEN", admin);
+        command.env("VESTIBULE_ADMIN__LISTEN", admin).envs(environment.iter().copied());
         let mut process = Process::start(scratch.follow(&mut command).stdout(Stdio::piped()));
         let (address, admin) = process.addresses();
         Self { process, address, admin, scratch }
@@ -122,6 +133,12 @@ impl Server {
     pub(crate) fn end(mut self) -> String {
         self.process.stop();
         self.log()
+    }
+
+    /// The same, for another one in its directory.
+    pub(crate) fn make_way(mut self) -> Scratch {
+        self.process.stop();
+        self.scratch
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a key is made of, and whether it is strong enough to be taken.
 
 use jsonwebtoken::DecodingKey;
+use sha2::{Digest as _, Sha256};
 
 use super::algorithm::{Algorithm, PreparedKey};
 use super::curve::{Curve, Ed25519Point};
@@ -27,6 +28,23 @@ pub(super) enum Material {
 }
 
 impl Material {
+    /// A hash of the key: others have others.
+    pub(super) fn thumbprint(&self) -> [u8; 32] {
+        let (kind, parts): (_, [&[u8]; 2]) = match self {
+            Self::Secret(bytes) => ("secret", [bytes, &[]]),
+            Self::Rsa { n, e } => ("rsa", [n, e]),
+            Self::Point(_, point) => ("point", [point, &[]]),
+            Self::Ed25519(point) => ("ed25519", [point, &[]]),
+        };
+        let mut digest = Sha256::new();
+        digest.update(kind);
+        for part in parts {
+            digest.update((part.len() as u64).to_be_bytes());
+            digest.update(part);
+        }
+        digest.finalize().into()
+    }
+
     pub(super) fn rsa(n: &[u8], e: &[u8]) -> Self {
         Self::Rsa { n: without_zeros(n).to_vec(), e: without_zeros(e).to_vec() }
     }

@@ -37,6 +37,8 @@ fn join_body_carries_the_claims_unchanged() {
         user: "alice",
         claims: "{\"sub\":\"alice\",\"big\":12345678901234567890}",
         reauth: true,
+        resumed: false,
+        replaces: None,
         client: JoinClient::at(std::net::Ipv4Addr::new(203, 0, 113, 7).into()),
     };
     let body = join(&asked);
@@ -53,12 +55,14 @@ fn join_body_carries_the_claims_unchanged() {
         query: Some("lang=fr"),
         ..asked.client
     };
-    let body = value(&join(&Join { reauth: false, client, ..asked }));
+    let (resumed, replaces) = (true, Some(ConnId::new(1, 2)));
+    let body = value(&join(&Join { reauth: false, resumed, replaces, client, ..asked }));
     let expected = json!({
         "address": "203.0.113.7", "origin": "https://a.example", "user_agent": "Browser/1",
         "subprotocol": "recipe-chat.v2", "query": "lang=fr",
     });
     assert_eq!((&body["client"], &body["reauth"]), (&expected, &json!(false)));
+    assert_eq!((&body["resumed"], &body["replaces"]), (&json!(true), &json!("00000002-000001")));
 }
 
 #[test]

@@ -214,6 +214,10 @@ pub(super) struct ReturnArgs {
     /// Messages a second, of all clients together
     #[arg(long, default_value_t = 200, value_name = "N", value_parser = rate())]
     pub(super) rate: u32,
+    /// Admin listener of the server, HOST:PORT or unix:PATH: the joins that its application was asked
+    /// about, or only told of, since the restart are read there
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) admin: Option<String>,
     /// How many of a hundred clients do not support resuming
     #[arg(long, default_value_t = 0, value_name = "PERCENT")]
     pub(super) old: u32,

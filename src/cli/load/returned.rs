@@ -1,8 +1,10 @@
 //! What the return scenario reports.
 
 use serde::Serialize;
+use vestibule::config::Config;
 use vestibule::time::Instant;
 
+use super::super::ask::AdminClient;
 use super::figures::{Percentiles, grouped};
 
 /// What came of a restart.
@@ -17,12 +19,41 @@ pub(super) struct Returned {
     pub(super) anew: u64,
     pub(super) missed: u64,
     pub(super) twice: u64,
+    /// Not there without `--admin`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) joins: Option<Joins>,
+}
+
+/// The joins since the restart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Joins {
+    /// The application decided them.
+    pub(super) asked: u64,
+    /// It only heard of them.
+    pub(super) told: u64,
+}
+
+impl Joins {
+    /// As the server counts them.
+    ///
+    /// # Errors
+    /// One line: the admin listener does not answer.
+    pub(super) fn read(admin: &str) -> Result<Self, String> {
+        let metrics = AdminClient::of(Some(admin), &Config::default())?.get("/metrics")?;
+        Ok(Self { asked: joins(&metrics, "asked"), told: joins(&metrics, "told") })
+    }
+}
+
+fn joins(metrics: &str, how: &str) -> u64 {
+    let name = format!("vestibule_joins_total{{how=\"{how}\"}} ");
+    let value = metrics.lines().find_map(|line| line.strip_prefix(&name));
+    value.and_then(|value| value.parse().ok()).unwrap_or(0)
 }
 
 impl Returned {
     /// For people.
-    pub(super) fn rows(&self) -> [(&'static str, String); 4] {
-        [
+    pub(super) fn rows(&self) -> Vec<(&'static str, String)> {
+        let mut rows = vec![
             ("back after the server was", self.back_us.to_string()),
             (
                 "attempts",
@@ -34,7 +65,11 @@ impl Returned {
             ),
             ("went on, began anew", format!("{}, {}", grouped(self.resumed), grouped(self.anew))),
             ("missed, twice", format!("{}, {}", grouped(self.missed), grouped(self.twice))),
-        ]
+        ];
+        if let Some(Joins { asked, told }) = self.joins {
+            rows.push(("joins asked, told", format!("{}, {}", grouped(asked), grouped(told))));
+        }
+        rows
     }
 }
 
@@ -71,6 +106,13 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    #[test]
+    fn joins_are_read_from_the_metrics() {
+        let text = "# TYPE vestibule_joins_total counter\n\
+                    vestibule_joins_total{how=\"asked\"} 3\nvestibule_joins_total{how=\"told\"} 70\n";
+        assert_eq!((joins(text, "asked"), joins(text, "told")), (3, 70));
+    }
 
     #[test]
     fn peak_is_of_any_second() {

@@ -19,7 +19,7 @@ use super::figures::Latency;
 use super::meter::ResourceMeter;
 use super::peer::{PeerRole, Visit};
 use super::report::Measured;
-use super::returned::{Attempts, Returned};
+use super::returned::{Attempts, Joins, Returned};
 use super::wire::{Opcode, frame};
 
 mod follower;
@@ -45,7 +45,8 @@ pub(super) fn run(
     away.begin(engine.now(), &options.restart)?;
     engine.run(&mut away)?;
     let elapsed = away.last_back.since(away.lost.unwrap_or(away.last_back));
-    let (returned, latency) = away.returned()?;
+    let (mut returned, latency) = away.returned()?;
+    returned.joins = options.admin.as_deref().map(Joins::read).transpose()?;
     let failures = engine.failures();
     for (count, what) in [(returned.missed, "message missed"), (returned.twice, "message twice")] {
         if count > 0 {
@@ -166,6 +167,7 @@ impl Away {
             anew: sum(|follower| follower.anew),
             missed: sum(|follower| follower.missed),
             twice: sum(|follower| follower.twice),
+            joins: None,
         };
         Ok((returned, self.away_for))
     }

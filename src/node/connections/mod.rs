@@ -91,6 +91,11 @@ impl Connections {
         }
     }
 
+    /// The next one has the generation after this.
+    pub(crate) fn begin_after(&mut self, generation: u32) {
+        self.last_generation = generation;
+    }
+
     /// Takes a new one in.
     pub(crate) fn insert(&mut self, cx: &Cx, peer: SocketAddr, role: ConnectionKind) -> Slot {
         self.last_generation = self.last_generation.wrapping_add(1);

@@ -1,16 +1,17 @@
 //! What a connection waits for: an answer of the application, a worker, or a place.
 
 use std::collections::VecDeque;
+use std::num::NonZeroU32;
 use std::{fmt, mem};
 
 use smol_str::SmolStr;
 
-use crate::auth::{Principal, SignatureCheck};
+use crate::auth::{Principal, SignatureCheck, SignatureDigest};
 use crate::node::connections::session::Clocks;
 use crate::node::http::message::ResponseForm;
 use crate::node::http::request::RequestHead;
 use crate::node::work::ticket::Ticket;
-use crate::protocol::Position;
+use crate::protocol::{Memo, Position};
 use crate::time::{Instant, UnixTime};
 
 /// What waits for an answer of the application.
@@ -266,7 +267,13 @@ pub(crate) struct PendingJoin {
     pub(crate) expires_at: UnixTime,
     /// What is remembered of the `auth`, to be taken back when the join fails.
     pub(crate) reserved: Reserved,
+    /// The connection whose place it takes, which has left.
+    pub(crate) replaces: Option<ClaimedLeave>,
 }
+
+/// The place of a leave among those that linger, for the join that has claimed it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ClaimedLeave(pub(crate) NonZeroU32);
 
 /// What an accepted `auth` has put into the replay set.
 #[derive(Clone, Copy, Debug)]
@@ -286,7 +293,18 @@ pub(crate) struct PendingResume {
     pub(crate) seen: Option<Position>,
     /// Where the room stood when the application was asked, which knows what was said before.
     pub(crate) asked_at: Option<Position>,
+    /// What it need not have done again.
+    pub(crate) memo: Option<Memo>,
+    /// For the next memo: the check of its token's signature, if there was one to remember.
+    pub(crate) signature: Option<SignatureDigest>,
+    /// And what its token says beside whose it is.
+    pub(crate) claims: ClaimsDigest,
+    /// When the application admitted it, if it is not asked again.
+    pub(crate) trusted_since: Option<UnixTime>,
 }
+
+/// A hash of a token's claims, as far as other tokens of the same user say the same.
+pub(crate) type ClaimsDigest = [u8; 32];
 
 #[cfg(test)]
 mod tests {
@@ -301,6 +319,7 @@ mod tests {
             clocks: Clocks { token_end: clock, reauth_at: clock, reason: ReauthReason::Requested },
             expires_at: until,
             reserved: Reserved { message: None, token_id: None, until },
+            replaces: None,
         }
     }
 
@@ -316,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_takes_280_bytes() {
-        assert!(size_of::<Waiting>() <= 280, "{}", size_of::<Waiting>());
+    fn what_waits_takes_288_bytes() {
+        assert!(size_of::<Waiting>() <= 288, "{}", size_of::<Waiting>());
     }
 }

@@ -69,6 +69,7 @@ impl Node {
         }
         let after = gate.governor.take_slot(now, earliest, &mut gate.rng);
         cx.metrics.slots += 1;
+        cx.metrics.overload_slots += u64::from(reason == CloseReason::Overloaded);
         let reconnect_after_ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
         let frame = cx.message(GoingAway { reconnect_after_ms });
         connections.reply(cx, slot, frame);

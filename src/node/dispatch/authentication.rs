@@ -2,10 +2,10 @@
 
 use smol_str::SmolStr;
 
-use crate::auth::{KeySet, Principal, WantedKey};
+use crate::auth::{KeySet, Principal, Verification, WantedKey};
 use crate::id::{ConnId, Slot};
 use crate::node::Node;
-use crate::node::app::Left;
+use crate::node::app::{Admission, Left};
 use crate::node::connections::session::{Clocks, Phase};
 use crate::node::connections::waiting::{AcceptedAuth, PendingAuth, PendingJoin, PendingKey};
 use crate::node::dispatch::deadlines::TIMERS_A_CALL;
@@ -122,10 +122,17 @@ impl Node {
                     Err(error) => self.close(slot, error.into()),
                 }
             }
-            Verified::Unchecked(check) => {
-                gate.checks.push(connections, slot, Some(id), check, serial);
-                self.submit_checks();
-            }
+            Verified::Unchecked(check) => match self.known_signature(slot, &check) {
+                Some(signed) => {
+                    let verdict = Ok(Verification::Signed(signed));
+                    self.judge_auth(slot, id, token, TokenProgress::Checked { verdict, serial });
+                }
+                None => {
+                    let Self { connections, gate, .. } = self;
+                    gate.checks.push(connections, slot, Some(id), check, serial);
+                    self.submit_checks();
+                }
+            },
             Verified::Wanted(wanted) => self.wait_for_key(slot, Some((id, token)), &wanted, serial),
             Verified::Refused(refusal) => self.close(slot, refusal.into()),
         }
@@ -248,10 +255,12 @@ impl Node {
 
     pub(crate) fn ask_to_join(&mut self, slot: Slot, accepted: AcceptedAuth) {
         let Some(accepted) = self.follow_room(slot, accepted) else { return };
+        let trusted = self.note_return(slot, &accepted.principal);
         let Self { cx, connections, rooms, gate, work, .. } = self;
         let ends = (accepted.principal.expires_at, accepted.reserved.until);
         let clocks = Clocks::new(cx.now, ends, &cx.policy, &mut gate.rng);
-        let decided = join::ask_to_join(cx, connections, work, rooms, slot, (accepted, clocks));
+        let asked = (accepted, clocks, trusted);
+        let decided = join::ask_to_join(cx, connections, work, rooms, slot, asked);
         if let Some((join, outcome)) = decided {
             self.joined(slot, &join, outcome);
         }
@@ -265,9 +274,17 @@ impl Node {
     }
 
     fn joined(&mut self, slot: Slot, join: &PendingJoin, outcome: Outcome) {
+        let memo = self.memo_for(slot);
         let Self { cx, connections, rooms, gate, .. } = self;
         let within = gate.governor.window(connections.len());
-        match join::joined(cx, connections, rooms, slot, join, (outcome, within)) {
+        let is_admitted = matches!(outcome, Outcome::Join(Admission::Admit(_)));
+        match join.replaces {
+            // Also of one for which the room has no place: it leaves in its own name.
+            Some(left) if is_admitted => rooms.lingering.cancel(left),
+            Some(left) => rooms.lingering.release(left),
+            None => {}
+        }
+        match join::joined(cx, connections, rooms, slot, join, (outcome, within, memo)) {
             Ok(()) => {
                 self.close_slow_members();
                 self.resume(slot, false);

@@ -3,7 +3,6 @@
 use crate::auth::TokenError;
 use crate::id::{ConnId, Slot};
 use crate::node::Node;
-use crate::node::app::Left;
 use crate::node::connections::connection::WantedRoom;
 use crate::node::connections::frame::Shared;
 use crate::node::connections::session::{Phase, Stage};
@@ -11,6 +10,7 @@ use crate::node::connections::waiting::{PendingAuth, PendingRequest, Waiting};
 use crate::node::http::refusal::Refusal;
 use crate::node::observe::close_history::{Account, Ending, Unanswered};
 use crate::node::planted::Planted;
+use crate::node::rooms::lingering::Leave;
 use crate::node::work::port::{Action, Hangup};
 use crate::protocol::CloseReason;
 
@@ -180,7 +180,7 @@ impl Node {
         if let Some(waiting) = waiting {
             self.forget_waiting(slot, *waiting, wanted_room);
         }
-        let Self { cx, connections, rooms, gate, work, .. } = self;
+        let Self { cx, connections, rooms, gate, .. } = self;
         let connection = connections.id_of(slot);
         let user = rooms.users.name_of(slot).cloned();
         let room = rooms.rooms.name_of(slot).cloned();
@@ -189,18 +189,16 @@ impl Node {
         if let Some(user) = user.as_ref().filter(|_| !gate.user_limit.is_empty()) {
             gate.user_limit.left(user, connection);
         }
-        rooms.leave(cx, connections, slot);
-        if let (Some(user), Some(room)) = (user, room) {
-            if cx.fault.is(Planted::LogByConnection) {
-                rooms.logs.drop_said_by(&room, &user);
-            }
-            work.app.on_leave(&Left { connection, room: &room, user: &user, reason });
+        let (Some(user), Some(room)) = (user, room) else { return };
+        if cx.fault.is(Planted::LogByConnection) {
+            rooms.logs.drop_said_by(&room, &user);
         }
+        self.leave_room(slot, Leave { connection, room, user, reason });
     }
 
     /// Nobody waits any more for what `slot` has waited for.
     fn forget_waiting(&mut self, slot: Slot, waiting: Waiting, wanted: Option<Box<WantedRoom>>) {
-        let Self { cx, connections, gate, work, .. } = self;
+        let Self { cx, connections, gate, work, rooms, .. } = self;
         match waiting.auth {
             PendingAuth::None => {}
             PendingAuth::Key(pending) => {
@@ -224,6 +222,7 @@ impl Node {
                     work.questions.close(join.ticket);
                 }
                 gate.tokens.release(join.reserved);
+                join.replaces.into_iter().for_each(|left| rooms.lingering.release(left));
             }
         }
         if let Some(PendingRequest::Asked(ticket)) = waiting.request {

@@ -59,6 +59,7 @@ impl Node {
             self.cluster_due();
         }
         self.rooms.logs.end(self.cx.now.monotonic, TIMERS_A_CALL);
+        self.end_leaves();
         self.rooms.tell_presence(&mut self.cx, &mut self.connections);
         self.close_slow_members();
         self.deliver();

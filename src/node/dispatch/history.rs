@@ -1,35 +1,75 @@
-//! What rooms have said, over a restart.
+//! What rooms have said, and who has left them, over a restart.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::id::ConnId;
 use crate::node::Node;
+use crate::node::rooms::lingering::Leave;
 use crate::node::rooms::stored_logs::{self, HistoryError};
+use crate::protocol::CloseReason;
 use crate::time::{Now, UnixTime};
 
-/// The first line, before the logs.
+/// Leaves that an earlier process has left behind come to their end one after the other, so that an
+/// application is not called for thousands of them at once.
+const BETWEEN_LEAVES_MICROS: u64 = 1_000;
+
+/// The first line, before the leaves and the logs.
 #[derive(Serialize, Deserialize)]
-struct CapacityLine {
+struct ProcessLine {
     capacity_per_second: u64,
     /// In milliseconds since 1970.
     ended_at: u64,
+    /// The generation of the last connection: those of the next process are named differently.
+    #[serde(default)]
+    generation: u32,
+    /// How many lines of leaves follow.
+    #[serde(default)]
+    leaves: usize,
+}
+
+/// The line of a leave that lingers.
+#[derive(Serialize, Deserialize)]
+struct LeaveLine<'a> {
+    #[serde(borrow)]
+    left: Cow<'a, str>,
+    #[serde(borrow)]
+    room: Cow<'a, str>,
+    #[serde(borrow)]
+    user: Cow<'a, str>,
+    #[serde(borrow)]
+    reason: Option<Cow<'a, str>>,
 }
 
 impl Node {
-    /// Writes the last messages of all rooms and the measured capacity, so that clients go on where they
-    /// were once [`Node::read_history`] has read them in the next process. To be called when nothing is
-    /// handled any more. Left out is each room whose next message may be on its way: what it says would be
-    /// missing. Returns how many rooms were written.
+    /// Writes the last messages of all rooms, the leaves that linger, and the measured capacity, so that
+    /// clients go on where they were once [`Node::read_history`] has read them in the next process. To be
+    /// called when nothing is handled any more; if it fails, the application has to be told of the
+    /// leaves, by [`Node::report_leaves`]. Left out is each room whose next message may be on its way:
+    /// what it says would be missing. Returns how many rooms were written.
     ///
     /// # Errors
     /// Those of `to`.
     pub fn write_history(&self, now: Now, to: &mut dyn Write) -> io::Result<usize> {
-        let capacity_per_second = self.gate.governor.capacity_per_second();
-        let ended_at = now.unix.as_millis();
-        let line = CapacityLine { capacity_per_second, ended_at };
-        serde_json::to_writer(&mut *to, &line)?;
-        to.write_all(b"\n")?;
+        let line = ProcessLine {
+            capacity_per_second: self.gate.governor.capacity_per_second(),
+            ended_at: now.unix.as_millis(),
+            generation: self.connections.last_generation(),
+            leaves: self.rooms.lingering.len(),
+        };
+        write_line(to, &line)?;
+        for Leave { connection, room, user, reason } in self.rooms.lingering.iter() {
+            let line = LeaveLine {
+                left: connection.to_string().into(),
+                room: room.as_str().into(),
+                user: user.as_str().into(),
+                reason: reason.map(|reason| reason.label().into()),
+            };
+            write_line(to, &line)?;
+        }
         let concerned = self.work.questions.concerned_rooms();
         let is_left_out =
             |room: &str| concerned.as_ref().is_none_or(|concerned| concerned.contains(room));
@@ -38,19 +78,44 @@ impl Node {
 
     /// Goes on with the messages that an earlier process wrote by [`Node::write_history`], if that is
     /// no longer ago than `resume.window`. Whoever calls it has to see to it that no messages were
-    /// published since by anybody else: clients would not hear of them. Returns how many rooms have
-    /// messages.
+    /// published since by anybody else: clients would not hear of them. Leaves that lingered linger
+    /// again, however old they are. To be called before the first connection comes. Returns how many
+    /// rooms have messages.
     ///
     /// # Errors
     /// See [`HistoryError`]. Clients of rooms that were not read begin anew.
     pub fn read_history(&mut self, now: Now, text: &str) -> Result<usize, HistoryError> {
-        let (first, text) = text.split_once('\n').ok_or(HistoryError::Malformed)?;
-        let CapacityLine { capacity_per_second, ended_at } =
+        self.cx.now = now;
+        let (first, mut text) = text.split_once('\n').ok_or(HistoryError::Malformed)?;
+        let ProcessLine { capacity_per_second, ended_at, generation, leaves } =
             serde_json::from_str(first).map_err(|_| HistoryError::Malformed)?;
         let away = now.unix.since(UnixTime::from_millis(ended_at));
         self.gate.governor.restore(capacity_per_second, away);
+        self.connections.begin_after(generation);
+        for number in 0..leaves {
+            let (line, rest) = text.split_once('\n').ok_or(HistoryError::Malformed)?;
+            let line = serde_json::from_str(line).map_err(|_| HistoryError::Malformed)?;
+            self.restore_leave(&line, number as u64);
+            text = rest;
+        }
         let policy = &self.cx.policy;
-        let bounds = (policy.resume_window, policy.history_bytes);
+        let bounds = (policy.resume_window, self.rooms.log_bytes(policy));
         stored_logs::read(&mut self.rooms.logs, now, bounds, text)
     }
+
+    /// This leave lingers from now on.
+    fn restore_leave(&mut self, line: &LeaveLine<'_>, number: u64) {
+        let Ok(connection) = line.left.parse::<ConnId>() else { return };
+        let is_it =
+            |reason: &&CloseReason| line.reason.as_ref().is_some_and(|it| it == reason.label());
+        let reason = CloseReason::ALL.iter().find(is_it).copied();
+        let (room, user) = (line.room.as_ref().into(), line.user.as_ref().into());
+        let after = Duration::from_micros(number * BETWEEN_LEAVES_MICROS);
+        self.linger(Leave { connection, room, user, reason }, after);
+    }
+}
+
+fn write_line(to: &mut dyn Write, line: &impl Serialize) -> io::Result<()> {
+    serde_json::to_writer(&mut *to, line)?;
+    to.write_all(b"\n")
 }

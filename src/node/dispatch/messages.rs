@@ -77,6 +77,7 @@ impl Node {
         match event {
             AppEvent::RoomDeleted { room } => {
                 self.rooms.logs.forget(&room);
+                self.rooms.lingering.end(|left| *left.room == *room);
                 let members: Vec<Slot> = self.rooms.rooms.members(&room).collect();
                 for slot in members {
                     self.close(slot, CloseReason::AccessDenied);
@@ -88,6 +89,7 @@ impl Node {
                 );
             }
             AppEvent::MemberRemoved { room, user } => {
+                self.rooms.lingering.end(|left| *left.room == *room && *left.user == *user);
                 for slot in self.connections_of(&user, &room) {
                     self.close(slot, CloseReason::AccessDenied);
                 }
@@ -128,6 +130,7 @@ impl Node {
             QuestionKind::Check { address } => self.checked(asker, address, done),
             QuestionKind::Request { payer } => self.request_done(asker, payer, done),
             QuestionKind::Join => self.join_answered(asker, done),
+            QuestionKind::Return => self.return_judged(asker, &done.outcome),
             QuestionKind::Collect { form } => {
                 let response = match done.outcome {
                     Outcome::Response(response) => Some(response),

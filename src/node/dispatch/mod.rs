@@ -16,6 +16,8 @@ mod delivery;
 mod drain;
 mod history;
 mod input;
+mod leaves;
+mod memos;
 mod messages;
 mod orders;
 mod output;
@@ -31,6 +33,7 @@ mod sim;
 use crate::id::Slot;
 use crate::node::Node;
 use crate::node::connections::session::Verdict;
+use crate::node::connections::waiting::PendingResume;
 use crate::node::rooms::chat::error_frame;
 use crate::node::work::port::Action;
 use crate::protocol::{ClientMessage, Parsed, Pong, ResumeFrom};
@@ -44,9 +47,15 @@ impl Node {
                     && !connection.session.phase().is_authenticated()
                 {
                     connection.session.set_wants(wants);
-                    if let ResumeFrom::Position(position) = wants.resume {
+                    if wants.resume != ResumeFrom::Unsupported {
+                        let seen = match wants.resume {
+                            ResumeFrom::Position(position) => Some(position),
+                            _ => None,
+                        };
+                        let pending =
+                            PendingResume { seen, memo: wants.memo, ..Default::default() };
                         let waiting = connection.waiting.get_or_insert_default();
-                        waiting.resume.get_or_insert_default().seen = Some(position);
+                        waiting.resume = Some(Box::new(pending));
                     }
                 }
                 self.authenticate(slot, id, token);

@@ -152,6 +152,7 @@ impl Node {
         let now = self.cx.now;
         let hash = self.cx.hash(&[user]);
         self.gate.tokens.revocations.revoke(now, hash, now.unix);
+        self.rooms.lingering.end(|left| left.user == user);
         let members: Vec<Slot> = self.rooms.users.members(user).collect();
         for &slot in &members {
             self.close(slot, CloseReason::SessionRevoked);

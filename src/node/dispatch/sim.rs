@@ -15,6 +15,7 @@ impl Node {
     pub(crate) fn plant(&mut self, fault: Planted) {
         self.cx.fault.planted = Some(fault);
         self.rooms.logs.fault.planted = Some(fault);
+        self.gate.memos.fault.planted = Some(fault);
     }
 
     /// Is it known how `id` ended? The simulator's checkers ask.

@@ -18,7 +18,7 @@ use crate::node::rooms::log::Missed;
 use crate::node::work::Workload;
 use crate::node::work::port::{Completion, Outcome, Payer, Work};
 use crate::node::work::questions::{GRACE, NewQuestion, QuestionKind, cost};
-use crate::protocol::{CloseReason, RecipeUpdate, ReconnectInfo, ResumeInfo, SessionInfo};
+use crate::protocol::{CloseReason, Memo, RecipeUpdate, ReconnectInfo, ResumeInfo, SessionInfo};
 
 /// What a re-authentication is acknowledged with; a first one in the application's words.
 const REAUTHENTICATED: &str = "Re-authenticated";
@@ -26,14 +26,18 @@ const REAUTHENTICATED: &str = "Re-authenticated";
 /// What a client hears that goes on where it was.
 const RESUMED: &str = "Connected again.";
 
-/// Asks the application to let the connection in. What is returned is decided already.
+/// For how long an application may refuse a client that came back. By then it has answered.
+const RETURN_TIME: Duration = Duration::from_secs(600);
+
+/// Asks the application to let the connection in. What is returned is decided already: also where the
+/// application has `trusted` the client before, and is only told.
 pub(crate) fn ask_to_join(
     cx: &mut Cx,
     connections: &mut Connections,
     work: &mut Workload,
     rooms: &mut Rooms,
     slot: Slot,
-    (accepted, clocks): (AcceptedAuth, Clocks),
+    (accepted, clocks, trusted): (AcceptedAuth, Clocks, bool),
 ) -> Option<(PendingJoin, Outcome)> {
     let AcceptedAuth { request_id, principal, reserved } = accepted;
     let connection = connections.get_mut(slot)?;
@@ -49,7 +53,9 @@ pub(crate) fn ask_to_join(
         waiting.resume.get_or_insert_default().asked_at = Some(asked_at);
     }
     rooms.claims.offer(slot, kept_claims(&cx.policy, &principal.claims));
-    let join = PendingJoin { ticket, request_id, clocks, expires_at, reserved };
+    let replaces = if reauth { None } else { rooms.lingering.claim(&room, &principal.user) };
+    let replaced = replaces.and_then(|left| rooms.lingering.connection_of(left));
+    let join = PendingJoin { ticket, request_id, clocks, expires_at, reserved, replaces };
     let (now, payer) = (cx.now.monotonic, Payer::user(&principal.user));
     connections.edit(&cx.policy, slot, |session, policy| session.joining(now, policy));
     if !reauth {
@@ -69,19 +75,29 @@ pub(crate) fn ask_to_join(
         user: &principal.user,
         claims: &principal.claims,
         reauth,
+        resumed: trusted,
+        replaces: replaced,
         client,
     };
-    let job = match work.app.on_join(&question) {
+    let reply = work.app.on_join(&question);
+    let is_told = trusted && !matches!(reply, Reply::Now(_));
+    cx.metrics.joins_told += u64::from(is_told);
+    cx.metrics.joins_asked += u64::from(!is_told && !reauth);
+    let job = match reply {
         Reply::Now(admission) => return Some((join, Outcome::Join(admission))),
         Reply::Later(job) => Some(Work::Join(job)),
         Reply::Held => None,
     };
-    if let Some(connection) = connections.get_mut(slot) {
-        connection.waiting.get_or_insert_default().set_auth(PendingAuth::Join(join));
+    let (kind, time) = match is_told {
+        true => (QuestionKind::Return, RETURN_TIME),
+        false => (QuestionKind::Join, cx.policy.answer_timeout + GRACE),
+    };
+    work.open(cx, ticket, NewQuestion { asker, kind, deadline: now + time, cost, payer }, job);
+    if is_told {
+        return Some((join, Outcome::Join(Admission::Admit(Update::text("")))));
     }
-    let deadline = now + cx.policy.answer_timeout + GRACE;
-    let question = NewQuestion { asker, kind: QuestionKind::Join, deadline, cost, payer };
-    work.open(cx, ticket, question, job);
+    let waiting = connections.get_mut(slot)?.waiting.get_or_insert_default();
+    waiting.set_auth(PendingAuth::Join(join));
     None
 }
 
@@ -109,7 +125,7 @@ pub(crate) fn joined(
     rooms: &mut Rooms,
     slot: Slot,
     join: &PendingJoin,
-    (outcome, reconnect_within): (Outcome, Duration),
+    (outcome, reconnect_within, memo): (Outcome, Duration, Option<Memo>),
 ) -> Result<(), CloseReason> {
     let refused = match outcome {
         // Told only to those whom the application lets in: others learn nothing of the room.
@@ -118,7 +134,7 @@ pub(crate) fn joined(
             CloseReason::RoomFull
         }
         Outcome::Join(Admission::Admit(update)) => {
-            admit(cx, connections, rooms, slot, join, (&update, reconnect_within));
+            admit(cx, connections, rooms, slot, join, (&update, reconnect_within, memo));
             return Ok(());
         }
         Outcome::Join(Admission::Deny) => CloseReason::AccessDenied,
@@ -154,13 +170,14 @@ fn resume(
     connections: &mut Connections,
     rooms: &mut Rooms,
     slot: Slot,
-    room: &SmolStr,
+    (room, memo): (&SmolStr, Option<Memo>),
 ) -> Resumption {
     let Some(connection) = connections.get_mut(slot) else { return Resumption::default() };
     let supports_resume = connection.session.supports_resume();
     let pending = connection.waiting.as_mut().and_then(|waiting| waiting.resume.take());
-    let PendingResume { seen, asked_at } = pending.map(|it| *it).unwrap_or_default();
-    rooms.logs.joined(room, supports_resume, cx.policy.history_bytes);
+    let PendingResume { seen, asked_at, .. } = pending.map(|it| *it).unwrap_or_default();
+    let most = rooms.log_bytes(&cx.policy);
+    rooms.logs.joined(room, supports_resume, most);
     if !supports_resume {
         return Resumption::default();
     }
@@ -176,7 +193,11 @@ fn resume(
     // not got the rest.
     let stands_at = begins_at.filter(|_| missed.is_some()).or_else(|| rooms.logs.head(room));
     let window_ms = millis(cx.policy.resume_window);
-    let info = stands_at.map(|position| ResumeInfo { position, window_ms });
+    let info = memo.filter(|_| stands_at.is_some()).map(|memo| ResumeInfo {
+        memo,
+        position: stands_at,
+        window_ms,
+    });
     Resumption { info, resumed: Some(resumed), missed }
 }
 
@@ -213,7 +234,7 @@ fn admit(
     rooms: &mut Rooms,
     slot: Slot,
     join: &PendingJoin,
-    (update, reconnect_within): (&Update, Duration),
+    (update, reconnect_within, memo): (&Update, Duration, Option<Memo>),
 ) {
     let Some(connection) = connections.get_mut(slot) else { return };
     let supports_resume = connection.session.supports_resume();
@@ -221,11 +242,16 @@ fn admit(
     let is_first = wanted.is_some();
     let mut resumption = Resumption::default();
     if let Some(room) = wanted {
-        resumption = resume(cx, connections, rooms, slot, &room.name);
+        resumption = resume(cx, connections, rooms, slot, (&room.name, memo));
         rooms.rooms.join(slot, &room.name);
         cx.metrics.authenticated += 1;
     } else {
         cx.metrics.reauthenticated += 1;
+        connection.waiting.as_mut().and_then(|waiting| waiting.resume.take());
+        let has_log = rooms.rooms.name_of(slot).is_some_and(|room| rooms.logs.head(room).is_some());
+        let window_ms = millis(cx.policy.resume_window);
+        resumption.info =
+            memo.filter(|_| has_log).map(|memo| ResumeInfo { memo, position: None, window_ms });
     }
     let now = cx.now;
     let since_101 = connections

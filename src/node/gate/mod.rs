@@ -17,6 +17,7 @@ pub(crate) mod key_reads;
 pub(crate) mod key_waits;
 pub(crate) mod legacy;
 pub(crate) mod limits;
+pub(crate) mod memos;
 pub(crate) mod operator;
 pub(crate) mod places;
 pub(crate) mod proxy;
@@ -30,6 +31,7 @@ use self::drain::Drain;
 use self::governor::Governor;
 use self::legacy::LegacyLog;
 use self::limits::Limits;
+use self::memos::Memos;
 use self::places::Places;
 use self::tokens::Tokens;
 use self::user_limit::UserLimit;
@@ -53,6 +55,8 @@ pub(crate) struct Gate {
     pub(crate) drain: Option<Drain>,
     /// How fast clients can be let in.
     pub(crate) governor: Governor,
+    /// What clients that come back bring along.
+    pub(crate) memos: Memos,
     /// Spreads re-authentications, and what a drain closes.
     pub(crate) rng: Rng,
 }
@@ -68,6 +72,7 @@ impl Gate {
             user_limit: UserLimit::default(),
             drain: None,
             governor: Governor::default(),
+            memos: Memos::new(config, seed),
             rng: seed.derive("spread of re-authentications").rng(),
         })
     }
@@ -76,6 +81,7 @@ impl Gate {
     pub(crate) fn reconfigure(&mut self, now: Now, config: &Config, verifier: Verifier) {
         self.tokens.reconfigure(now, config, verifier);
         self.limits.reconfigure(config);
+        self.memos.reconfigure(config);
         self.checks.set_limit(config.limits.checks_at_once());
     }
 }

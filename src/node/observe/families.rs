@@ -75,15 +75,40 @@ impl<'a> View<'a> {
                 &["outcome"],
                 by(outcomes),
             ),
+            counter(
+                "vestibule_joins_total",
+                "Joins of new connections: the application was asked, or told of a client that came back.",
+                &["how"],
+                by([("asked", metrics.joins_asked), ("told", metrics.joins_told)]),
+            ),
+            total(
+                "vestibule_refused_returns_total",
+                "Clients that came back and were closed as the application refused them then.",
+                metrics.refused_returns,
+            ),
+            total(
+                "vestibule_known_signatures_total",
+                "Signatures of tokens that were not checked, as a memo showed that they had been.",
+                metrics.known_signatures,
+            ),
             level(
                 "vestibule_history_rooms",
                 "Rooms whose last messages are kept at this moment.",
                 logs.len() as u64,
             ),
-            total(
+            level(
+                "vestibule_lingering_leaves",
+                "Connections that are gone and whose users may come back before anybody is told.",
+                self.rooms.lingering.len() as u64,
+            ),
+            counter(
                 "vestibule_reconnect_slots_total",
-                "Clients that were told a moment of their own to come back at.",
-                metrics.slots,
+                "Clients that were told a moment of their own to come back at, by reason.",
+                &["reason"],
+                by([
+                    ("drain", metrics.slots.saturating_sub(metrics.overload_slots)),
+                    ("overload", metrics.overload_slots),
+                ]),
             ),
             level(
                 "vestibule_capacity_per_second",
@@ -311,7 +336,7 @@ impl<'a> View<'a> {
             ("missed_keys_per_minute_per_ip", metrics.unasked_keys),
             ("connections_per_user", metrics.closes(CloseReason::ConnectionLimit)),
             ("room_members", metrics.refused_by_room),
-            ("history_bytes", self.rooms.logs.evicted()),
+            ("history_bytes", self.rooms.logs.evicted() + self.rooms.lingering.refused()),
             ("idempotency_keys", self.work.idempotency.evictions()),
             ("messages_per_minute", metrics.errors(ErrorCode::RateLimited)),
             ("message_bytes", metrics.closes(CloseReason::MessageTooLarge)),

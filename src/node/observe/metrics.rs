@@ -42,6 +42,14 @@ pub struct Metrics {
     pub authenticated: u64,
     /// `auth` messages that were accepted on a live connection.
     pub reauthenticated: u64,
+    /// First joins that the application was asked about.
+    pub joins_asked: u64,
+    /// Joins of clients that came back, which the application was only told of.
+    pub joins_told: u64,
+    /// Clients among them that it refused then.
+    pub refused_returns: u64,
+    /// Signatures that were not checked as a memo showed that they had been.
+    pub known_signatures: u64,
     /// Signatures that were given to workers to check.
     pub signature_checks: u64,
     /// Tokens that were refused as the key that they name is not there.
@@ -106,6 +114,8 @@ pub struct Metrics {
     pub cluster_refused: u64,
     /// Clients that were told a moment of their own to come back at.
     pub slots: u64,
+    /// Those among them that came when the server was overloaded.
+    pub overload_slots: u64,
     /// `presence` messages that were queued for peers.
     pub presence_out: u64,
     /// Frames that were queued for peers.

@@ -71,7 +71,8 @@ impl Rooms {
     ) -> usize {
         let (group, members, readers) = self.readers(connections, room, except);
         if let Some(position) = position {
-            self.logs.put(room, position, &frame, cx.policy.history_bytes);
+            let most = self.log_bytes(&cx.policy);
+            self.logs.put(room, position, &frame, most);
         }
         let Some(group) = group.filter(|_| readers > 0) else { return 0 };
         connections.pool.share(&frame);
@@ -250,10 +251,17 @@ impl Rooms {
         group.is_some()
     }
 
-    /// Takes `slot` out of its room. What is on its way there passes it by.
-    pub(crate) fn leave(&mut self, cx: &Cx, connections: &mut Connections, slot: Slot) {
+    /// Takes `slot` out of its room. What is on its way there passes it by. Those who watch the room are
+    /// told, unless the leave `lingers`.
+    pub(crate) fn leave(
+        &mut self,
+        cx: &Cx,
+        connections: &mut Connections,
+        slot: Slot,
+        lingers: bool,
+    ) {
         let (now, window) = (cx.now.monotonic, cx.policy.resume_window);
-        self.presence_left(now, connections, slot);
+        self.presence_left(now, connections, slot, lingers);
         if !self.deliveries.is_empty()
             && let Some(group) = self.rooms.group_of(slot)
         {

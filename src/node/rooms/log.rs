@@ -217,6 +217,11 @@ impl RoomLogs {
         Some(Missed { count: log.entries.len() - first, frames })
     }
 
+    /// Is it known what a client has missed that stands there?
+    pub(crate) fn knows(&self, room: &str, position: Position) -> bool {
+        self.logs.get(room).is_some_and(|log| log.index_after(position, &self.fault).is_some())
+    }
+
     /// All logs, the stalest first: the room, the position before its first entry, and its entries.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&SmolStr, Position, Entries<'_>)> {
         self.logs.iter().map(|(room, log)| (room, log.base, log.entries.iter()))

@@ -7,6 +7,7 @@ pub(crate) mod deliveries;
 pub(crate) mod fan_out;
 pub(crate) mod groups;
 pub(crate) mod held;
+pub(crate) mod lingering;
 pub(crate) mod log;
 pub(crate) mod moderation;
 pub(crate) mod presence;
@@ -24,12 +25,15 @@ use self::answers::DedupCache;
 use self::claims::KeptClaims;
 use self::deliveries::Deliveries;
 use self::groups::Groups;
+use self::lingering::LingeringLeaves;
 use self::log::RoomLogs;
 use self::user_share::UserShare;
 use self::watched::Watched;
 use crate::config::Limits;
 use crate::id::{ConnId, Seed, Slot};
+use crate::node::policy::Policy;
 use crate::shares::Allowances;
+use crate::time::Instant;
 
 /// All rooms, and the connections of each user.
 #[derive(Debug)]
@@ -45,6 +49,8 @@ pub(crate) struct Rooms {
     pub(crate) watched: Watched,
     /// Their last messages, for those who come back.
     pub(crate) logs: RoomLogs,
+    /// Who has left, and may come back before anybody is told.
+    pub(crate) lingering: LingeringLeaves,
     /// What is on its way to large rooms.
     pub(crate) deliveries: Deliveries,
     /// What messages were answered, for those that come again.
@@ -76,10 +82,22 @@ impl Rooms {
             claims: KeptClaims::default(),
             watched: Watched::default(),
             logs: RoomLogs::new(seed),
+            lingering: LingeringLeaves::default(),
             deliveries: Deliveries::default(),
             answers: DedupCache::new(&seed.derive("answers"), limits.answer_bytes.get(), slots),
             slow: VecDeque::new(),
             outgoing: VecDeque::new(),
         }
+    }
+
+    /// When something here is due.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        let next = [self.watched.next(), self.logs.next_end(), self.lingering.next()];
+        next.into_iter().flatten().min()
+    }
+
+    /// What logs may take: what lingering leaves have left of `limits.history_bytes`.
+    pub(crate) fn log_bytes(&self, policy: &Policy) -> usize {
+        policy.history_bytes.saturating_sub(self.lingering.bytes())
     }
 }

@@ -43,13 +43,28 @@ impl Rooms {
         }
     }
 
-    /// `slot` leaves its room.
-    pub(crate) fn presence_left(&mut self, now: Instant, connections: &Connections, slot: Slot) {
+    /// `slot` leaves its room. While that `lingers`, its user is still listed.
+    pub(crate) fn presence_left(
+        &mut self,
+        now: Instant,
+        connections: &Connections,
+        slot: Slot,
+        lingers: bool,
+    ) {
         let Some(group) = self.rooms.group_of(slot) else { return };
         if watches(connections, slot) {
             self.watched.remove_watcher(group);
         }
-        self.watched.changed(now, group);
+        if !lingers {
+            self.watched.changed(now, group);
+        }
+    }
+
+    /// A leave of `room` lingers no longer.
+    pub(crate) fn presence_ended(&mut self, now: Instant, room: &str) {
+        if let Some(group) = self.rooms.number_of(room) {
+            self.watched.changed(now, group);
+        }
     }
 
     /// Tells the watchers of the rooms whose users have changed, at most 32 rooms a call. Readers that
@@ -95,13 +110,17 @@ impl Rooms {
     }
 
     fn presence_of(&self, cx: &mut Cx, group: u32, with_users: bool) -> Shared {
-        let first = if with_users { self.rooms.first(group) } else { None };
+        let first = self.rooms.first(group);
+        let room = first.and_then(|member| self.rooms.name_of(member));
+        let lingering = || room.into_iter().flat_map(|room| self.lingering.users_in(room));
+        let first = first.filter(|_| with_users);
         let members = std::iter::successors(first, |&member| self.rooms.next(member));
-        let mut users: Vec<&str> =
-            members.filter_map(|slot| self.users.name_of(slot)).map(|user| user.as_str()).collect();
+        let members = members.filter_map(|slot| self.users.name_of(slot));
+        let listed = lingering().take(if with_users { usize::MAX } else { 0 });
+        let mut users: Vec<&str> = members.chain(listed).map(|user| user.as_str()).collect();
         users.sort_unstable();
         users.dedup();
-        let connections = self.rooms.size(group) as u64;
+        let connections = (self.rooms.size(group) + lingering().count()) as u64;
         cx.message(Presence { users: with_users.then_some(&users), connections })
     }
 }

@@ -292,6 +292,8 @@ fn the_application_is_told_who_left_once() {
     let pending = world.authenticating("soup");
     world.node.handle_hangup(world.now, pending, Hangup::Reset);
     world.settle();
+    assert_eq!(asked.lock().unwrap().len(), 0);
+    world.seconds(11);
     let asked = asked.lock().unwrap();
     assert_eq!(asked.iter().filter(|(what, _)| what == "alice left").count(), 1);
     assert_eq!(asked.len(), 1);

@@ -15,6 +15,8 @@ mod keys;
 mod later;
 mod legacy;
 mod limits;
+mod lingering;
+mod memos;
 mod moderation;
 mod old_messages;
 mod operator;

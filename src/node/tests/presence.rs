@@ -27,13 +27,25 @@ impl World {
     }
 }
 
+/// A world in which leaves do not linger.
+fn prompt() -> World {
+    prompt_with(|_| {})
+}
+
+fn prompt_with(change: impl FnOnce(&mut Config)) -> World {
+    World::with(|config| {
+        config.resume.linger = crate::config::Length::from_secs(0);
+        change(config);
+    })
+}
+
 fn list(users: &[&str], connections: u32) -> Value {
     json!({ "users": users, "connections": connections })
 }
 
 #[test]
 fn watchers_are_told_who_joins_and_leaves() {
-    let mut world = World::new();
+    let mut world = prompt();
     let bob = world.connected("soup", "bob");
     let alice = world.watching("soup", "alice");
     world.advance(Duration::ZERO);
@@ -54,7 +66,7 @@ fn watchers_are_told_who_joins_and_leaves() {
 
 #[test]
 fn user_with_two_connections_is_named_once() {
-    let mut world = World::new();
+    let mut world = prompt();
     world.connected("soup", "alice");
     let alice = world.watching("soup", "alice");
     world.advance(Duration::ZERO);
@@ -63,7 +75,7 @@ fn user_with_two_connections_is_named_once() {
 
 #[test]
 fn room_is_told_at_most_once_a_second() {
-    let mut world = World::new();
+    let mut world = prompt();
     let alice = world.watching("soup", "alice");
     world.advance(Duration::ZERO);
     assert_eq!(world.told(alice).len(), 1);
@@ -82,7 +94,7 @@ fn room_is_told_at_most_once_a_second() {
 
 #[test]
 fn large_room_hears_once_that_the_list_ends() {
-    let mut world = World::with(|config| config.limits.presence_members = 2);
+    let mut world = prompt_with(|config| config.limits.presence_members = 2);
     let alice = world.watching("soup", "alice");
     world.connected("soup", "bob");
     world.advance(Duration::ZERO);
@@ -105,7 +117,7 @@ fn large_room_hears_once_that_the_list_ends() {
 
 #[test]
 fn no_list_is_sent_where_it_is_off() {
-    let mut world = World::with(|config| config.limits.presence_members = 0);
+    let mut world = prompt_with(|config| config.limits.presence_members = 0);
     let alice = world.watching("soup", "alice");
     world.connected("soup", "bob");
     world.seconds(5);
@@ -114,9 +126,9 @@ fn no_list_is_sent_where_it_is_off() {
 
 #[test]
 fn who_joined_while_it_was_off_counts_later() {
-    let mut world = World::with(|config| config.limits.presence_members = 0);
+    let mut world = prompt_with(|config| config.limits.presence_members = 0);
     let alice = world.watching("soup", "alice");
-    world.reconfigure(|_| {});
+    world.reconfigure(|config| config.resume.linger = crate::config::Length::from_secs(0));
     let bob = world.watching("soup", "bob");
     world.advance(Duration::ZERO);
     assert_eq!(world.told(alice), [list(&["alice", "bob"], 2)]);
@@ -129,7 +141,7 @@ fn who_joined_while_it_was_off_counts_later() {
 
 #[test]
 fn room_without_watchers_is_forgotten() {
-    let mut world = World::new();
+    let mut world = prompt();
     let bob = world.connected("soup", "bob");
     let alice = world.watching("soup", "alice");
     world.node.handle_hangup(world.now, alice, Hangup::Reset);
@@ -141,7 +153,7 @@ fn room_without_watchers_is_forgotten() {
 
 #[test]
 fn only_the_first_auth_asks_for_presence() {
-    let mut world = World::new();
+    let mut world = prompt();
     let alice = world.connected("soup", "alice");
     let token = world.token("alice", 900);
     world.say(alice, "auth", json!({ "token": crate::logs::known(&token), "presence": true }));
@@ -153,7 +165,7 @@ fn only_the_first_auth_asks_for_presence() {
 
 #[test]
 fn watcher_that_does_not_read_is_closed_as_slow() {
-    let mut world = World::with(|config| {
+    let mut world = prompt_with(|config| {
         config.limits.outbound_bytes = crate::config::Size::bytes(400);
         config.limits.connections_per_user = 0;
     });

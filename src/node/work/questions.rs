@@ -112,6 +112,8 @@ pub(crate) enum QuestionKind {
     },
     /// May the asker come in?
     Join,
+    /// May the asker stay, which came back and is in?
+    Return,
     /// What is the answer to the asker's HTTP request?
     Request {
         /// What the answer costs and shows is charged there, should the asker be gone by then.
@@ -277,9 +279,10 @@ impl Questions {
             QuestionKind::Message { room, .. } => vec![Some(room.as_str())],
             QuestionKind::Publish { publication } => publication.rooms_left().map(Some).collect(),
             QuestionKind::Request { .. } | QuestionKind::Order { .. } => vec![None],
-            QuestionKind::Check { .. } | QuestionKind::Join | QuestionKind::Collect { .. } => {
-                Vec::new()
-            }
+            QuestionKind::Check { .. }
+            | QuestionKind::Join
+            | QuestionKind::Return
+            | QuestionKind::Collect { .. } => Vec::new(),
         });
         rooms.collect()
     }

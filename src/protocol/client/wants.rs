@@ -3,6 +3,7 @@
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::super::memo::Memo;
 use super::super::position::Position;
 
 /// What a client asks for in its first `auth`.
@@ -12,6 +13,8 @@ pub struct Wants {
     pub presence: bool,
     /// What it has missed.
     pub resume: ResumeFrom,
+    /// What it need not have done again.
+    pub memo: Option<Memo>,
 }
 
 /// From where on a client wants the messages of its room.
@@ -31,11 +34,12 @@ pub(super) fn presence(value: &RawValue) -> bool {
     value.get() == "true"
 }
 
-/// The field `resume`: an object, with the last position or without.
-pub(super) fn resume(value: &RawValue) -> ResumeFrom {
+/// The field `resume`: an object, with the last position and memo or without.
+pub(super) fn resume(value: &RawValue) -> (ResumeFrom, Option<Memo>) {
     let Ok(Value::Object(fields)) = serde_json::from_str(value.get()) else {
-        return ResumeFrom::Unsupported;
+        return (ResumeFrom::Unsupported, None);
     };
-    let position = fields.get("position").and_then(Value::as_str).and_then(Position::parse);
-    position.map_or(ResumeFrom::Now, ResumeFrom::Position)
+    let text = |name| fields.get(name).and_then(Value::as_str);
+    let position = text("position").and_then(Position::parse);
+    (position.map_or(ResumeFrom::Now, ResumeFrom::Position), text("memo").and_then(Memo::parse))
 }

@@ -242,7 +242,20 @@ impl TestApp {
         let (start, connection) = (&self.start, CONNECTION);
         let claims = self.claims.as_deref().unwrap_or("{}");
         let (client, reauth) = (JoinClient::at(std::net::Ipv4Addr::LOCALHOST.into()), false);
-        let join = Join { ticket, start, now, connection, room, user, claims, reauth, client };
+        let (resumed, replaces) = (false, None);
+        let join = Join {
+            ticket,
+            start,
+            now,
+            connection,
+            room,
+            user,
+            claims,
+            reauth,
+            resumed,
+            replaces,
+            client,
+        };
         assert!(matches!(self.app.on_join(&join), Reply::Held));
         match self.next() {
             Outcome::Join(admission) => admission,

@@ -1,7 +1,7 @@
 //! Tests of the ledger: each writes a fault into it, which it must report.
 
 use super::*;
-use crate::node::app::{App, JoinClient, Reply, Update};
+use crate::node::app::{App, JoinClient, Left, Reply, Update};
 use crate::sim::watched::WatchedApp;
 
 const ALICE: ConnId = ConnId::new(0, 1);
@@ -36,7 +36,20 @@ fn join(app: &mut WatchedApp, connection: ConnId, room: &str, exp: u64) {
     let start = &StartFlag::default();
     let client = JoinClient::at(std::net::Ipv4Addr::LOCALHOST.into());
     let (claims, reauth) = (claims.as_str(), false);
-    let join = Join { ticket, start, now, connection, room, user, claims, reauth, client };
+    let (resumed, replaces) = (false, None);
+    let join = Join {
+        ticket,
+        start,
+        now,
+        connection,
+        room,
+        user,
+        claims,
+        reauth,
+        resumed,
+        replaces,
+        client,
+    };
     drop(app.on_join(&join));
 }
 
@@ -80,6 +93,8 @@ fn message_or_leave_outside_a_room_is_a_fault() {
     say(&mut app, ALICE, "stew", "m");
     assert_eq!(ledger.lock().take_faults().len(), 3);
     ledger.lock().gone(ALICE);
+    assert_eq!(ledger.lock().take_faults(), [""; 0]);
+    ledger.lock().now.monotonic = Instant::START + Duration::from_secs(71);
     assert!(ledger.lock().take_faults()[0].contains("was not told"));
 }
 

@@ -32,7 +32,8 @@ struct HeardSession {
 
 #[derive(Debug, Deserialize)]
 struct HeardResume {
-    position: String,
+    memo: Option<String>,
+    position: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -59,6 +60,7 @@ impl Heard {
 pub(super) struct Follower {
     /// The last position: its number, and its text.
     last: Option<(u64, String)>,
+    memo: Option<String>,
     /// Messages of its own whose positions it has not seen: it does not get them back.
     own: u64,
     slot_at: Option<Instant>,
@@ -71,8 +73,17 @@ pub(super) struct Follower {
 
 impl Default for Follower {
     fn default() -> Self {
-        let (last, slot_at) = (None, None);
-        Self { last, own: 0, slot_at, within_ms: 1_000, resumed: 0, anew: 0, missed: 0, twice: 0 }
+        Self {
+            last: None,
+            memo: None,
+            own: 0,
+            slot_at: None,
+            within_ms: 1_000,
+            resumed: 0,
+            anew: 0,
+            missed: 0,
+            twice: 0,
+        }
     }
 }
 
@@ -80,7 +91,10 @@ impl Follower {
     /// What its `auth` says.
     pub(super) fn request(&self) -> String {
         match &self.last {
-            Some((_, position)) => format!("{{\"position\":\"{position}\"}}"),
+            Some((_, position)) => {
+                let memo = self.memo.as_deref().unwrap_or_default();
+                format!("{{\"memo\":\"{memo}\",\"position\":\"{position}\"}}")
+            }
             None => "{}".to_owned(),
         }
     }
@@ -105,8 +119,13 @@ impl Follower {
             if let Some(reconnect) = &session.reconnect {
                 self.within_ms = reconnect.within_ms;
             }
-            if let (Some(resume), Some(resumed)) = (&session.resume, payload.resumed) {
-                self.enter(&resume.position, resumed);
+            let resume = session.resume.as_ref();
+            if let Some(memo) = resume.and_then(|resume| resume.memo.clone()) {
+                self.memo = Some(memo);
+            }
+            let position = resume.and_then(|resume| resume.position.as_deref());
+            if let (Some(position), Some(resumed)) = (position, payload.resumed) {
+                self.enter(position, resumed);
             }
             return;
         }
@@ -162,7 +181,7 @@ mod tests {
 
     fn acknowledge(follower: &mut Follower, position: &str, resumed: bool) {
         let session = format!(
-            "{{\"resume\":{{\"position\":\"{position}\"}},\"reconnect\":{{\"within_ms\":2500}}}}"
+            "{{\"resume\":{{\"memo\":\"AAAB\",\"position\":\"{position}\"}},\"reconnect\":{{\"within_ms\":2500}}}}"
         );
         hear(
             follower,
@@ -180,7 +199,7 @@ mod tests {
             hear(&mut follower, &format!("{{\"request_id\":null,\"position\":\"{number}.AA\"}}"));
         }
         assert_eq!((follower.missed, follower.twice), (2, 1));
-        assert_eq!(follower.request(), "{\"position\":\"9.AA\"}");
+        assert_eq!(follower.request(), "{\"memo\":\"AAAB\",\"position\":\"9.AA\"}");
         acknowledge(&mut follower, "9.AA", true);
         hear(&mut follower, "{\"request_id\":null,\"position\":\"10.AA\"}");
         hear(&mut follower, "{\"request_id\":null,\"position\":\"11.AA\"}");

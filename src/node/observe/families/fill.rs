@@ -80,7 +80,7 @@ impl<'a> View<'a> {
             ("replay_entries", tokens.replays.len(), tokens.replays.capacity()),
             ("revocations", tokens.revocations.len(), tokens.revocations.capacity()),
             ("answer_bytes", answers.0, answers.1),
-            ("history_bytes", rooms.logs.bytes(), policy.history_bytes),
+            ("history_bytes", rooms.logs.bytes() + rooms.lingering.bytes(), policy.history_bytes),
             ("idempotency_keys", work.idempotency.len(), policy.idempotency_keys),
             ("addresses", most(&addresses), policy.addresses),
             ("users", most(&users), limits.user_attempts.capacity()),

@@ -125,7 +125,7 @@ impl Call {
     /// What a question asks the application; `None`: it is not the application's.
     pub(crate) fn of(kind: &QuestionKind) -> Option<Self> {
         match kind {
-            QuestionKind::Join => Some(Self::Join),
+            QuestionKind::Join | QuestionKind::Return => Some(Self::Join),
             QuestionKind::Message { .. } => Some(Self::Message),
             QuestionKind::Publish { .. } => Some(Self::Publish),
             QuestionKind::Request { .. } => Some(Self::Request),
