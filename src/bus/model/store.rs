@@ -103,7 +103,9 @@ impl ModelStore {
     pub(super) fn needs_memory(&self, script: BusScript, call: &ScriptCall<'_>) -> bool {
         match script {
             BusScript::Publish => {
-                !self.ids.contains_key(call.key(2)) && self.heads.contains_key(call.key(0))
+                let is_order = call.key(0).ends_with(b":{c}:m");
+                let is_known = self.ids.contains_key(call.key(2));
+                !is_known && !is_order && self.heads.contains_key(call.key(0))
             }
             BusScript::Read => !self.heads.contains_key(call.key(0)),
             _ => false,

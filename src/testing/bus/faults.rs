@@ -66,6 +66,21 @@ pub fn without_memory(socket: &Path) {
         capacity: 0,
     };
     assert_eq!(peer.ask(revocation), Ok(BusReply::Stored(true)));
+    let order_to_all = BusCommand::Publish {
+        log: LogName::Control,
+        id: [9; 16],
+        content: 0,
+        asks: false,
+        tag: 1,
+        connection: 0,
+        frame: b"{}".as_slice().into(),
+    };
+    for _ in 0..2 {
+        assert!(matches!(
+            peer.ask(order_to_all.clone()),
+            Ok(BusReply::Published { .. } | BusReply::Unasked { .. })
+        ));
+    }
     let answer = b"yes".as_slice().into();
     let answer = BusCommand::Answer { log: log(), id: [1; 16], answer };
     assert_eq!(peer.ask(answer), Ok(BusReply::Stored(true)));
