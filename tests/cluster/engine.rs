@@ -1,69 +1,187 @@
 //! A redis-server of a test's own.
 
 use std::fs;
-use std::io::{Read as _, Write as _};
-use std::os::unix::net::UnixStream;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::process::Stdio;
 use std::time::Duration;
 
-/// An engine in a directory of its own, by a Unix socket. It ends with the value.
+use rustix::process::Signal;
+
+use crate::pause;
+use crate::support::process::{Process, Scratch};
+use crate::support::{PATIENCE, now};
+
+const PROGRAM: &str = "redis-server";
+/// What an engine has written before it answers outlasts SIGKILL. (By default it is synchronized each second,
+/// and while that takes long, an engine answers before it writes.)
+const LASTING: &[&str] = &["--appendonly", "yes", "--appendfsync", "no"];
+/// Between two questions whether it answers.
+const MOMENT: Duration = Duration::from_millis(20);
+
+/// redis-server on a free port of loopback, with its own directory; killed with the test.
 pub(crate) struct Engine {
-    process: Child,
-    folder: PathBuf,
+    process: Process,
+    port: u16,
+    options: Vec<String>,
+    password: Option<String>,
+    scratch: Scratch,
 }
 
 impl Engine {
-    /// Starts an empty engine that stores nothing.
+    /// Starts one that keeps nothing over a restart.
     pub(crate) fn start() -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let unique = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("vestibule-engine-{}-{unique}", std::process::id());
-        let folder = std::env::temp_dir().join(name);
-        fs::create_dir(&folder).unwrap();
-        let process = Command::new("redis-server")
-            .args(["--port", "0", "--unixsocket", "socket", "--save", "", "--appendonly", "no"])
-            .args(["--enable-debug-command", "yes"])
-            .current_dir(&folder)
-            .stdout(Stdio::null())
-            .spawn();
-        let process = process.unwrap_or_else(|error| {
-            panic!("redis-server does not start ({error}): `apt-get install redis-server`")
-        });
-        let mut engine = Self { process, folder };
-        engine.wait();
+        Self::with(&[])
+    }
+
+    /// Starts one that appends to a file, so that it keeps all over a restart.
+    pub(crate) fn lasting() -> Self {
+        Self::with(LASTING)
+    }
+
+    /// Starts one with these options, and waits until it answers.
+    pub(crate) fn with(options: &[&str]) -> Self {
+        let (scratch, port) = (Scratch::new("engine"), free_port());
+        let options: Vec<String> = options.iter().map(|&option| option.to_owned()).collect();
+        let process = launch(&scratch, port, &options);
+        let engine = Self { process, port, options, password: None, scratch };
+        engine.wait_until_it_answers();
         engine
     }
 
-    /// Where it listens.
+    /// What nodes are configured with.
+    pub(crate) fn url(&self) -> String {
+        format!("redis://{}", self.address())
+    }
+
+    pub(crate) fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// The Unix socket on which it listens, too.
     pub(crate) fn socket(&self) -> PathBuf {
-        self.folder.join("socket")
+        self.path().join("socket")
     }
 
-    /// Waits until it answers.
-    fn wait(&mut self) {
-        for _ in 0..500 {
-            if is_ready(&self.socket()) {
-                return;
-            }
-            assert!(self.process.try_wait().unwrap().is_none(), "redis-server has ended");
-            std::thread::park_timeout(Duration::from_millis(20));
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Ends it with SIGKILL.
+    pub(crate) fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// Starts it again, on the same port, with what it has on disk.
+    pub(crate) fn start_again(&mut self) {
+        self.process = launch(&self.scratch, self.port, &self.options);
+        self.wait_until_it_answers();
+    }
+
+    /// Starts it again, as a replica of this one from the beginning.
+    pub(crate) fn start_again_behind(&mut self, master: u16) {
+        let own = self.options.clone();
+        self.options.extend(["--replicaof".to_owned(), format!("127.0.0.1 {master}")]);
+        self.start_again();
+        self.options = own;
+    }
+
+    /// Stops all its threads, until `signal(Signal::CONT)`.
+    pub(crate) fn signal(&self, signal: Signal) {
+        self.process.signal(signal);
+    }
+
+    /// From now on it is asked with this password.
+    pub(crate) fn set_password(&mut self, password: &str) {
+        self.ask(&["CONFIG", "SET", "requirepass", password]);
+        self.password = Some(password.to_owned());
+    }
+
+    /// Sends a command over a connection of its own; the answer, which is no error.
+    #[track_caller]
+    pub(crate) fn ask(&self, words: &[&str]) -> String {
+        let answer = self.try_ask(words).unwrap();
+        assert!(!answer.starts_with('-'), "{words:?}: {answer}");
+        answer
+    }
+
+    /// A number in the answer of `INFO`.
+    pub(crate) fn info(&self, name: &str) -> String {
+        let info = self.ask(&["INFO"]);
+        let mut lines = info.lines().filter_map(|line| line.trim().split_once(':'));
+        lines.find(|(known, _)| *known == name).unwrap().1.to_owned()
+    }
+
+    fn try_ask(&self, words: &[&str]) -> Option<String> {
+        let mut stream = TcpStream::connect(self.address()).ok()?;
+        stream.set_read_timeout(Some(PATIENCE)).ok()?;
+        let mut lines = BufReader::new(stream.try_clone().ok()?);
+        if let Some(password) = &self.password {
+            stream.write_all(&command(&["AUTH", password])).ok()?;
+            answer(&mut lines)?;
         }
-        panic!("redis-server does not answer within 10 s");
+        stream.write_all(&command(words)).ok()?;
+        answer(&mut lines)
+    }
+
+    fn wait_until_it_answers(&self) {
+        let began = now();
+        while self.try_ask(&["PING"]).as_deref() != Some("PONG") {
+            assert!(began.elapsed() < PATIENCE, "{}", self.log());
+            pause(MOMENT);
+        }
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.scratch.path().join("redis.log")).unwrap_or_default()
+    }
+
+    /// Its directory.
+    pub(crate) fn path(&self) -> PathBuf {
+        self.scratch.path().to_owned()
     }
 }
 
-fn is_ready(socket: &Path) -> bool {
-    let Ok(mut stream) = UnixStream::connect(socket) else { return false };
-    let mut answer = [0; 7];
-    stream.write_all(b"PING\r\n").is_ok() && stream.read(&mut answer).is_ok() && answer[0] == b'+'
+/// A port that was free a moment ago.
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-impl Drop for Engine {
-    fn drop(&mut self) {
-        drop(self.process.kill());
-        drop(self.process.wait());
-        drop(fs::remove_dir_all(&self.folder));
+fn launch(scratch: &Scratch, port: u16, options: &[String]) -> Process {
+    assert!(is_installed(PROGRAM), "{PROGRAM} is not installed (Debian: redis-server)");
+    let port = port.to_string();
+    let own = ["--bind", "127.0.0.1", "--port", &port, "--save", "", "--unixsocket", "socket"];
+    let mut arguments = own.to_vec();
+    arguments.extend(["--enable-debug-command", "yes", "--logfile", "redis.log", "--dir", "."]);
+    // What comes last counts.
+    arguments.extend(options.iter().map(String::as_str));
+    let mut command = scratch.command(PROGRAM, &arguments);
+    Process::start(command.env("PATH", "/usr/bin:/bin").stdout(Stdio::null()).stderr(Stdio::null()))
+}
+
+fn is_installed(program: &str) -> bool {
+    ["/usr/bin", "/bin"].iter().any(|place| Path::new(place).join(program).exists())
+}
+
+fn command(words: &[&str]) -> Vec<u8> {
+    let mut bytes = format!("*{}\r\n", words.len()).into_bytes();
+    for word in words {
+        bytes.extend_from_slice(format!("${}\r\n{word}\r\n", word.len()).as_bytes());
     }
+    bytes
+}
+
+/// A line, or the text behind it. An error keeps its `-`.
+fn answer(lines: &mut BufReader<TcpStream>) -> Option<String> {
+    let mut line = String::new();
+    lines.read_line(&mut line).ok().filter(|length| *length > 0)?;
+    let line = line.trim_end();
+    if let Some(length) = line.strip_prefix('$') {
+        let mut text = vec![0; length.parse::<usize>().ok()? + 2];
+        lines.read_exact(&mut text).ok()?;
+        return Some(String::from_utf8_lossy(&text).trim_end().to_owned());
+    }
+    let text = line.strip_prefix(['+', ':']).unwrap_or(line);
+    Some(text.to_owned())
 }

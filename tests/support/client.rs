@@ -37,6 +37,31 @@ impl<S: Read + Write> Client<S> {
         Self(socket)
     }
 
+    /// The same, or nothing from a server that is not there or does not want it.
+    pub(crate) fn try_open(stream: S, uri: &str) -> Option<Self> {
+        tungstenite::client(uri, stream).ok().map(|(socket, _)| Self(socket))
+    }
+
+    /// Sends a message of this text, to a server that may be gone.
+    pub(crate) fn try_send(&mut self, text: String) -> tungstenite::Result<()> {
+        self.0.send(Message::text(text))
+    }
+
+    /// The next message or close; `None`: nothing within the socket's time-out, or something that
+    /// nobody waits for.
+    pub(crate) fn poll(&mut self) -> tungstenite::Result<Option<Message>> {
+        match self.read() {
+            Ok(message @ (Message::Text(_) | Message::Close(_))) => Ok(Some(message)),
+            Ok(_) => Ok(None),
+            Err(Error::Io(error))
+                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) =>
+            {
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// Sends an `auth`; its id.
     pub(crate) fn offer(&mut self, token: &str) -> String {
         self.send("auth", &json!({ "token": known(token) }))

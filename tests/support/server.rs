@@ -216,6 +216,11 @@ impl Server {
         }
     }
 
+    /// Ends it at once, wherever it is.
+    pub(crate) fn kill(&mut self) {
+        self.process.kill();
+    }
+
     /// The exit code, once there is one.
     pub(crate) fn exit_code(&mut self) -> Option<i32> {
         self.process.exit_code()
