@@ -63,14 +63,21 @@ impl Nodes {
     /// The same with this URL, and with these lines behind those of `[cluster]`.
     pub(crate) fn with(url: &str, lines: &str) -> Self {
         let servers: Vec<_> = (0..COUNT).map(|_| Server::open(&config(url, lines))).collect();
+        Self::of(servers)
+    }
+
+    /// Waits until these servers know each other.
+    pub(crate) fn of(servers: Vec<Server>) -> Self {
         let addresses = servers.iter().map(|server| server.address).collect();
         let nodes = Self { servers, addresses: Addresses(Arc::new(Mutex::new(addresses))) };
         nodes.wait_until_connected();
         nodes
     }
 
-    pub(crate) fn server(&self, node: usize) -> &Server {
-        &self.servers[node]
+    /// Kills the first one for good. Clients look for it where it was.
+    pub(crate) fn without_first(mut self) -> Self {
+        self.servers.remove(0).kill();
+        self
     }
 
     pub(crate) fn all(&self) -> &[Server] {
@@ -92,7 +99,7 @@ impl Nodes {
     pub(crate) fn wait_until_connected(&self) {
         for server in &self.servers {
             wait_for(server, "vestibule_cluster_up", |value| value == 1.0);
-            wait_for(server, "vestibule_cluster_nodes", |value| value == COUNT as f64);
+            wait_for(server, "vestibule_cluster_nodes", |value| value == self.servers.len() as f64);
         }
     }
 

@@ -12,6 +12,7 @@ const CONFIG: &str = include_str!("../../deploy/vestibule.toml");
 const COMPOSE: &str = include_str!("../../deploy/compose.yaml");
 const DOCKERFILE: &str = include_str!("../../deploy/Dockerfile");
 const SERVICE: &str = include_str!("../../deploy/vestibule.service");
+const TEMPLATE: &str = include_str!("../../deploy/vestibule@.service");
 const SOCKET: &str = include_str!("../../deploy/vestibule.socket");
 
 /// `vestibule check` of a file with this text: does it pass, and what does it say?
@@ -77,6 +78,20 @@ fn memory_of_packages_is_three_times_the_process() {
     assert_eq!(value(COMPOSE, "VESTIBULE_LIMITS__MEMORY:") << 20, memory);
     assert_eq!(value(COMPOSE, "mem_limit:") << 20, 3 * memory);
     assert_eq!(value(COMPOSE, "nofile:"), connections);
+}
+
+/// Several processes have what one has, each in directories of its own. They need the groups of the host,
+/// for the engine's socket.
+#[test]
+fn template_has_what_the_service_has() {
+    let settings = |unit: &'static str| -> Vec<&str> {
+        let (_, section) = unit.split_once("[Service]").unwrap();
+        let own = ["#", "Environment=", "StateDirectory=", "RuntimeDirectory=", "Also="];
+        let is_shared = |line: &&str| !line.is_empty() && !own.iter().any(|it| line.starts_with(it));
+        section.lines().filter(is_shared).filter(|line| *line != "PrivateUsers=yes").collect()
+    };
+    assert_eq!(settings(TEMPLATE), settings(SERVICE));
+    assert!(TEMPLATE.contains("Conflicts=vestibule.socket vestibule.service"));
 }
 
 /// The bill of materials has what is locked, and nothing that is only tested with.

@@ -65,6 +65,15 @@ impl Server {
         Self::start_by(command(&scratch, &arguments[..length]), scratch, config)
     }
 
+    /// Rooms that are open to all, at this address, with more in the environment.
+    pub(crate) fn open_at(listen: &str, config: &str, environment: &[(String, String)]) -> Self {
+        let scratch = Scratch::new(SUITE);
+        let arguments = ["serve", "--config", FILE, "--listen", listen, "--app", "memory-open"];
+        let mut command = command(&scratch, &arguments);
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
+        Self::start_by(command, scratch, config)
+    }
+
     fn start_by(mut command: Command, scratch: Scratch, config: &str) -> Self {
         scratch.write(FILE, config);
         command.stdout(Stdio::piped()).stderr(Stdio::null());
