@@ -87,7 +87,8 @@ fn template_has_what_the_service_has() {
     let settings = |unit: &'static str| -> Vec<&str> {
         let (_, section) = unit.split_once("[Service]").unwrap();
         let own = ["#", "Environment=", "StateDirectory=", "RuntimeDirectory=", "Also="];
-        let is_shared = |line: &&str| !line.is_empty() && !own.iter().any(|it| line.starts_with(it));
+        let is_shared =
+            |line: &&str| !line.is_empty() && !own.iter().any(|it| line.starts_with(it));
         section.lines().filter(is_shared).filter(|line| *line != "PrivateUsers=yes").collect()
     };
     assert_eq!(settings(TEMPLATE), settings(SERVICE));
