@@ -63,9 +63,6 @@ pub(crate) struct OrderEntry {
 pub(crate) enum Word {
     /// `node` has carried out the order of this round, for so many connections.
     Done { round: u64, node: SmolStr, count: usize },
-    /// Somebody waits for the answer to the message of this id, about which the node that is told
-    /// this asks the application, as the engine says.
-    Awaited { room: SmolStr, id: [u8; 16] },
     #[serde(other)]
     Unknown,
 }

@@ -273,13 +273,6 @@ impl Questions {
         (question.serial == ticket.serial).then_some(question)
     }
 
-    /// Is one of them about the message that has this id in the cluster? O(open questions).
-    pub(crate) fn asks_about(&self, id: [u8; 16]) -> bool {
-        self.open.iter().any(|(_, question)| {
-            matches!(&question.kind, QuestionKind::Message { shared: Some(it), .. } if it.id == id)
-        })
-    }
-
     /// The rooms which an answer that is awaited may still change. `None`: it may be any.
     pub(crate) fn concerned_rooms(&self) -> Option<HashSet<&str>> {
         let rooms = self.open.iter().flat_map(|(_, question)| match &question.kind {

@@ -1,12 +1,9 @@
 //! A message in the cluster: published, then asked about, and its answer kept for every node.
 
-use smol_str::SmolStr;
-
 use crate::bus::{BusCommand, BusFault, BusReply, EntryKind, EntryOrigin, LogEntry, LogName};
 use crate::id::Slot;
 use crate::node::Node;
 use crate::node::app::{Answer, Incoming, Reply as AppReply};
-use crate::node::cluster::control::{self, Word};
 use crate::node::cluster::{COMMAND_TIME, Pending, content_hash, message_id, stored_answer};
 use crate::node::rooms::chat::Addressed;
 use crate::node::work::port::{Action, Command as Work, Completion, Outcome, Payer, Work as Job};
@@ -66,8 +63,7 @@ impl Node {
                 }
                 let now = self.cx.now.monotonic;
                 if cluster.nodes.is_live(now, &by) {
-                    cluster.look_again(now, ticket);
-                    return self.tell_awaited(ticket, by);
+                    return cluster.look_again(now, ticket);
                 }
                 return self.claim_chat(ticket, by);
             }
@@ -89,30 +85,8 @@ impl Node {
         self.on_completion(Completion { ticket, outcome });
     }
 
-    /// Reminds the node that asks about a message. It may have given up before it knew that the
-    /// message was published, or have been started again.
-    fn tell_awaited(&mut self, ticket: Ticket, by: SmolStr) {
-        let now = self.cx.now.monotonic;
-        let Self { cluster: Some(cluster), work, .. } = self else { return };
-        let Some(question) = work.questions.find(ticket) else { return };
-        let QuestionKind::Message { room, shared: Some(message), .. } = &question.kind else {
-            return;
-        };
-        let word = Word::Awaited { room: room.clone(), id: message.id };
-        let command = BusCommand::Tell { node: Some(by), payload: control::write(&word) };
-        cluster.send_off(now, command, COMMAND_TIME);
-    }
-
-    /// Another node waits for the answer to a message, about which this one asks, as the engine says.
-    /// Where it does not, somebody else may.
-    pub(super) fn release_unless_asked(&mut self, room: &str, id: [u8; 16]) {
-        if !self.work.questions.asks_about(id) {
-            self.keep_answer(room, id, None);
-        }
-    }
-
     /// The node that has asked about a message is gone, so this one asks.
-    fn claim_chat(&mut self, ticket: Ticket, from: SmolStr) {
+    fn claim_chat(&mut self, ticket: Ticket, from: smol_str::SmolStr) {
         let now = self.cx.now.monotonic;
         let Self { cluster: Some(cluster), work, .. } = self else { return };
         let Some(question) = work.questions.find(ticket) else { return };

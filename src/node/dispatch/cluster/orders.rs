@@ -346,7 +346,6 @@ impl Node {
                 cluster.nodes.confirmed(round, &node, count);
                 self.end_rounds();
             }
-            Ok(Word::Awaited { room, id }) => self.release_unless_asked(&room, id),
             Ok(Word::Unknown) | Err(_) => {}
         }
     }

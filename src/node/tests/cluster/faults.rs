@@ -172,21 +172,3 @@ fn another_node_asks_when_the_first_is_gone() {
     assert_eq!(cluster.asked(), asked + 1);
     assert_eq!(cluster.contents(1, b).last().map(String::as_str), Some("Answer 1"));
 }
-
-#[test]
-fn a_node_that_gave_up_lets_another_one_ask() {
-    let mut cluster = ClusterWorld::new(2);
-    let (a, b) = (cluster.connected(0, "soup", "ann"), cluster.connected(1, "soup", "ann"));
-    // The first node publishes, does not hear so in time, and is alive all the while.
-    cluster.engine.faults.lost_replies = 1;
-    cluster.chat_as(0, a, ("m1", "hello"));
-    cluster.cut(0);
-    cluster.seconds(6);
-    cluster.mend(0);
-    cluster.seconds(6);
-    let asked = cluster.asked();
-    cluster.chat_as(1, b, ("m1", "hello"));
-    cluster.seconds(1);
-    assert_eq!(cluster.asked(), asked + 1);
-    assert_eq!(cluster.contents(1, b).last().map(String::as_str), Some("Answer 1"));
-}
