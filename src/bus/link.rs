@@ -125,6 +125,8 @@ pub(crate) struct BusLink {
     probe: PushProbe,
     events: VecDeque<BusEvent>,
     counts: LinkCounts,
+    /// All attempts have the first one's tag: a planted fault.
+    pub(crate) repeats_tags: bool,
 }
 
 impl BusLink {
@@ -160,6 +162,7 @@ impl BusLink {
             probe: PushProbe::new(settings.probe_interval),
             events: VecDeque::new(),
             counts: LinkCounts::default(),
+            repeats_tags: false,
             settings,
         }
     }
@@ -234,7 +237,7 @@ impl BusLink {
     fn transmit(&mut self, now: Instant, mut pending: PendingCommand) {
         let tag = match pending.command {
             BusCommand::Publish { tag, .. } | BusCommand::Break { tag, .. }
-                if pending.attempts == 0 =>
+                if pending.attempts == 0 || self.repeats_tags =>
             {
                 tag
             }

@@ -41,6 +41,16 @@ pub enum Planted {
     LeaveTwice,
     /// Of a memo only the moments are read.
     MemoUnread,
+    /// In a cluster, each attempt to publish a message has the tag of the first one.
+    OneTagForAllAttempts,
+    /// In a cluster, entries follow each other where their numbers do.
+    EntriesByNumber,
+    /// In a cluster, a room is read, and then subscribed to.
+    ReadBeforeSubscribed,
+    /// In a cluster, a room goes on with what the engine has, whether it follows or not.
+    GoesOnAfterFailOver,
+    /// In a cluster, the application is asked while the message is being published.
+    AskedBeforePublished,
 }
 
 /// The planted fault. Outside of tests and simulations it is empty and takes no memory.

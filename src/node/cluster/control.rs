@@ -63,6 +63,9 @@ pub(crate) struct OrderEntry {
 pub(crate) enum Word {
     /// `node` has carried out the order of this round, for so many connections.
     Done { round: u64, node: SmolStr, count: usize },
+    /// The engine says that you ask about the message `id` in `room`, and somebody waits for that. If
+    /// you do not, somebody else may.
+    StillAsking { room: SmolStr, id: [u8; 16] },
     #[serde(other)]
     Unknown,
 }

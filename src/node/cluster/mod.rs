@@ -24,6 +24,7 @@ pub(crate) mod control;
 pub(crate) mod nodes;
 pub(crate) mod room_states;
 pub(crate) mod stored_answer;
+pub(crate) mod unkept;
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -35,6 +36,7 @@ use smol_str::SmolStr;
 
 use self::nodes::Nodes;
 use self::room_states::{FollowedRooms, LinkView};
+use self::unkept::UnkeptAnswers;
 use crate::bus::{BusCommand, BusFault, BusLink, LinkSettings, LogName};
 use crate::config::{Cluster as ClusterConfig, ClusterUrl};
 use crate::id::{ConnId, Rng, Seed, SeededState};
@@ -58,6 +60,7 @@ pub(crate) struct ClusterMember {
     pub(crate) name: SmolStr,
     pub(crate) rooms: FollowedRooms,
     pub(crate) nodes: Nodes,
+    pub(crate) unkept: UnkeptAnswers,
     /// What the answers of the engine are for.
     pending: HashMap<u64, Pending, SeededState>,
     last_command: u64,
@@ -92,8 +95,8 @@ pub(crate) enum Pending {
     News { room: SmolStr },
     /// A room was broken.
     Break { room: SmolStr },
-    /// The log of a room was read.
-    Read { room: SmolStr },
+    /// The log of a room was read from this position on.
+    Read { room: SmolStr, head: Option<Position> },
     /// The head of a room was compared.
     Compare { room: SmolStr },
     /// A page of the revocations.
@@ -104,8 +107,10 @@ pub(crate) enum Pending {
     Revocation { ticket: Ticket, user: SmolStr, at: u64, count: usize },
     /// An operator's order: its entry in the control log.
     Order { round: Option<u64> },
-    /// This node's lease.
-    Lease,
+    /// An answer that every node is to give.
+    Answer { id: [u8; 16] },
+    /// This node's lease, and when it was asked for.
+    Lease { asked_at: Instant },
     /// Whatever comes of it.
     Nothing,
 }
@@ -136,6 +141,7 @@ impl ClusterMember {
             name,
             rooms: FollowedRooms::new(&seed),
             nodes: Nodes::new(config.lease.get()),
+            unkept: UnkeptAnswers::new(&seed),
             pending: HashMap::with_hasher(SeededState::new(&seed.derive("pending commands"))),
             last_command: 0,
             elsewhere: VecDeque::new(),
@@ -215,7 +221,7 @@ impl ClusterMember {
     /// The log of `room` is to be read from what this node has on.
     pub(crate) fn read_room(&mut self, now: Instant, room: &SmolStr) -> Result<(), BusFault> {
         let Some(head) = self.rooms.begin_reading(room) else { return Ok(()) };
-        let pending = Pending::Read { room: room.clone() };
+        let pending = Pending::Read { room: room.clone(), head };
         self.read_log(now, LogName::Room(room.clone()), head, pending)
     }
 

@@ -23,6 +23,10 @@ pub(crate) struct Nodes {
     /// The nodes, this one among them, and when their leases end, as the engine said last.
     live: Vec<(Instant, NodeLease)>,
     has_twin: bool,
+    /// When that list was asked for.
+    listed_at: Instant,
+    /// Nodes that are not in the list, and since when another list is awaited.
+    suspects: BTreeMap<SmolStr, Instant>,
     rounds: BTreeMap<u64, ClusterRound>,
     last_round: u64,
 }
@@ -53,6 +57,8 @@ pub(crate) struct ListedNode<'a> {
 #[derive(Debug)]
 pub(crate) struct ClusterRound {
     until: Instant,
+    /// The engine has what it is about: before that nobody is told that it was done.
+    is_published: bool,
     /// Those that have not answered.
     expected: Vec<SmolStr>,
     /// How many have, this node among them.
@@ -78,6 +84,8 @@ impl Nodes {
             renew_at: Instant::START,
             live: Vec::new(),
             has_twin: false,
+            listed_at: Instant::START,
+            suspects: BTreeMap::new(),
             rounds: BTreeMap::new(),
             last_round: 0,
         }
@@ -107,8 +115,14 @@ impl Nodes {
         self.renew_at = Instant::START;
     }
 
-    /// Those that are alive, as the engine says.
-    pub(crate) fn set_live(&mut self, now: Instant, live: Vec<NodeLease>, has_twin: bool) {
+    /// Those that are alive, as the engine says, which was asked at `asked_at`.
+    pub(crate) fn set_live(
+        &mut self,
+        (now, asked_at): (Instant, Instant),
+        live: Vec<NodeLease>,
+        has_twin: bool,
+    ) {
+        self.listed_at = asked_at;
         let until = |node: &NodeLease| now + Duration::from_millis(node.remaining_ms);
         self.live = live.into_iter().map(|node| (until(&node), node)).collect();
         self.has_twin = has_twin;
@@ -143,6 +157,24 @@ impl Nodes {
         self.live(now).any(|node| node.name == name)
     }
 
+    /// Is the lease of `name` over? The list at hand does not tell: that node may have come after it,
+    /// and this one may have been away. So the answer is no until another list has come.
+    pub(crate) fn is_gone(&mut self, now: Instant, name: &SmolStr) -> bool {
+        if self.is_live(now, name) {
+            self.suspects.remove(name);
+            return false;
+        }
+        let since = *self.suspects.entry(name.clone()).or_insert(now);
+        if since == now {
+            self.renew_at_once();
+        }
+        let is_gone = self.listed_at >= since && since < now;
+        if is_gone {
+            self.suspects.remove(name);
+        }
+        is_gone
+    }
+
     /// Begins a round in which `own` has done its part, for `count` connections. Its number.
     pub(crate) fn begin_round(
         &mut self,
@@ -153,9 +185,17 @@ impl Nodes {
         self.last_round += 1;
         let names = self.live(now).map(|node| &node.name);
         let expected = names.filter(|name| *name != own).cloned().collect();
-        let round = ClusterRound { until: now + ROUND, expected, confirmed: 1, count, purpose };
+        let (until, is_published) = (now + ROUND, false);
+        let round = ClusterRound { until, is_published, expected, confirmed: 1, count, purpose };
         self.rounds.insert(self.last_round, round);
         self.last_round
+    }
+
+    /// The engine has what the round is about: the others hear of it, be it later.
+    pub(crate) fn round_published(&mut self, number: u64) {
+        if let Some(round) = self.rounds.get_mut(&number) {
+            round.is_published = true;
+        }
     }
 
     /// `node` has done its part.
@@ -177,8 +217,9 @@ impl Nodes {
     /// A round in which all have answered, or whose time is over; with it comes how many nodes there
     /// are.
     pub(crate) fn take_ended(&mut self, now: Instant) -> Option<(ClusterRound, usize)> {
-        let is_over =
-            |(_, round): &(&u64, &ClusterRound)| round.expected.is_empty() || round.until <= now;
+        let is_over = |(_, round): &(&u64, &ClusterRound)| {
+            round.is_published && (round.expected.is_empty() || round.until <= now)
+        };
         let number = *self.rounds.iter().find(is_over)?.0;
         let round = self.rounds.remove(&number)?;
         let nodes = round.confirmed + round.expected.len();
@@ -190,6 +231,6 @@ impl Nodes {
         let end = |round: &ClusterRound| {
             if round.expected.is_empty() { Instant::START } else { round.until }
         };
-        self.rounds.values().map(end).min()
+        self.rounds.values().filter(|round| round.is_published).map(end).min()
     }
 }

@@ -20,10 +20,11 @@ use smol_str::SmolStr;
 
 use crate::bus::{EntryKind, LogEntry};
 use crate::id::{ConnId, Seed, SeededState};
+use crate::node::planted::{Fault, Planted};
 use crate::protocol::Position;
 use crate::time::Instant;
 
-/// How long a room is followed without anybody in it: longer than an application takes for a join.
+/// How long a room is followed at least without anybody in it.
 const EMPTY: Duration = Duration::from_secs(30);
 /// How long after a message its room's newest position is compared with the engine's, should the
 /// announcement of a later one be lost.
@@ -52,6 +53,8 @@ struct FollowedRoom {
     state: FollowState,
     /// The newest position that was delivered; `None`: it was never read.
     head: Option<Position>,
+    /// When somebody wanted to join it last.
+    wanted: Instant,
     /// Connections that join when it was read.
     waiting: Vec<ConnId>,
     /// Its head is compared after the next message's time, which is in `compares`.
@@ -72,6 +75,7 @@ pub(crate) struct FollowedRooms {
     visits: VecDeque<(Instant, SmolStr)>,
     /// Rooms in which something was said, and when their heads are compared.
     compares: VecDeque<(Instant, SmolStr)>,
+    pub(crate) fault: Fault,
 }
 
 /// How the link to the engine stands.
@@ -117,6 +121,7 @@ impl FollowedRooms {
             rooms: HashMap::with_hasher(SeededState::new(&seed.derive("cluster rooms"))),
             visits: VecDeque::new(),
             compares: VecDeque::new(),
+            fault: Fault::default(),
         }
     }
 
@@ -134,6 +139,9 @@ impl FollowedRooms {
         link: LinkView,
     ) -> Wanted {
         let is_hopeful = link != LinkView::Down;
+        if let Some(it) = self.rooms.get_mut(room) {
+            it.wanted = now;
+        }
         match self.rooms.get_mut(room) {
             Some(it) if it.state == FollowState::Live => Wanted::Ready,
             Some(it) if is_hopeful => {
@@ -151,6 +159,7 @@ impl FollowedRooms {
                 let it = FollowedRoom {
                     state,
                     head,
+                    wanted: now,
                     waiting,
                     is_compared_soon,
                     compared: now,
@@ -263,10 +272,12 @@ impl FollowedRooms {
             return EntryStep::Ignore;
         };
         let Some(head) = room.head else { return EntryStep::Ignore };
-        if entry.position == head {
+        let by_number = self.fault.is(Planted::EntriesByNumber);
+        let is_same = |a: Position, b: Position| a == b || by_number && a.number() == b.number();
+        if is_same(entry.position, head) {
             return EntryStep::Ignore;
         }
-        if entry.previous != head {
+        if !is_same(entry.previous, head) {
             room.state = FollowState::Reading;
             return EntryStep::Read(head);
         }
@@ -308,16 +319,19 @@ impl FollowedRooms {
         })
     }
 
-    /// A room that is due to be looked at: it is dropped if nobody `is_there`, and compared if that
-    /// was long ago. `None`: none is due.
+    /// A room that is due to be looked at: it is dropped if nobody `is_there`, or has wanted to join
+    /// within `joins`, the time that an application may take for that, and compared if that was long
+    /// ago. `None`: none is due.
     pub(crate) fn visit(
         &mut self,
         now: Instant,
+        joins: Duration,
         is_there: impl FnOnce(&str) -> bool,
     ) -> Option<RoomVisit> {
         let (_, name) = self.visits.pop_front_if(|(at, _)| *at <= now)?;
         let room = self.rooms.get_mut(&name)?;
-        if room.waiting.is_empty() && !is_there(&name) {
+        let is_wanted = room.wanted + EMPTY.max(joins) > now;
+        if room.waiting.is_empty() && !is_wanted && !is_there(&name) {
             self.rooms.remove(&name);
             return Some(RoomVisit::Drop(name));
         }
@@ -344,4 +358,24 @@ pub(crate) enum RoomVisit {
     /// It could not be read, and is tried again.
     Read(SmolStr),
     Nothing,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Who waits for the application is neither in the room nor among those who wait for the log.
+    #[test]
+    fn a_room_that_somebody_is_about_to_join_is_kept() {
+        let mut rooms = FollowedRooms::new(&Seed::predictable(1));
+        let soup = SmolStr::new("soup");
+        let second = |seconds| Instant::START + Duration::from_secs(seconds);
+        let id = ConnId::from_bits(1);
+        rooms.want(second(0), &soup, id, LinkView::Up);
+        rooms.read(second(0), &soup, Position::new(0, 1));
+        rooms.want(second(29), &soup, id, LinkView::Up);
+        let joins = Duration::from_secs(5);
+        assert_eq!(rooms.visit(second(30), joins, |_| false), Some(RoomVisit::Nothing));
+        assert_eq!(rooms.visit(second(60), joins, |_| false), Some(RoomVisit::Drop(soup)));
+    }
 }

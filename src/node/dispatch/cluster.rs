@@ -77,6 +77,7 @@ impl Node {
         cluster.link.handle_timeout(now);
         if cluster.link.is_up() && cluster.nodes.is_due(now) {
             self.renew_lease();
+            self.send_unkept();
         }
         while let Some(ticket) = self.cluster.as_mut().and_then(|it| it.next_elsewhere(now)) {
             self.publish_again(ticket);
@@ -102,8 +103,10 @@ impl Node {
         let Some(cluster) = &mut self.cluster else { return };
         let ttl = u64::try_from(cluster.nodes.lease().as_millis()).unwrap_or(u64::MAX);
         let command = BusCommand::Lease { ttl_ms: ttl, info: control::write(&info) };
-        let _ = cluster.send(now, command, (Pending::Lease, now + COMMAND_TIME));
+        let pending = Pending::Lease { asked_at: now };
+        let _ = cluster.send(now, command, (pending, now + COMMAND_TIME));
         if cluster.control_head.is_some() {
+            // The announcement of an order may be lost, and no later one may come to show it.
             self.read_control();
         }
     }
@@ -122,7 +125,7 @@ impl Node {
                 BusEvent::Disconnect => self.order_bus(BusOrder::Disconnect),
                 BusEvent::Up => self.link_is_up(),
                 BusEvent::Down { reason } => self.link_is_down(&reason),
-                BusEvent::Subscribed(LogName::Room(room)) => self.read_room(&room),
+                BusEvent::Subscribed(LogName::Room(room)) => self.room_subscribed(&room),
                 BusEvent::Subscribed(LogName::Control) => self.read_control(),
                 BusEvent::NotSubscribed { log, fault } => self.not_subscribed(&log, &fault),
                 BusEvent::Entry { log: LogName::Room(room), entry } => {
@@ -153,6 +156,7 @@ impl Node {
         // First: rooms are read behind it, so who waits for one is admitted with these in force. What
         // is ordered from now on is read again when the log is subscribed to.
         self.read_control();
+        self.send_unkept();
     }
 
     fn link_is_down(&mut self, reason: &str) {
@@ -187,7 +191,7 @@ impl Node {
             Some(Pending::Claim { ticket }) => self.chat_claimed(ticket, &result),
             Some(Pending::News { room }) => self.news_published(&room, &result),
             Some(Pending::Break { room }) => self.room_broken(&room, &result),
-            Some(Pending::Read { room }) => self.room_read(&room, result),
+            Some(Pending::Read { room, head }) => self.room_read(&room, head, result),
             Some(Pending::Compare { room }) => self.compared(&room, &result),
             Some(Pending::Revocations) => self.revocations_read(result),
             Some(Pending::Control) => self.control_read(result),
@@ -195,11 +199,13 @@ impl Node {
                 self.revocation_kept(ticket, (user, at, count), &result);
             }
             Some(Pending::Order { round }) => self.order_published(round, &result),
-            Some(Pending::Lease) => {
+            Some(Pending::Answer { id }) => self.answer_kept(id, &result),
+            Some(Pending::Lease { asked_at }) => {
                 if let (Some(cluster), Ok(BusReply::Nodes { live, taken_from })) =
                     (&mut self.cluster, result)
                 {
-                    cluster.nodes.set_live(self.cx.now.monotonic, live, taken_from.is_some());
+                    let times = (self.cx.now.monotonic, asked_at);
+                    cluster.nodes.set_live(times, live, taken_from.is_some());
                 }
             }
             Some(Pending::Nothing) | None => {}
@@ -242,9 +248,10 @@ impl Node {
     /// Looks whether somebody is in the rooms that are followed.
     fn visit_rooms(&mut self) {
         let now = self.cx.now.monotonic;
+        let joins = 2 * self.cx.policy.answer_timeout;
         for _ in 0..ROOMS_A_CALL {
             let Self { cluster: Some(cluster), rooms, .. } = self else { return };
-            match cluster.rooms.visit(now, |room| rooms.rooms.count(room) > 0) {
+            match cluster.rooms.visit(now, joins, |room| rooms.rooms.count(room) > 0) {
                 None => return,
                 Some(RoomVisit::Nothing | RoomVisit::Read(_)) => {}
                 Some(RoomVisit::Compare(room, head)) => cluster.compare_room(now, room, head),

@@ -39,7 +39,7 @@ impl Node {
         let Self { cx, rooms, work, .. } = self;
         let Some(question) = work.questions.find(ticket) else { return };
         let (asked, is_late) = (question.asked, question.is_late);
-        let QuestionKind::Message { key, also, held, .. } = &question.kind else {
+        let QuestionKind::Message { key, also, room, held, shared } = &question.kind else {
             if !work.withdraw(cx, ticket)
                 && let Some(question) = work.questions.close(ticket)
             {
@@ -54,6 +54,8 @@ impl Node {
         }
         let (key, is_held, mut askers) = (*key, held.is_some(), also.clone());
         askers.push(question.asker);
+        let published = shared.as_ref().filter(|it| it.unpublished.is_none());
+        let published = published.map(|it| (room.clone(), it.id));
         if is_held {
             // Nobody has seen it, and nobody will for this answer. Sent again, it is asked about anew.
             if !work.withdraw(cx, ticket) {
@@ -62,6 +64,9 @@ impl Node {
             rooms.answers.forget(cx.now.monotonic, key, ticket);
         } else if work.withdraw(cx, ticket) {
             rooms.answers.not_done(cx.now.monotonic, key, ticket);
+            if let Some((room, id)) = published {
+                self.keep_answer(&room, id, None);
+            }
         } else {
             work.questions.make_late(ticket, asked + LIFETIME);
             while let Some(first) = work.questions.late_beyond(cx.policy.late_answers) {

@@ -16,6 +16,10 @@ impl Node {
         self.cx.fault.planted = Some(fault);
         self.rooms.logs.fault.planted = Some(fault);
         self.gate.memos.fault.planted = Some(fault);
+        if let Some(cluster) = &mut self.cluster {
+            cluster.rooms.fault.planted = Some(fault);
+            cluster.link.repeats_tags = fault == Planted::OneTagForAllAttempts;
+        }
     }
 
     /// Is it known how `id` ended? The simulator's checkers ask.

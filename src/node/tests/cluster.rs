@@ -11,18 +11,23 @@ use crate::bus::model::ModelEngine;
 use crate::node::app::{Answer, Incoming, Reply, Update};
 use crate::node::work::port::{BusInput, BusOrder};
 
-/// An application that counts what it is asked, and answers at once; `Change …` is for the room.
+/// An application that counts what it is asked, and answers at once; `Change …` is for the room, and
+/// `later` is left to a worker.
 pub(super) struct CountingApp(pub(super) Arc<AtomicUsize>);
 
 impl App for CountingApp {
     fn on_message(&mut self, message: &Incoming<'_>) -> Reply<Answer> {
-        let number = self.0.fetch_add(1, Ordering::Relaxed) + 1;
-        let update = Update {
-            content: format!("Answer {number}").into(),
-            broadcast: message.content.starts_with("Change"),
-            ..Update::default()
+        let asked = Arc::clone(&self.0);
+        let broadcast = message.content.starts_with("Change");
+        let answer = move || {
+            let number = asked.fetch_add(1, Ordering::Relaxed) + 1;
+            let content = format!("Answer {number}").into();
+            Ok(Arc::new(Update { content, broadcast, ..Update::default() }))
         };
-        Reply::Now(Ok(Arc::new(update)))
+        match message.content {
+            "later" => Reply::later(answer),
+            _ => Reply::Now(answer()),
+        }
     }
 }
 

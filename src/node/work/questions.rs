@@ -287,6 +287,14 @@ impl Questions {
         rooms.collect()
     }
 
+    /// Is there one about this message of the cluster? O(questions): asked where somebody waits for long.
+    pub(crate) fn asks_about(&self, id: &[u8; 16]) -> bool {
+        self.open.iter().any(|(_, question)| match &question.kind {
+            QuestionKind::Message { shared: Some(message), .. } => message.id == *id,
+            _ => false,
+        })
+    }
+
     /// How many are open.
     pub(crate) fn len(&self) -> usize {
         self.open.len()

@@ -1,10 +1,16 @@
 //! A message in the cluster: published, then asked about, and its answer kept for every node.
 
+use std::time::Duration;
+
+use smol_str::SmolStr;
+
 use crate::bus::{BusCommand, BusFault, BusReply, EntryKind, EntryOrigin, LogEntry, LogName};
 use crate::id::Slot;
 use crate::node::Node;
 use crate::node::app::{Answer, Incoming, Reply as AppReply};
+use crate::node::cluster::control::{self, Word};
 use crate::node::cluster::{COMMAND_TIME, Pending, content_hash, message_id, stored_answer};
+use crate::node::planted::Planted;
 use crate::node::rooms::chat::Addressed;
 use crate::node::work::port::{Action, Command as Work, Completion, Outcome, Payer, Work as Job};
 use crate::node::work::questions::QuestionKind;
@@ -44,6 +50,8 @@ impl Node {
         let sent = cluster.send(now, command, (Pending::Chat { ticket }, until));
         if let Err((fault, _)) = sent {
             self.chat_published(ticket, Err(fault));
+        } else if self.cx.fault.is(Planted::AskedBeforePublished) {
+            self.ask_about_published(ticket);
         }
     }
 
@@ -62,10 +70,11 @@ impl Node {
                     return self.ask_about_published(ticket);
                 }
                 let now = self.cx.now.monotonic;
-                if cluster.nodes.is_live(now, &by) {
-                    return cluster.look_again(now, ticket);
+                if cluster.nodes.is_gone(now, &by) {
+                    return self.claim_chat(ticket, by);
                 }
-                return self.claim_chat(ticket, by);
+                cluster.look_again(now, ticket);
+                return self.ask_whether_asking(ticket, by);
             }
             Ok(BusReply::Answered(text)) => {
                 self.cx.metrics.repeated_messages += 1;
@@ -86,7 +95,7 @@ impl Node {
     }
 
     /// The node that has asked about a message is gone, so this one asks.
-    fn claim_chat(&mut self, ticket: Ticket, from: smol_str::SmolStr) {
+    fn claim_chat(&mut self, ticket: Ticket, from: SmolStr) {
         let now = self.cx.now.monotonic;
         let Self { cluster: Some(cluster), work, .. } = self else { return };
         let Some(question) = work.questions.find(ticket) else { return };
@@ -176,16 +185,70 @@ impl Node {
         }
     }
 
+    /// Another node is said to ask about a message. After a second it is told that somebody waits, as it
+    /// may have forgotten: it may have been started anew under its name.
+    fn ask_whether_asking(&mut self, ticket: Ticket, node: SmolStr) {
+        let now = self.cx.now.monotonic;
+        let Self { cluster: Some(cluster), work, .. } = self else { return };
+        let Some(question) = work.questions.find(ticket) else { return };
+        let QuestionKind::Message { room, shared: Some(message), .. } = &question.kind else {
+            return;
+        };
+        if question.asked + STILL_ASKING <= now {
+            let word = Word::StillAsking { room: room.clone(), id: message.id };
+            let command = BusCommand::Tell { node: Some(node), payload: control::write(&word) };
+            cluster.send_off(now, command, COMMAND_TIME);
+        }
+    }
+
+    /// Somebody waits for what this node is said to ask. If it does not, somebody else may.
+    pub(super) fn still_asking(&mut self, room: &SmolStr, id: [u8; 16]) {
+        let Some(cluster) = &self.cluster else { return };
+        if cluster.unkept.contains(&id) {
+            self.send_unkept();
+        } else if !self.work.questions.asks_about(&id) {
+            self.keep_answer(room, id, None);
+        }
+    }
+
     /// What was answered is kept for every node; where the application was not asked, somebody may
     /// ask it.
     pub(crate) fn keep_answer(&mut self, room: &str, id: [u8; 16], answer: Option<&Answer>) {
         let now = self.cx.now.monotonic;
         let Some(cluster) = &mut self.cluster else { return };
-        let log = LogName::Room(room.into());
-        let command = match answer {
-            Some(answer) => BusCommand::Answer { log, id, answer: stored_answer::write(answer) },
-            None => BusCommand::Release { log, id },
+        let Some(answer) = answer else {
+            // Where this does not arrive, whoever waits says so.
+            let command = BusCommand::Release { log: LogName::Room(room.into()), id };
+            return cluster.send_off(now, command, 12 * COMMAND_TIME);
         };
-        cluster.send_off(now, command, 12 * COMMAND_TIME);
+        cluster.unkept.add(room.into(), id, stored_answer::write(answer));
+        self.send_unkept();
+    }
+
+    /// Has the engine keep the answers that it does not have yet.
+    pub(super) fn send_unkept(&mut self) {
+        let now = self.cx.now.monotonic;
+        let Some(cluster) = &mut self.cluster else { return };
+        while let Some((room, id, answer)) = cluster.unkept.next() {
+            let command = BusCommand::Answer { log: LogName::Room(room), id, answer };
+            let pending = (Pending::Answer { id }, now + 12 * COMMAND_TIME);
+            if cluster.send(now, command, pending).is_err() {
+                // It is sent when the link is up again.
+                return cluster.unkept.failed(&id);
+            }
+        }
+    }
+
+    /// The engine has kept an answer, or not.
+    pub(super) fn answer_kept(&mut self, id: [u8; 16], result: &Result<BusReply, BusFault>) {
+        let Some(cluster) = &mut self.cluster else { return };
+        match result {
+            Ok(_) => cluster.unkept.kept(&id),
+            Err(_) => cluster.unkept.failed(&id),
+        }
     }
 }
+
+/// How long whoever sends a message again waits before the node that is said to ask is asked whether it
+/// does.
+const STILL_ASKING: Duration = Duration::from_secs(1);

@@ -10,6 +10,7 @@ use crate::node::cluster::room_states::{EntryStep, FollowState, LinkView, Wanted
 use crate::node::connections::frame::Shared;
 use crate::node::connections::waiting::{AcceptedAuth, PendingAuth};
 use crate::node::gate::user_limit::look_again;
+use crate::node::planted::Planted;
 use crate::node::rooms::Outgoing;
 use crate::node::rooms::deliveries::Delivered;
 use crate::protocol::{CloseReason, Position};
@@ -50,6 +51,9 @@ impl Node {
                 return Some(accepted);
             }
             Wanted::Wait => {}
+            Wanted::Subscribe if cx.fault.is(Planted::ReadBeforeSubscribed) => {
+                let _ = cluster.read_room(now, &room);
+            }
             Wanted::Subscribe => {
                 let command = BusCommand::Subscribe(vec![LogName::Room(room.clone())]);
                 let _ = cluster.link.send(now, 0, command, now);
@@ -87,6 +91,15 @@ impl Node {
         }
     }
 
+    /// What comes of `room` is announced from now on.
+    pub(super) fn room_subscribed(&mut self, room: &SmolStr) {
+        let state = self.cluster.as_ref().and_then(|cluster| cluster.rooms.state(room));
+        let was_read = self.cx.fault.is(Planted::ReadBeforeSubscribed);
+        if !was_read || state == Some(FollowState::Lost) {
+            self.read_room(room);
+        }
+    }
+
     /// Reads what the log of `room` has behind what this node has delivered.
     pub(super) fn read_room(&mut self, room: &SmolStr) {
         let now = self.cx.now.monotonic;
@@ -105,17 +118,35 @@ impl Node {
         }
     }
 
-    /// The log of a room was read.
-    pub(super) fn room_read(&mut self, room: &SmolStr, result: Result<BusReply, BusFault>) {
+    /// The log of a room was read, from `asked` on. An answer to an earlier question is passed over:
+    /// what it brings was delivered.
+    pub(super) fn room_read(
+        &mut self,
+        room: &SmolStr,
+        asked: Option<Position>,
+        result: Result<BusReply, BusFault>,
+    ) {
         let Some(cluster) = &mut self.cluster else { return };
-        if cluster.rooms.state(room) != Some(FollowState::Reading) {
+        let is_reading = cluster.rooms.state(room) == Some(FollowState::Reading);
+        if !is_reading || cluster.rooms.head(room) != asked {
             return;
         }
         let Ok(BusReply::Entries { base, entries, follows, adopted }) = result else {
             return self.lose_room(room);
         };
         let newest = entries.last().map_or(base, |entry| entry.position);
+        if self.cx.fault.is(Planted::ReadBeforeSubscribed) {
+            let command = BusCommand::Subscribe(vec![LogName::Room(room.clone())]);
+            let _ = cluster.link.send(self.cx.now.monotonic, 0, command, self.cx.now.monotonic);
+        }
         match cluster.rooms.head(room) {
+            Some(_) if !follows && self.cx.fault.is(Planted::GoesOnAfterFailOver) => {}
+            Some(head) if !follows && self.cx.fault.is(Planted::EntriesByNumber) => {
+                let is_new = |entry: &&LogEntry| entry.position.number() > head.number();
+                for entry in entries.iter().filter(is_new) {
+                    self.deliver_read(room, entry);
+                }
+            }
             Some(_) if follows => {
                 for entry in &entries {
                     self.deliver_read(room, entry);

@@ -87,9 +87,14 @@ impl Node {
         round: Option<u64>,
         result: &Result<BusReply, BusFault>,
     ) {
-        let Err(fault) = result else { return };
-        self.cx.metrics.cluster_unpublished += 1;
         let Some(cluster) = &mut self.cluster else { return };
+        let Err(fault) = result else {
+            if let Some(round) = round {
+                cluster.nodes.round_published(round);
+            }
+            return self.end_rounds();
+        };
+        self.cx.metrics.cluster_unpublished += 1;
         let Some(round) = round.and_then(|round| cluster.nodes.fail_round(round)) else { return };
         match round.purpose {
             // It is kept, so the others read it when they reach the engine.
@@ -346,6 +351,7 @@ impl Node {
                 cluster.nodes.confirmed(round, &node, count);
                 self.end_rounds();
             }
+            Ok(Word::StillAsking { room, id }) => self.still_asking(&room, id),
             Ok(Word::Unknown) | Err(_) => {}
         }
     }

@@ -172,3 +172,71 @@ fn another_node_asks_when_the_first_is_gone() {
     assert_eq!(cluster.asked(), asked + 1);
     assert_eq!(cluster.contents(1, b).last().map(String::as_str), Some("Answer 1"));
 }
+
+#[test]
+fn a_node_that_has_just_come_is_not_taken_for_gone() {
+    let mut cluster = ClusterWorld::new(1);
+    let first = cluster.connected(0, "soup", "ann");
+    let late = cluster.add(|_| {});
+    cluster.millis(200);
+    let second = cluster.connected(late, "soup", "ann");
+    // The first node's list of nodes is older than the second one.
+    cluster.chat_as(late, second, ("m1", "later"));
+    cluster.chat_as(0, first, ("m1", "later"));
+    cluster.millis(300);
+    assert_eq!(cluster.nodes[late].commands.len(), 1);
+    assert!(cluster.nodes[0].commands.is_empty());
+    let done = cluster.nodes[late].commands.pop().unwrap().run();
+    let now = cluster.nodes[late].now;
+    cluster.nodes[late].node.handle_completion(now, done);
+    cluster.millis(500);
+    assert_eq!(cluster.contents(late, second), ["Answer 1"]);
+    assert_eq!(cluster.contents(0, first).last().map(String::as_str), Some("Answer 1"));
+}
+
+#[test]
+fn an_answer_that_is_not_kept_at_once_is_kept_later() {
+    let mut cluster = ClusterWorld::new(2);
+    let (a, b) = (cluster.connected(0, "soup", "ann"), cluster.connected(1, "soup", "ann"));
+    cluster.chat_as(0, a, ("m1", "later"));
+    let done = cluster.nodes[0].commands.pop().unwrap().run();
+    cluster.cut(0);
+    cluster.seconds(3);
+    let now = cluster.nodes[0].now;
+    cluster.nodes[0].node.handle_completion(now, done);
+    cluster.pump();
+    assert_eq!(cluster.contents(0, a), ["Answer 1"]);
+    cluster.mend(0);
+    cluster.seconds(10);
+    cluster.chat_as(1, b, ("m1", "later"));
+    cluster.seconds(1);
+    assert_eq!(cluster.contents(1, b).last().map(String::as_str), Some("Answer 1"));
+    assert_eq!(cluster.asked(), 1);
+}
+
+#[test]
+fn a_message_that_nobody_began_may_be_asked_elsewhere() {
+    let mut cluster = ClusterWorld::new(2);
+    let (a, b) = (cluster.connected(0, "soup", "ann"), cluster.connected(1, "soup", "ann"));
+    cluster.chat_as(0, a, ("m1", "later"));
+    cluster.seconds(6);
+    assert_eq!(cluster.see(0, a).pop().unwrap()["payload"]["error"], "backend_timeout");
+    cluster.chat_as(1, b, ("m1", "later"));
+    assert_eq!(cluster.nodes[1].commands.len(), 1);
+}
+
+#[test]
+fn a_node_that_was_started_anew_asks_nothing() {
+    let mut cluster = ClusterWorld::new(2);
+    let (a, b) = (cluster.connected(0, "soup", "ann"), cluster.connected(1, "soup", "ann"));
+    cluster.chat_as(0, a, ("m1", "later"));
+    // Its process is killed, and the next one has its name.
+    cluster.cut(0);
+    let again = cluster.add(|config| "n0".clone_into(&mut config.cluster.name));
+    cluster.seconds(1);
+    cluster.chat_as(1, b, ("m1", "later"));
+    assert!(cluster.nodes[1].commands.is_empty());
+    cluster.seconds(2);
+    assert_eq!(cluster.nodes[1].commands.len(), 1);
+    assert!(cluster.nodes[again].commands.is_empty());
+}

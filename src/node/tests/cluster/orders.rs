@@ -116,3 +116,41 @@ fn a_fenced_node_closes_its_connections() {
     cluster.seconds(2);
     assert_eq!(cluster.see(node, a).pop().unwrap()["reason"], "Backend unavailable");
 }
+
+#[test]
+fn an_order_that_was_not_heard_of_is_read() {
+    let mut cluster = ClusterWorld::new(2);
+    let b = cluster.connected(1, "soup", "ann");
+    cluster.engine.faults.lost_pushes = 2;
+    order(&mut cluster, 0, "ann");
+    cluster.engine.faults.lost_pushes = 0;
+    assert_eq!(cluster.see(1, b), [] as [Value; 0]);
+    cluster.seconds(6);
+    assert_eq!(cluster.see(1, b).pop().unwrap()["reason"], "Session revoked");
+}
+
+/// The revocation is stored, and no node hears of it.
+#[test]
+fn an_order_that_is_not_published_is_no_success() {
+    let mut cluster = ClusterWorld::new(2);
+    let result: Arc<std::sync::Mutex<Option<bool>>> = Arc::default();
+    let told = Arc::clone(&result);
+    let world = &mut cluster.nodes[0];
+    world.node.order(world.now, OrderKind::Disconnect, "ann", move |done| {
+        *told.lock().unwrap() = Some(done.is_ok());
+    });
+    world.settle();
+    // The engine stores it, and is cut off before the order comes.
+    let output = world.node.bus_output().to_vec();
+    world.node.consume_bus_output(output.len());
+    let (unix, id) = (world.now.unix, cluster.links[0].unwrap());
+    cluster.engine.receive(unix, id, &output);
+    let reply = cluster.engine.take_output(id);
+    let world = &mut cluster.nodes[0];
+    world.node.handle_bus(world.now, BusInput::Bytes(&reply));
+    cluster.cut(0);
+    cluster.seconds(4);
+    assert_eq!(*result.lock().unwrap(), None);
+    cluster.seconds(2);
+    assert_eq!(*result.lock().unwrap(), Some(false));
+}
