@@ -39,6 +39,10 @@
 //!   once and in order, and `missed` is the number that follows.
 //! * A position lets nobody in, and one of another room is not known.
 //!
+//! [`Clusters`] is a world of several nodes over one engine in memory, which clients move between while
+//! links, nodes and the engine fail: what is published is heard once and in order on every node, a
+//! message id has one answer, and whoever was disconnected is connected nowhere.
+//!
 //! Then all faults end, and every honest client must get through. Then the node drains, and nothing
 //! may be left. A failure is a [`Violation`] with the seed that reproduces it.
 //!
@@ -68,6 +72,7 @@ mod attackers;
 mod chaos;
 mod check;
 mod client;
+mod cluster;
 mod comer;
 mod driver;
 mod engine;
@@ -98,6 +103,7 @@ mod work;
 mod world;
 
 pub use crate::driver::Planted;
+pub use cluster::{ClusterCounts, Clusters};
 pub use return_storm::{ReturnStorm, StormReturned};
 pub use returns::{ReturnCounts, Returns};
 pub use scenario::{Mix, Scenario};

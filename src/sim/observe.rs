@@ -71,7 +71,7 @@ impl Engine {
                 Seen::Message(Message::Answer { to: Some(message), said: Ok(content), .. }) => {
                     self.ledger.lock().judge_answer(id, message, content)
                 }
-                Seen::Message(Message::News { content })
+                Seen::Message(Message::News { content, .. })
                     if !self.ledger.lock().is_news(id, content) =>
                 {
                     Err("news that its room was not told".to_owned())

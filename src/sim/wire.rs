@@ -33,7 +33,7 @@ pub(super) enum Message {
     /// without a known id.
     Answer { to: Option<String>, said: Result<String, String>, position: Option<String> },
     /// A `recipe_update` that answers no message.
-    News { content: String },
+    News { content: String, position: Option<String> },
     /// A message of another user.
     Relayed { id: String, user: String, content: String, position: Option<String> },
     /// A request for a fresh token.
@@ -111,7 +111,7 @@ impl Message {
             ("recipe_update", None, Some(_)) if session.is_some() => {
                 Ok(Self::Acknowledged { auth: String::new(), told })
             }
-            ("recipe_update", None, Some(content)) => Ok(Self::News { content }),
+            ("recipe_update", None, Some(content)) => Ok(Self::News { content, position }),
             ("recipe_update", to @ Some(_), Some(content)) => {
                 Ok(Self::Answer { to, said: Ok(content), position })
             }

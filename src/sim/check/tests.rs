@@ -40,7 +40,7 @@ fn terms() -> Terms {
 
 #[test]
 fn what_is_said_to_the_unauthenticated_is_a_violation() {
-    let news = Seen::Message(Message::News { content: "secret".to_owned() });
+    let news = Seen::Message(Message::News { content: "secret".to_owned(), position: None });
     for seen in [news, answer("a"), Seen::Ping] {
         let mut hearing = Hearing::default();
         hearing.hear(&Seen::Upgraded).unwrap();

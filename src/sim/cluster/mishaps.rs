@@ -1,0 +1,312 @@
+//! What goes wrong in a world of several nodes.
+
+use std::time::Duration;
+
+use super::stage::StageEvent;
+use super::world::NodesWorld;
+use super::{Clusters, revocations};
+use crate::bus::model::{EngineError, ModelFaults};
+use crate::id::Rng;
+use crate::time::Instant;
+
+/// What happens to the engine, to a node or to its link.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum ClusterMishap {
+    /// The node's link is cut, and the engine cannot be reached for a while.
+    Cut(usize, Duration),
+    Mend(usize),
+    /// So many replies are lost behind what was done.
+    LostReplies(u32),
+    /// So many announcements are lost.
+    LostPushes(u32),
+    HeldPushes(Duration),
+    /// The engine is asleep: what is sent waits.
+    Asleep(Duration),
+    /// Each command gets this error.
+    Refused(EngineError, Duration),
+    /// All connections are closed, and new ones are refused; the data stays.
+    Down(Duration),
+    /// What was held, refused or asleep is not any more.
+    EngineWell,
+    ScriptsFlushed,
+    Wiped,
+    /// A replica copies the data.
+    Copied,
+    /// It becomes the engine; the old one goes on, if this is true.
+    FailedOver(bool),
+    /// The old one ends.
+    SplitEnds,
+    /// The node's process is killed at this action from now.
+    Kill(usize, u32),
+    /// A process starts there, under the same name or another.
+    Start(usize, bool),
+    /// The node's process handles nothing for a while.
+    Stopped(usize, Duration),
+    /// An operator ends the sessions of a user, at a node.
+    Disconnect(usize, usize, OrderTrouble),
+    /// All clients say something.
+    Burst,
+}
+
+/// What happens to an operator's order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OrderTrouble {
+    Nothing,
+    /// Other nodes do not hear of it.
+    Unheard,
+    /// The node is cut off soon after it was given.
+    Cut(Duration),
+}
+
+/// The mishaps of a world, each with its time.
+pub(super) fn drawn(plan: &Clusters, rng: &mut Rng) -> Vec<(Instant, ClusterMishap)> {
+    let mut mishaps = Vec::new();
+    let millis = |rng: &mut Rng, least: u64, most: u64| {
+        Duration::from_millis(least + rng.below(most - least))
+    };
+    let end = plan.length.as_micros() as u64;
+    for _ in 0..3 + rng.below(8) {
+        let at = Instant::START + Duration::from_micros(8_000_000 + rng.below(end - 8_000_000));
+        let node = rng.below(plan.nodes as u64) as usize;
+        let mishap = match rng.below(28) {
+            0..4 => ClusterMishap::Cut(node, millis(rng, 0, 25_000)),
+            4..6 => ClusterMishap::LostReplies(1 + rng.below(3) as u32),
+            6..8 => ClusterMishap::LostPushes(1 + rng.below(4) as u32),
+            8 => ClusterMishap::HeldPushes(millis(rng, 100, 7_000)),
+            9 => ClusterMishap::Asleep(millis(rng, 100, 9_000)),
+            10..12 => {
+                let error = match rng.below(5) {
+                    0 => EngineError::Loading,
+                    1 => EngineError::Busy,
+                    2 => EngineError::OutOfMemory,
+                    3 => EngineError::ReadOnly,
+                    _ => EngineError::NoPermission,
+                };
+                ClusterMishap::Refused(error, millis(rng, 100, 12_000))
+            }
+            12 => ClusterMishap::Down(millis(rng, 100, 20_000)),
+            13 => ClusterMishap::ScriptsFlushed,
+            14 => ClusterMishap::Wiped,
+            15..18 => {
+                let is_busy = rng.below(2) == 0;
+                let most = if is_busy { 400_000 } else { 4_000_000 };
+                let lag = Duration::from_micros(rng.below(most));
+                if is_busy {
+                    mishaps.push((at, ClusterMishap::Burst));
+                    mishaps.push((at + lag * 2 / 3, ClusterMishap::LostReplies(2)));
+                    mishaps.push((at + lag * 4 / 5, ClusterMishap::Burst));
+                }
+                mishaps.push((at + lag / 3, ClusterMishap::Copied));
+                let is_split = rng.below(3) == 0;
+                mishaps.push((at + lag, ClusterMishap::FailedOver(is_split)));
+                if is_split {
+                    let length = millis(rng, 500, 15_000);
+                    mishaps.push((at + lag + length, ClusterMishap::SplitEnds));
+                }
+                continue;
+            }
+            18..21 => {
+                let down = millis(rng, 500, 30_000);
+                mishaps.push((at + down, ClusterMishap::Start(node, rng.below(3) > 0)));
+                ClusterMishap::Kill(node, 1 + rng.below(30) as u32)
+            }
+            21 => ClusterMishap::Stopped(node, millis(rng, 1_000, 60_000)),
+            22 => ClusterMishap::Stopped(node, Duration::from_secs(60)),
+            _ => {
+                let trouble = match rng.below(4) {
+                    0 => OrderTrouble::Unheard,
+                    1 => OrderTrouble::Cut(millis(rng, 1, 150)),
+                    _ => OrderTrouble::Nothing,
+                };
+                if let OrderTrouble::Cut(after) = trouble {
+                    let length = millis(rng, 2_000, 20_000);
+                    mishaps.push((at + after, ClusterMishap::Cut(node, length)));
+                }
+                ClusterMishap::Disconnect(rng.below(plan.clients as u64) as usize, node, trouble)
+            }
+        };
+        mishaps.push((at, mishap));
+    }
+    mishaps
+}
+
+impl NodesWorld {
+    pub(super) fn mishap(&mut self, mishap: ClusterMishap) {
+        if self.stage.is_healed {
+            return;
+        }
+        self.stage.note(|| format!("mishap: {mishap:?}"));
+        self.stage.counted.mishaps += 1;
+        let now = self.stage.now.monotonic;
+        let lasts = match mishap {
+            ClusterMishap::Disconnect(..) | ClusterMishap::Copied | ClusterMishap::Burst => None,
+            ClusterMishap::Cut(_, length)
+            | ClusterMishap::HeldPushes(length)
+            | ClusterMishap::Asleep(length)
+            | ClusterMishap::Refused(_, length)
+            | ClusterMishap::Down(length) => Some(length),
+            _ => Some(Duration::ZERO),
+        };
+        if let Some(length) = lasts {
+            self.stage.disturbed_at = self.stage.disturbed_at.max(now + length);
+        }
+        match mishap {
+            ClusterMishap::Cut(node, length) => self.cut(node, length),
+            ClusterMishap::Mend(node) => {
+                if let Some(place) = self.places.get_mut(node) {
+                    place.is_cut = false;
+                }
+            }
+            ClusterMishap::LostReplies(count) => self.engine.faults.lost_replies += count,
+            ClusterMishap::LostPushes(count) => {
+                self.buses.lost_pushes += count;
+                self.stage.push_lost_at = now;
+            }
+            ClusterMishap::HeldPushes(length) => {
+                self.engine.faults.holds_pushes = true;
+                self.well_after(length);
+            }
+            ClusterMishap::Asleep(length) => {
+                self.engine.faults.is_stopped = true;
+                self.well_after(length);
+            }
+            ClusterMishap::Refused(error, length) => {
+                self.engine.faults.error = Some(error);
+                self.well_after(length);
+            }
+            ClusterMishap::Down(length) => {
+                self.end_split();
+                self.close_all();
+                self.buses.refused_until = now + length;
+            }
+            ClusterMishap::EngineWell => self.engine_is_well(),
+            ClusterMishap::ScriptsFlushed => self.engine.flush_scripts(),
+            ClusterMishap::Wiped => {
+                self.end_split();
+                self.lose_memory();
+                self.stage.facts.wipe();
+                self.engine.wipe();
+                self.renew_spy();
+            }
+            ClusterMishap::Copied => {
+                self.stage.facts.note_snapshot();
+                self.engine.take_snapshot();
+            }
+            ClusterMishap::FailedOver(is_split) => self.fail_over(is_split),
+            ClusterMishap::SplitEnds => self.end_split(),
+            ClusterMishap::Kill(node, actions) => {
+                if let Some(place) = self.places.get_mut(node) {
+                    place.killed_in = Some(actions);
+                }
+            }
+            ClusterMishap::Start(node, keeps_name) => self.start(node, keeps_name),
+            ClusterMishap::Stopped(node, length) => {
+                let until = (now + length).min(Instant::START + self.plan.length);
+                if let Some(place) = self.places.get_mut(node) {
+                    place.stopped_until = place.stopped_until.max(until);
+                    self.stage.disturbed_at = self.stage.disturbed_at.max(until);
+                }
+            }
+            ClusterMishap::Burst => {
+                for client in &mut self.clients {
+                    client.say_new(&mut self.stage);
+                }
+            }
+            ClusterMishap::Disconnect(client, node, trouble) => {
+                if trouble == OrderTrouble::Unheard {
+                    self.buses.lost_orders += self.places.len() as u32 - 1;
+                }
+                let user = self.clients.get(client).map(|client| client.user.clone());
+                let place = self.places.get_mut(node).filter(|place| !place.is_stopped(now));
+                if let (Some(user), Some(place)) = (user, place) {
+                    revocations::disconnect(&mut self.stage, place, &user);
+                    place.settle(&mut self.stage, &mut self.buses);
+                }
+            }
+        }
+        self.after_engine();
+    }
+
+    fn well_after(&mut self, length: Duration) {
+        self.stage.after(length, StageEvent::Mishap(ClusterMishap::EngineWell));
+    }
+
+    fn cut(&mut self, node: usize, length: Duration) {
+        let Some(place) = self.places.get_mut(node) else { return };
+        if let Some(bus) = place.bus {
+            self.buses.cut(&mut self.stage, bus);
+        }
+        if length > Duration::from_secs(1) {
+            place.is_cut = true;
+            self.stage.after(length, StageEvent::Mishap(ClusterMishap::Mend(node)));
+        }
+    }
+
+    fn engine_is_well(&mut self) {
+        let faults = &self.engine.faults;
+        if faults.holds_pushes {
+            self.stage.push_lost_at = self.stage.now.monotonic;
+        }
+        self.engine.faults =
+            ModelFaults { lost_replies: faults.lost_replies, ..ModelFaults::default() };
+        self.engine.go_on(self.stage.now.unix);
+    }
+
+    /// The engine forgets something, or is about to.
+    fn lose_memory(&mut self) {
+        self.stage.losses += 1;
+        self.stage.counted.losses += 1;
+    }
+
+    fn fail_over(&mut self, is_split: bool) {
+        self.end_split();
+        self.lose_memory();
+        self.stage.facts.fail_over();
+        self.engine.fail_over(is_split);
+        if is_split {
+            self.stage.is_split = true;
+            self.add_spy();
+            // Some find the new engine.
+            for node in 0..self.places.len() {
+                if self.stage.rng.below(2) == 0 {
+                    self.cut(node, Duration::ZERO);
+                }
+            }
+        } else {
+            self.renew_spy();
+        }
+    }
+
+    pub(super) fn end_split(&mut self) {
+        if std::mem::take(&mut self.stage.is_split) {
+            self.lose_memory();
+            self.close_all();
+        }
+    }
+
+    /// The engine closes all connections.
+    fn close_all(&mut self) {
+        self.listen();
+        self.engine.close(None);
+        self.renew_spy();
+    }
+
+    /// All that goes wrong ends.
+    pub(super) fn heal(&mut self) {
+        self.end_split();
+        self.engine_is_well();
+        self.engine.faults = ModelFaults::default();
+        (self.buses.lost_pushes, self.buses.lost_orders) = (0, 0);
+        self.buses.refused_until = Instant::START;
+        for node in 0..self.places.len() {
+            let Some(place) = self.places.get_mut(node) else { continue };
+            (place.is_cut, place.killed_in) = (false, None);
+            if place.node.is_none() {
+                self.start(node, true);
+            }
+        }
+        self.stage.is_healed = true;
+        self.stage.note(|| "all is well from now on".to_owned());
+        self.after_engine();
+    }
+}

@@ -1,0 +1,375 @@
+//! A world of several nodes: what happens, one after the other.
+
+use super::asks::{Asked, MessageName};
+use super::bus_line::BusLines;
+use super::chatter::{Chatter, ChatterState};
+use super::facts::EngineSpy;
+use super::mishaps;
+use super::process::NodePlace;
+use super::stage::{LinePart, Stage, StageEvent};
+use super::{ClusterCounts, Clusters, revocations};
+use crate::bus::model::ModelEngine;
+use crate::id::Rng;
+use crate::protocol::Position;
+use crate::sim::world::Violation;
+use crate::time::{Instant, Now, UnixTime};
+use std::time::Duration;
+
+/// How long clients and nodes have to get over the last mishaps: longer than a quiet room's newest
+/// position is not compared.
+const HEALING: Duration = Duration::from_secs(100);
+/// The time for the last words.
+const LAST_WORDS: Duration = Duration::from_secs(30);
+/// The time that an entry has to reach everybody while nothing goes wrong.
+const IN_TIME: Duration = Duration::from_secs(2);
+/// How long it takes until a mishap is over for everybody.
+const SETTLED: Duration = Duration::from_secs(20);
+/// How long an announcement that was lost may not be noticed.
+const COMPARED: Duration = Duration::from_secs(75);
+/// How long a process that was stopped takes to go on.
+const WOKEN: Duration = Duration::from_secs(1);
+const MOST_STEPS: u64 = 2_000_000;
+
+/// The nodes, their engine, and the clients.
+#[derive(Debug)]
+pub(super) struct NodesWorld {
+    pub(super) plan: Clusters,
+    seed: u64,
+    steps: u64,
+    pub(super) stage: Stage,
+    pub(super) engine: ModelEngine,
+    /// Of each engine that still has connections; the last one is that of new ones.
+    spies: Vec<EngineSpy>,
+    pub(super) buses: BusLines,
+    pub(super) places: Vec<NodePlace>,
+    pub(super) clients: Vec<Chatter>,
+    processes: u64,
+}
+
+impl NodesWorld {
+    pub(super) fn new(plan: Clusters, seed: u64) -> Self {
+        let mut rng = Rng::new(seed ^ 0xc1_05_7e_12);
+        let now = Now { monotonic: Instant::START, unix: UnixTime::from_millis(1_800_000_000_000) };
+        let pause = Duration::from_secs(if rng.below(3) == 0 { 40 } else { 8 });
+        let clients =
+            (0..plan.clients).map(|number| Chatter::new(number, plan.rooms, pause)).collect();
+        let mut world = Self {
+            seed,
+            steps: 0,
+            stage: Stage::new(Rng::new(rng.next_u64()), now),
+            engine: ModelEngine::new(),
+            spies: Vec::new(),
+            buses: BusLines::default(),
+            places: (0..plan.nodes).map(NodePlace::new).collect(),
+            clients,
+            processes: 0,
+            plan,
+        };
+        world.add_spy();
+        for (at, mishap) in mishaps::drawn(&world.plan, &mut rng) {
+            world.stage.at(at, StageEvent::Mishap(mishap));
+        }
+        world
+    }
+
+    /// Records what happens.
+    pub(super) fn record(&mut self) {
+        self.stage.record();
+    }
+
+    pub(super) fn trace(&self) -> &[String] {
+        self.stage.trace()
+    }
+
+    pub(super) fn run(&mut self) -> Result<ClusterCounts, Violation> {
+        for node in 0..self.places.len() {
+            self.start(node, true);
+        }
+        for client in &mut self.clients {
+            let pause = Duration::from_secs(1) + self.stage.within(Duration::from_secs(4));
+            client.wake_in(&mut self.stage, pause);
+        }
+        self.stage.after(Duration::from_secs(1), StageEvent::Sweep);
+        let end = Instant::START + self.plan.length;
+        self.run_until(end)?;
+        self.heal();
+        self.run_until(end + HEALING)?;
+        for client in &mut self.clients {
+            client.say_new(&mut self.stage);
+        }
+        self.run_until(end + HEALING + LAST_WORDS)?;
+        for client in 0..self.clients.len() {
+            self.judge(client);
+        }
+        self.violation()?;
+        Ok(self.stage.counted)
+    }
+
+    /// In the end everybody is in the room, answered, and has heard everything.
+    fn judge(&mut self, client: usize) {
+        let Some(client) = self.clients.get(client) else { return };
+        let number = client.number;
+        let heard = client
+            .chain
+            .as_ref()
+            .map(|chain| chain.judge(&self.stage.facts, client.own(&self.stage)));
+        let what = match (client.state, heard) {
+            (ChatterState::Inside, Some(Err(what))) => what,
+            (ChatterState::Inside, _) => match client.open.first() {
+                Some(open) => format!("G3: {} is never answered", open.id),
+                None => return,
+            },
+            (state, _) => format!("does not get through: {state:?}"),
+        };
+        self.stage.fail(format!("{what} (client {number}, in the end)"));
+    }
+
+    fn run_until(&mut self, end: Instant) -> Result<(), Violation> {
+        while let Some(next) = self.next().filter(|next| *next <= end) {
+            self.steps += 1;
+            self.stage.advance(next);
+            match self.stage.pop() {
+                Some(event) => self.happen(event),
+                None => self.wake_nodes(),
+            }
+            self.check_asks();
+            if self.steps > MOST_STEPS {
+                self.stage.fail("the world does not end");
+            }
+            self.violation()?;
+        }
+        self.stage.advance(end);
+        Ok(())
+    }
+
+    fn violation(&mut self) -> Result<(), Violation> {
+        let (seed, step, at) = (self.seed, self.steps, self.stage.now.monotonic);
+        let failure = self.stage.failure.take();
+        failure.map_or(Ok(()), |what| Err(Violation { seed, step, at, what }))
+    }
+
+    fn next(&self) -> Option<Instant> {
+        let now = self.stage.now.monotonic;
+        let nodes = self.places.iter().filter_map(|place| place.next(now));
+        self.stage.next().into_iter().chain(nodes).min().map(|at| at.max(now))
+    }
+
+    fn wake_nodes(&mut self) {
+        let now = self.stage.now.monotonic;
+        for place in &mut self.places {
+            if place.next(now).is_some_and(|at| at <= now) {
+                place.wake(&mut self.stage, &mut self.buses);
+            }
+        }
+    }
+
+    /// The node that an event is for.
+    fn node_of(&self, event: &StageEvent) -> Option<&NodePlace> {
+        let index = match event {
+            StageEvent::Up(line, _) => self.stage.lines.get(line)?.node,
+            StageEvent::BusDown(bus, _) => self.buses.owner(*bus)?.0,
+            StageEvent::Work(process, _) => {
+                return self.places.iter().find(|place| place.process == *process);
+            }
+            _ => return None,
+        };
+        self.places.get(index)
+    }
+
+    fn happen(&mut self, event: StageEvent) {
+        let now = self.stage.now.monotonic;
+        if let Some(place) = self.node_of(&event).filter(|place| place.is_stopped(now)) {
+            let until = place.stopped_until;
+            return self.stage.at(until, event);
+        }
+        let Self { stage, buses, places, .. } = self;
+        match event {
+            StageEvent::Client(number) => self.wake_client(number),
+            StageEvent::Down(line, part) => self.client_receives(line, part),
+            StageEvent::Up(line, part) => {
+                let node = stage.lines.get(&line).map(|line| line.node);
+                if let Some(place) = node.and_then(|node| places.get_mut(node)) {
+                    place.receive(stage, buses, line, part);
+                }
+            }
+            StageEvent::BusUp(bus, part) => {
+                let executed = self.engine.executed;
+                buses.arrive(stage, &mut self.engine, bus, part);
+                let is_well = self.engine.faults.error.is_none();
+                if let Some((_, process)) = buses.owner(bus)
+                    && self.engine.executed > executed
+                    && is_well
+                {
+                    stage.contacts.note(process, now);
+                }
+                self.after_engine();
+            }
+            StageEvent::BusDown(bus, part) => {
+                let owner = buses.owner(bus);
+                if let Some(place) = owner.and_then(|(node, _)| places.get_mut(node)) {
+                    place.bus_input(stage, buses, bus, &part);
+                }
+            }
+            StageEvent::Work(process, command) => {
+                if let Some(place) = places.iter_mut().find(|place| place.process == process) {
+                    place.work(stage, buses, command);
+                }
+            }
+            StageEvent::Mishap(mishap) => self.mishap(mishap),
+            StageEvent::Late(room, position) => self.check_late(room, position),
+            StageEvent::Sweep => self.sweep(),
+        }
+    }
+
+    fn wake_client(&mut self, number: usize) {
+        let nodes = self.places.len();
+        let Some(client) = self.clients.get_mut(number) else { return };
+        client.wake(&mut self.stage, nodes);
+        if number < 2 && self.stage.rng.below(2) == 0 {
+            let open = client.open.clone();
+            if let Some(other) = self.clients.get_mut(1 - number) {
+                open.iter().for_each(|message| other.echo(&mut self.stage, message));
+            }
+        }
+    }
+
+    fn client_receives(&mut self, number: u64, part: LinePart) {
+        let Some(line) = self.stage.lines.get(&number) else { return };
+        let (node, Some(client)) = (line.node, self.clients.get_mut(line.client)) else { return };
+        let was_inside = client.state == ChatterState::Inside;
+        client.receive(&mut self.stage, number, part);
+        if !was_inside
+            && client.state == ChatterState::Inside
+            && let Some(place) = self.places.get(node)
+        {
+            revocations::judge(&mut self.stage, place, (&client.user, client.issued), true);
+        }
+    }
+
+    /// Hears what the engine has published, and carries away what it sends.
+    pub(super) fn after_engine(&mut self) {
+        self.listen();
+        self.buses.collect(&mut self.stage, &mut self.engine);
+    }
+
+    pub(super) fn listen(&mut self) {
+        let last = self.spies.len().saturating_sub(1);
+        for (index, spy) in self.spies.iter_mut().enumerate() {
+            for (room, entry) in spy.listen(&mut self.engine) {
+                let stage = &mut self.stage;
+                let (now, losses, position) = (stage.now.monotonic, stage.losses, entry.position);
+                let origin = self.places.iter().find(|place| place.name == *entry.origin.node);
+                let origin = origin.map_or(0, |place| place.process);
+                stage.note(|| {
+                    let frame = entry.frame.escape_ascii();
+                    format!("published in {room} at {position} by {origin}: {frame}")
+                });
+                stage.counted.entries += 1;
+                let fact = stage.facts.add(room, &entry, (origin, now, losses), index == last);
+                if let Err(what) = fact {
+                    stage.fail(what);
+                }
+                stage.after(IN_TIME, StageEvent::Late(room, position));
+            }
+        }
+    }
+
+    /// Listens at the newest engine, too.
+    pub(super) fn add_spy(&mut self) {
+        let mut spy = EngineSpy::new(self.plan.rooms);
+        spy.connect(&mut self.engine, self.stage.now.unix);
+        self.spies.push(spy);
+    }
+
+    /// Listens at the newest engine only: the others are gone.
+    pub(super) fn renew_spy(&mut self) {
+        self.listen();
+        self.spies.clear();
+        self.add_spy();
+    }
+
+    /// A process starts there, in place of the one that may be there.
+    pub(super) fn start(&mut self, node: usize, keeps_name: bool) {
+        let Some(place) = self.places.get_mut(node) else { return };
+        place.die(&mut self.stage, &mut self.buses);
+        self.processes += 1;
+        if !keeps_name {
+            place.name = format!("n{node}-{}", self.processes);
+        }
+        place.start(&mut self.stage, self.processes, self.plan.planted);
+    }
+
+    /// The application is asked twice only where whoever has asked it first is gone.
+    fn check_asks(&mut self) {
+        let news = self.stage.with_asks(|asks| std::mem::take(&mut asks.news));
+        for name in news {
+            self.stage.note(|| format!("asked about {name:?}"));
+            let times = self.stage.with_asks(|asks| asks.times(&name));
+            for pair in times.windows(2) {
+                let [before, last] = pair else { continue };
+                self.stage.counted.asked_twice += 1;
+                self.check_again(&name, *before, *last);
+            }
+        }
+    }
+
+    fn check_again(&mut self, name: &MessageName, before: Asked, last: Asked) {
+        let Asked { process, at, losses } = before;
+        let Asked { process: other, at: again, .. } = last;
+        let earlier =
+            |at: Instant, by| Instant::START + at.since(Instant::START).saturating_sub(by);
+        let contacts = &self.stage.contacts;
+        // Whoever has asked may seem to be gone; and who was stopped goes on with what was taken over.
+        let is_gone = contacts.may_have_lapsed(process, earlier(at, SETTLED), again);
+        let was_stopped = contacts.may_have_lapsed(other, earlier(again, WOKEN), again);
+        let is_excused = losses != last.losses
+            || self.stage.facts.is_published_again(name)
+            || process != other && (is_gone || was_stopped);
+        if !is_excused {
+            self.stage.fail(format!(
+                "G3: {name:?} is asked by process {other} at {again:?}, and was by {process} at {at:?}"
+            ));
+        }
+    }
+
+    /// Everybody who was there has an entry by now, if nothing has gone wrong for a while.
+    fn check_late(&mut self, room: usize, position: Position) {
+        let stage = &self.stage;
+        let Some(fact) = stage.facts.at(room, position) else { return };
+        let is_quiet =
+            stage.disturbed_at + SETTLED < fact.at || stage.disturbed_at == Instant::START;
+        let is_heard =
+            stage.push_lost_at + COMPARED < fact.at || stage.push_lost_at == Instant::START;
+        if stage.is_split || !is_quiet || !is_heard || self.buses.lost_pushes > 0 {
+            return;
+        }
+        let is_there = |client: &&Chatter| {
+            client.room == room
+                && client.state == ChatterState::Inside
+                && client.inside_since + IN_TIME / 2 < stage.now.monotonic
+        };
+        let late = self.clients.iter().filter(is_there).find(|client| {
+            let own = client.own(stage);
+            client.chain.as_ref().is_some_and(|chain| !chain.has(&stage.facts, own, position))
+        });
+        if let Some(client) = late {
+            let what =
+                format!("G2: {} at {position} is late for client {}", fact.content, client.number);
+            self.stage.fail(what);
+        }
+    }
+
+    /// Looks whether whoever was disconnected is.
+    fn sweep(&mut self) {
+        let stage = &mut self.stage;
+        revocations::look(stage);
+        for client in &self.clients {
+            let line = client.line.and_then(|line| stage.lines.get(&line));
+            let node = line.filter(|_| client.state == ChatterState::Inside).map(|line| line.node);
+            if let Some(place) = node.and_then(|node| self.places.get(node)) {
+                revocations::judge(stage, place, (&client.user, client.issued), false);
+            }
+        }
+        stage.after(Duration::from_millis(250), StageEvent::Sweep);
+    }
+}
