@@ -120,11 +120,7 @@ impl Chatter {
             }
             _ => UnixTime::from_millis(now / 1_000 * 1_000),
         };
-        let (nonce, issued) = (stage.rng.next_u64(), self.issued.as_millis() / 1_000);
-        let claims = serde_json::json!({
-            "sub": self.user, "iat": issued, "exp": now / 1_000 + 3_000, "nonce": nonce,
-        });
-        let token = crate::testing::token(CLUSTER_SECRET, &claims);
+        let token = self.token(stage);
         let id = format!("auth-{}-{}", self.number, self.attempts);
         if stage.rng.below(6) == 0 {
             self.chain = None; // It has forgotten where it was.
@@ -140,6 +136,25 @@ impl Chatter {
         stage.up(line, LinePart::Bytes(wire::upgrade(&room_name(self.room))));
         self.send(stage, &text);
         self.wake_in(stage, PATIENCE);
+    }
+
+    /// A token that was issued when `issued` says.
+    fn token(&self, stage: &mut Stage) -> String {
+        let now = stage.now.unix.as_millis();
+        let (nonce, issued) = (stage.rng.next_u64(), self.issued.as_millis() / 1_000);
+        let claims = serde_json::json!({
+            "sub": self.user, "iat": issued, "exp": now / 1_000 + 3_000, "nonce": nonce,
+        });
+        crate::testing::token(CLUSTER_SECRET, &claims)
+    }
+
+    /// The node asks for a fresh token, as orders may be missing.
+    fn renew(&mut self, stage: &mut Stage) {
+        self.attempts += 1;
+        self.issued = UnixTime::from_millis(stage.now.unix.as_millis() / 1_000 * 1_000);
+        let id = format!("auth-{}-{}", self.number, self.attempts);
+        let token = self.token(stage);
+        self.send(stage, &wire::envelope("auth", &id, "token", &token));
     }
 
     fn send(&self, stage: &mut Stage, text: &str) {
@@ -251,6 +266,10 @@ impl Chatter {
             Seen::Message(Message::Answer { to, said, position }) => {
                 self.answered(stage, to.as_deref(), said, position.as_deref())
             }
+            Seen::Message(Message::AuthRequired) => {
+                self.renew(stage);
+                Ok(())
+            }
             Seen::Ping => {
                 let mask = stage.rng.next_u64() as u32;
                 if let Some(line) = self.line {
@@ -265,6 +284,9 @@ impl Chatter {
     }
 
     fn acknowledged(&mut self, stage: &mut Stage, told: Option<ReturnTerms>) -> Result<(), String> {
+        if self.state == ChatterState::Inside {
+            return Ok(()); // It was asked for a fresh token.
+        }
         (self.state, self.failures) = (ChatterState::Inside, 0);
         self.inside_since = stage.now.monotonic;
         let at = told.as_ref().and_then(|told| told.position.as_deref()).and_then(Position::parse);
@@ -356,7 +378,8 @@ impl Chatter {
             };
         }
         // Of a node that was stopped, or has not read revocations.
-        let usual = [CloseReason::AuthTimeout, CloseReason::PingTimeout];
+        let usual =
+            [CloseReason::AuthTimeout, CloseReason::ReauthTimeout, CloseReason::PingTimeout];
         if usual.into_iter().any(is) || is(CloseReason::BackendUnavailable) && !was_inside {
             return Ok(());
         }
