@@ -76,7 +76,6 @@ fn assert_found(planted: Planted, expected: &[&str]) {
     });
     let is_it = |found: &Violation| expected.iter().any(|what| found.what.contains(what));
     let found = worlds.filter_map(Result::err).find(is_it);
-    println!("{planted:?}: {found:?}");
     assert!(found.is_some(), "no world sees the fault: {planted:?}");
 }
 

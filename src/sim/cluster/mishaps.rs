@@ -150,13 +150,13 @@ impl NodesWorld {
         if let Some(length) = lasts {
             self.stage.disturbed_at = self.stage.disturbed_at.max(now + length);
         }
+        self.engine_mishap(now, mishap);
+        self.after_engine();
+    }
+
+    /// What happens to the engine, and all that does not.
+    fn engine_mishap(&mut self, now: Instant, mishap: ClusterMishap) {
         match mishap {
-            ClusterMishap::Cut(node, length) => self.cut(node, length),
-            ClusterMishap::Mend(node) => {
-                if let Some(place) = self.places.get_mut(node) {
-                    place.is_cut = false;
-                }
-            }
             ClusterMishap::LostReplies(count) => self.engine.faults.lost_replies += count,
             ClusterMishap::LostPushes(count) => {
                 self.buses.lost_pushes += count;
@@ -194,6 +194,19 @@ impl NodesWorld {
             }
             ClusterMishap::FailedOver(is_split) => self.fail_over(is_split),
             ClusterMishap::SplitEnds => self.end_split(),
+            other => self.node_mishap(now, other),
+        }
+    }
+
+    /// What happens to nodes and clients.
+    fn node_mishap(&mut self, now: Instant, mishap: ClusterMishap) {
+        match mishap {
+            ClusterMishap::Cut(node, length) => self.cut(node, length),
+            ClusterMishap::Mend(node) => {
+                if let Some(place) = self.places.get_mut(node) {
+                    place.is_cut = false;
+                }
+            }
             ClusterMishap::Kill(node, actions) => {
                 if let Some(place) = self.places.get_mut(node) {
                     place.killed_in = Some(actions);
@@ -223,8 +236,8 @@ impl NodesWorld {
                     place.settle(&mut self.stage, &mut self.buses);
                 }
             }
+            _ => {}
         }
-        self.after_engine();
     }
 
     fn well_after(&mut self, length: Duration) {

@@ -105,7 +105,6 @@ impl Clusters {
     }
 
     /// The same, with a line for each thing that happens.
-    #[must_use]
     pub fn run_recorded(&self, seed: u64) -> (Result<ClusterCounts, Violation>, Vec<String>) {
         let mut world = NodesWorld::new(self.clone(), seed);
         world.record();
