@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::facts::lose_pushes;
-use super::stage::{LinePart, Stage, StageEvent};
+use super::stage::{ClusterStage, LinePart, StageEvent};
 use crate::bus::model::ModelEngine;
 use crate::time::Instant;
 
@@ -38,7 +38,7 @@ impl BusLines {
     /// A process connects: it is told when the engine is there, or cannot be reached.
     pub(super) fn open(
         &mut self,
-        stage: &mut Stage,
+        stage: &mut ClusterStage,
         (node, process): (usize, u64),
         is_cut: bool,
     ) -> u64 {
@@ -65,7 +65,7 @@ impl BusLines {
     }
 
     /// A node writes, in pieces.
-    pub(super) fn up(&mut self, stage: &mut Stage, number: u64, mut bytes: Vec<u8>) {
+    pub(super) fn up(&mut self, stage: &mut ClusterStage, number: u64, mut bytes: Vec<u8>) {
         if stage.rng.below(4) == 0 {
             let at = stage.rng.below(bytes.len() as u64 + 1) as usize;
             let rest = bytes.split_off(at);
@@ -75,14 +75,14 @@ impl BusLines {
         self.schedule_up(stage, number, LinePart::Bytes(bytes));
     }
 
-    fn schedule_up(&mut self, stage: &mut Stage, number: u64, part: LinePart) {
+    fn schedule_up(&mut self, stage: &mut ClusterStage, number: u64, part: LinePart) {
         let Some(line) = self.lines.get_mut(&number) else { return };
         let late = stage.within(line.latency);
         line.last_up = (stage.now.monotonic + line.latency + late).max(line.last_up);
         stage.at(line.last_up, StageEvent::BusUp(number, part));
     }
 
-    fn down(&mut self, stage: &mut Stage, number: u64, part: LinePart) {
+    fn down(&mut self, stage: &mut ClusterStage, number: u64, part: LinePart) {
         let Some(line) = self.lines.get_mut(&number) else { return };
         let late = stage.within(line.latency);
         line.last_down = (stage.now.monotonic + line.latency + late).max(line.last_down);
@@ -90,12 +90,12 @@ impl BusLines {
     }
 
     /// The node's side is gone. What it has written arrives.
-    pub(super) fn leave(&mut self, stage: &mut Stage, number: u64) {
+    pub(super) fn leave(&mut self, stage: &mut ClusterStage, number: u64) {
         self.schedule_up(stage, number, LinePart::End);
     }
 
     /// The line is cut: of what is on its way, so many bytes arrive as chance has it.
-    pub(super) fn cut(&mut self, stage: &mut Stage, number: u64) {
+    pub(super) fn cut(&mut self, stage: &mut ClusterStage, number: u64) {
         let Some(line) = self.lines.get_mut(&number) else { return };
         let mut bytes = || match stage.rng.below(3) {
             0 => 0,
@@ -110,7 +110,7 @@ impl BusLines {
     /// Something arrives at the engine.
     pub(super) fn arrive(
         &mut self,
-        stage: &mut Stage,
+        stage: &mut ClusterStage,
         engine: &mut ModelEngine,
         number: u64,
         part: LinePart,
@@ -137,7 +137,7 @@ impl BusLines {
     }
 
     /// Takes what the engine sends to all lines.
-    pub(super) fn collect(&mut self, stage: &mut Stage, engine: &mut ModelEngine) {
+    pub(super) fn collect(&mut self, stage: &mut ClusterStage, engine: &mut ModelEngine) {
         let all: Vec<(u64, u64)> =
             self.lines.iter().filter_map(|(number, line)| Some((*number, line.engine?))).collect();
         for (number, id) in all {

@@ -5,8 +5,9 @@ use std::time::Duration;
 use super::chain::Chain;
 use super::facts::message_id;
 use super::process::CLUSTER_SECRET;
-use super::stage::{LinePart, Stage, StageEvent, room_name};
+use super::stage::{ClusterStage, LinePart, StageEvent};
 use crate::protocol::{CloseReason, ErrorCode, Position};
+use crate::sim::truth::room_name;
 use crate::sim::wire::{self, Message, ReturnTerms, Seen, WireReader};
 use crate::time::{Instant, UnixTime};
 
@@ -77,13 +78,13 @@ impl Chatter {
         }
     }
 
-    pub(super) fn wake_in(&mut self, stage: &mut Stage, length: Duration) {
+    pub(super) fn wake_in(&mut self, stage: &mut ClusterStage, length: Duration) {
         self.next = stage.now.monotonic + length;
         stage.at(self.next, StageEvent::Client(self.number));
     }
 
     /// Does what its time has come for.
-    pub(super) fn wake(&mut self, stage: &mut Stage, nodes: usize) {
+    pub(super) fn wake(&mut self, stage: &mut ClusterStage, nodes: usize) {
         if stage.now.monotonic < self.next {
             return;
         }
@@ -105,7 +106,7 @@ impl Chatter {
         }
     }
 
-    fn connect(&mut self, stage: &mut Stage, nodes: usize) {
+    fn connect(&mut self, stage: &mut ClusterStage, nodes: usize) {
         let node = stage.rng.below(nodes as u64) as usize;
         let line = stage.open(self.number, node);
         self.attempts += 1;
@@ -139,7 +140,7 @@ impl Chatter {
     }
 
     /// A token that was issued when `issued` says.
-    fn token(&self, stage: &mut Stage) -> String {
+    fn token(&self, stage: &mut ClusterStage) -> String {
         let now = stage.now.unix.as_millis();
         let (nonce, issued) = (stage.rng.next_u64(), self.issued.as_millis() / 1_000);
         let claims = serde_json::json!({
@@ -149,7 +150,7 @@ impl Chatter {
     }
 
     /// The node asks for a fresh token, as orders may be missing.
-    fn renew(&mut self, stage: &mut Stage) {
+    fn renew(&mut self, stage: &mut ClusterStage) {
         self.attempts += 1;
         self.issued = UnixTime::from_millis(stage.now.unix.as_millis() / 1_000 * 1_000);
         let id = format!("auth-{}-{}", self.number, self.attempts);
@@ -157,14 +158,14 @@ impl Chatter {
         self.send(stage, &wire::envelope("auth", &id, "token", &token));
     }
 
-    fn send(&self, stage: &mut Stage, text: &str) {
+    fn send(&self, stage: &mut ClusterStage, text: &str) {
         let Some(line) = self.line else { return };
         let mask = stage.rng.next_u64() as u32;
         stage.up(line, LinePart::Bytes(wire::masked(0x81, text.as_bytes(), mask)));
     }
 
     /// Says something new.
-    pub(super) fn say_new(&mut self, stage: &mut Stage) {
+    pub(super) fn say_new(&mut self, stage: &mut ClusterStage) {
         if self.open.len() >= 3 || self.state != ChatterState::Inside {
             return;
         }
@@ -178,7 +179,7 @@ impl Chatter {
     }
 
     /// Sends what has no answer, under the same ids.
-    pub(super) fn say_again(&mut self, stage: &mut Stage) {
+    pub(super) fn say_again(&mut self, stage: &mut ClusterStage) {
         let mut open = std::mem::take(&mut self.open);
         for message in open.iter_mut().filter(|message| !message.is_sent) {
             message.is_sent = true;
@@ -188,14 +189,14 @@ impl Chatter {
     }
 
     /// Says what another device of the same user says, too.
-    pub(super) fn echo(&mut self, stage: &mut Stage, message: &OpenMessage) {
+    pub(super) fn echo(&mut self, stage: &mut ClusterStage, message: &OpenMessage) {
         if self.state == ChatterState::Inside && self.open.iter().all(|it| it.id != message.id) {
             self.open.push(OpenMessage { is_sent: true, ..message.clone() });
             self.say(stage, message);
         }
     }
 
-    fn say(&self, stage: &mut Stage, message: &OpenMessage) {
+    fn say(&self, stage: &mut ClusterStage, message: &OpenMessage) {
         let OpenMessage { id, content, .. } = message;
         let number = self.number;
         stage.note(|| format!("client {number} says {id}"));
@@ -203,7 +204,7 @@ impl Chatter {
     }
 
     /// Its network goes.
-    pub(super) fn cut(&mut self, stage: &mut Stage) {
+    pub(super) fn cut(&mut self, stage: &mut ClusterStage) {
         if let Some(line) = self.line {
             stage.up(line, LinePart::End);
         }
@@ -211,7 +212,7 @@ impl Chatter {
     }
 
     /// The connection is gone, and the client knows.
-    fn lost(&mut self, stage: &mut Stage) {
+    fn lost(&mut self, stage: &mut ClusterStage) {
         let (number, state) = (self.number, self.state);
         stage.note(|| format!("client {number} has lost its connection: {state:?}"));
         self.failures = if state == ChatterState::Inside { 0 } else { (self.failures + 1).min(4) };
@@ -224,7 +225,7 @@ impl Chatter {
     }
 
     /// Bytes of its node have come, or the end.
-    pub(super) fn receive(&mut self, stage: &mut Stage, line: u64, part: LinePart) {
+    pub(super) fn receive(&mut self, stage: &mut ClusterStage, line: u64, part: LinePart) {
         if self.line != Some(line) {
             return;
         }
@@ -249,12 +250,12 @@ impl Chatter {
     }
 
     /// Its connection's names: the process, and the number there.
-    pub(super) fn own(&self, stage: &Stage) -> Option<(u64, u64)> {
+    pub(super) fn own(&self, stage: &ClusterStage) -> Option<(u64, u64)> {
         let (process, id) = stage.lines.get(&self.line?)?.accepted?;
         Some((process, id.to_bits()))
     }
 
-    fn hear(&mut self, stage: &mut Stage, seen: Seen) -> Result<(), String> {
+    fn hear(&mut self, stage: &mut ClusterStage, seen: Seen) -> Result<(), String> {
         match seen {
             Seen::Message(Message::Acknowledged { told, .. }) => self.acknowledged(stage, told),
             Seen::Message(Message::Relayed { user, content, position, .. }) => {
@@ -283,7 +284,11 @@ impl Chatter {
         }
     }
 
-    fn acknowledged(&mut self, stage: &mut Stage, told: Option<ReturnTerms>) -> Result<(), String> {
+    fn acknowledged(
+        &mut self,
+        stage: &mut ClusterStage,
+        told: Option<ReturnTerms>,
+    ) -> Result<(), String> {
         if self.state == ChatterState::Inside {
             return Ok(()); // It was asked for a fresh token.
         }
@@ -308,7 +313,7 @@ impl Chatter {
 
     fn listen(
         &mut self,
-        stage: &mut Stage,
+        stage: &mut ClusterStage,
         (user, content): (Option<&str>, &str),
         position: Option<&str>,
     ) -> Result<(), String> {
@@ -321,7 +326,7 @@ impl Chatter {
 
     fn answered(
         &mut self,
-        stage: &mut Stage,
+        stage: &mut ClusterStage,
         to: Option<&str>,
         said: Result<String, String>,
         position: Option<&str>,
@@ -359,7 +364,7 @@ impl Chatter {
         }
     }
 
-    fn closed(&mut self, stage: &mut Stage, code: u16, text: &str) -> Result<(), String> {
+    fn closed(&mut self, stage: &mut ClusterStage, code: u16, text: &str) -> Result<(), String> {
         let number = self.number;
         let was_inside = self.state == ChatterState::Inside;
         self.cut(stage);

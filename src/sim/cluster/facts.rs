@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 
 use super::asks::MessageName;
-use super::stage::room_name;
 use crate::bus::model::ModelEngine;
 use crate::bus::{EntryKind, LogEntry};
 use crate::protocol::Position;
+use crate::sim::truth::room_name;
 use crate::time::{Instant, UnixTime};
 
 /// An entry of a room's log.
@@ -28,13 +28,13 @@ pub(super) struct EntryFact {
 }
 
 /// A position as a key: the number, and the tag.
-type Place = (u64, u64);
+type EntryPlace = (u64, u64);
 
 /// All that was ever published.
 #[derive(Debug, Default)]
 pub(super) struct LogFacts {
     /// By the room's number.
-    entries: BTreeMap<(usize, Place), EntryFact>,
+    entries: BTreeMap<(usize, EntryPlace), EntryFact>,
     heads: BTreeMap<usize, Position>,
     snapshot: BTreeMap<usize, Position>,
     /// The names of messages that the engine knows, and those that its replica knows.
@@ -49,7 +49,7 @@ pub(super) fn message_id(content: &str) -> String {
     format!("chat-{content}")
 }
 
-const fn place(position: Position) -> Place {
+const fn place(position: Position) -> EntryPlace {
     (position.number(), position.tag())
 }
 

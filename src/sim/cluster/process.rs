@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::asks::LedgerApp;
 use super::bus_line::BusLines;
-use super::stage::{LinePart, Stage, StageEvent};
+use super::stage::{ClusterStage, LinePart, StageEvent};
 use crate::config::{Config, Length};
 use crate::driver::Planted;
 use crate::id::{ConnId, Rng, Seed};
@@ -55,7 +55,12 @@ impl NodePlace {
     }
 
     /// Starts the process of this number.
-    pub(super) fn start(&mut self, stage: &mut Stage, process: u64, planted: Option<Planted>) {
+    pub(super) fn start(
+        &mut self,
+        stage: &mut ClusterStage,
+        process: u64,
+        planted: Option<Planted>,
+    ) {
         let mut config = Config::default();
         config.auth.secret = CLUSTER_SECRET.to_owned();
         config.auth.reauth_spread = Length::from_secs(0);
@@ -94,7 +99,7 @@ impl NodePlace {
     }
 
     /// The process is gone. What it has written is on its way.
-    pub(super) fn die(&mut self, stage: &mut Stage, buses: &mut BusLines) {
+    pub(super) fn die(&mut self, stage: &mut ClusterStage, buses: &mut BusLines) {
         if self.node.take().is_none() {
             return;
         }
@@ -113,7 +118,7 @@ impl NodePlace {
     /// Something has come from a client.
     pub(super) fn receive(
         &mut self,
-        stage: &mut Stage,
+        stage: &mut ClusterStage,
         buses: &mut BusLines,
         number: u64,
         part: LinePart,
@@ -149,7 +154,7 @@ impl NodePlace {
     }
 
     /// Hands over what a client has sent, if the node wants it.
-    fn read(&mut self, stage: &mut Stage, id: ConnId) {
+    fn read(&mut self, stage: &mut ClusterStage, id: ConnId) {
         let Some(node) = self.node.as_mut().filter(|node| node.wants_input(id)) else { return };
         let line = self.lines.get(&id).and_then(|number| stage.lines.get_mut(number));
         let Some(line) = line.filter(|line| !line.unread.is_empty()) else { return };
@@ -160,7 +165,7 @@ impl NodePlace {
     /// Something has happened to the connection to the engine.
     pub(super) fn bus_input(
         &mut self,
-        stage: &mut Stage,
+        stage: &mut ClusterStage,
         buses: &mut BusLines,
         bus: u64,
         part: &LinePart,
@@ -181,20 +186,25 @@ impl NodePlace {
         self.settle(stage, buses);
     }
 
-    pub(super) fn wake(&mut self, stage: &mut Stage, buses: &mut BusLines) {
+    pub(super) fn wake(&mut self, stage: &mut ClusterStage, buses: &mut BusLines) {
         let Some(node) = &mut self.node else { return };
         node.handle_timeout(stage.now);
         self.settle(stage, buses);
     }
 
-    pub(super) fn work(&mut self, stage: &mut Stage, buses: &mut BusLines, command: Command) {
+    pub(super) fn work(
+        &mut self,
+        stage: &mut ClusterStage,
+        buses: &mut BusLines,
+        command: Command,
+    ) {
         let Some(node) = &mut self.node else { return };
         node.handle_completion(stage.now, command.run());
         self.settle(stage, buses);
     }
 
     /// Does what the node asks for.
-    pub(super) fn settle(&mut self, stage: &mut Stage, buses: &mut BusLines) {
+    pub(super) fn settle(&mut self, stage: &mut ClusterStage, buses: &mut BusLines) {
         loop {
             let Some(action) = self.node.as_mut().and_then(Node::poll_action) else { break };
             if self.is_killed_now() {
@@ -228,7 +238,7 @@ impl NodePlace {
         self.serve_bus(stage, buses);
     }
 
-    fn flush(&mut self, stage: &mut Stage, id: ConnId) {
+    fn flush(&mut self, stage: &mut ClusterStage, id: ConnId) {
         let Some(node) = &mut self.node else { return };
         loop {
             let mut slices = [IoSlice::new(&[]); 8];
@@ -246,7 +256,7 @@ impl NodePlace {
     }
 
     /// Writes to the engine, connects to it, and disconnects.
-    fn serve_bus(&mut self, stage: &mut Stage, buses: &mut BusLines) {
+    fn serve_bus(&mut self, stage: &mut ClusterStage, buses: &mut BusLines) {
         while let Some(order) = self.node.as_mut().and_then(Node::poll_bus) {
             if let Some(bus) = self.bus.take() {
                 buses.leave(stage, bus);

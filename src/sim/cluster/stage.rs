@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use super::ClusterCounts;
 use super::asks::{AskLedger, Contacts, SharedAsks};
 use super::facts::LogFacts;
-use super::mishaps::ClusterMishap;
-use super::revocations::RevocationRecord;
+use super::mishap::ClusterMishap;
+use super::orders::RevocationRecord;
+use super::plan::ClusterCounts;
 use crate::id::{ConnId, Rng};
 use crate::node::Command;
 use crate::time::{Instant, Now};
@@ -61,7 +61,7 @@ pub(super) struct ChatLine {
 
 /// What all share.
 #[derive(Debug)]
-pub(super) struct Stage {
+pub(super) struct ClusterStage {
     pub(super) now: Now,
     pub(super) rng: Rng,
     queue: BTreeMap<(Instant, u64), StageEvent>,
@@ -85,11 +85,7 @@ pub(super) struct Stage {
     pub(super) push_lost_at: Instant,
 }
 
-pub(super) fn room_name(number: usize) -> String {
-    format!("room-{number}")
-}
-
-impl Stage {
+impl ClusterStage {
     pub(super) fn new(rng: Rng, now: Now) -> Self {
         Self {
             now,

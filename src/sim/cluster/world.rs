@@ -4,10 +4,11 @@ use super::asks::{Asked, MessageName};
 use super::bus_line::BusLines;
 use super::chatter::{Chatter, ChatterState};
 use super::facts::EngineSpy;
-use super::mishaps;
+use super::mishap;
+use super::plan::{ClusterCounts, Clusters};
 use super::process::NodePlace;
-use super::stage::{LinePart, Stage, StageEvent};
-use super::{ClusterCounts, Clusters, revocations};
+use super::revocations;
+use super::stage::{ClusterStage, LinePart, StageEvent};
 use crate::bus::model::ModelEngine;
 use crate::id::Rng;
 use crate::protocol::Position;
@@ -36,7 +37,7 @@ pub(super) struct NodesWorld {
     pub(super) plan: Clusters,
     seed: u64,
     steps: u64,
-    pub(super) stage: Stage,
+    pub(super) stage: ClusterStage,
     pub(super) engine: ModelEngine,
     /// Of each engine that still has connections; the last one is that of new ones.
     spies: Vec<EngineSpy>,
@@ -56,7 +57,7 @@ impl NodesWorld {
         let mut world = Self {
             seed,
             steps: 0,
-            stage: Stage::new(Rng::new(rng.next_u64()), now),
+            stage: ClusterStage::new(Rng::new(rng.next_u64()), now),
             engine: ModelEngine::new(),
             spies: Vec::new(),
             buses: BusLines::default(),
@@ -66,7 +67,7 @@ impl NodesWorld {
             plan,
         };
         world.add_spy();
-        for (at, mishap) in mishaps::drawn(&world.plan, &mut rng) {
+        for (at, mishap) in mishap::drawn(&world.plan, &mut rng) {
             world.stage.at(at, StageEvent::Mishap(mishap));
         }
         world
