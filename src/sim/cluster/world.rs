@@ -324,6 +324,7 @@ impl NodesWorld {
         let is_gone = contacts.may_have_lapsed(process, earlier(at, SETTLED), again);
         let was_stopped = contacts.may_have_lapsed(other, earlier(again, WOKEN), again);
         let is_excused = losses != last.losses
+            || self.stage.is_split
             || self.stage.facts.is_published_again(name)
             || process != other && (is_gone || was_stopped);
         if !is_excused {
