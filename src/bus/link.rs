@@ -71,7 +71,7 @@ pub(crate) enum BusEvent {
     Reply { to: u64, result: Result<BusReply, BusFault> },
     /// From now on the entries of this log are pushed. What came before is to be read.
     Subscribed(LogName),
-    /// The engine refuses to.
+    /// The engine refuses to, and the log is not wanted any more until it is subscribed to again.
     NotSubscribed { log: LogName, fault: BusFault },
     /// An entry was published. It may be this node's own, late, or not the next.
     Entry { log: LogName, entry: LogEntry },

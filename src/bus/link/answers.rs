@@ -70,6 +70,7 @@ impl BusLink {
                 let fault = BusFault::from_error(error);
                 self.subscriptions.end_batch();
                 for log in logs {
+                    self.subscriptions.refused(&log);
                     let fault = fault.clone();
                     self.events.push_back(BusEvent::NotSubscribed { log, fault });
                 }

@@ -57,6 +57,11 @@ impl Subscriptions {
         }
     }
 
+    /// The engine has refused a subscription: it is wanted again when somebody says so.
+    pub(super) fn refused(&mut self, log: &LogName) {
+        self.wanted.remove(log);
+    }
+
     /// The connection is gone, and with it all subscriptions.
     pub(super) fn reset(&mut self) {
         self.drops.clear();

@@ -68,6 +68,8 @@ pub(crate) struct ClusterMember {
     elsewhere: VecDeque<(Instant, Ticket)>,
     /// The newest entry of the control log that was carried out.
     pub(crate) control_head: Option<Position>,
+    /// The control log is subscribed to, as far as the engine has not refused that.
+    pub(crate) hears_orders: bool,
     /// Revocations were read at least once: nobody is admitted before.
     pub(crate) has_revocations: bool,
     /// Connections that join when revocations were read.
@@ -146,6 +148,7 @@ impl ClusterMember {
             last_command: 0,
             elsewhere: VecDeque::new(),
             control_head: None,
+            hears_orders: true,
             has_revocations: false,
             early: Vec::new(),
             down_since: None,

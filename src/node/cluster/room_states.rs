@@ -63,6 +63,8 @@ struct FollowedRoom {
     compared: Instant,
     /// Something that was to be published could not be: its members are told so when it is read.
     is_broken: bool,
+    /// The engine has refused to announce its entries.
+    is_unsubscribed: bool,
     /// It is being broken, and no break was seen in its log since.
     is_breaking: bool,
 }
@@ -147,6 +149,10 @@ impl FollowedRooms {
             Some(it) if is_hopeful => {
                 it.waiting.push(id);
                 match (it.state, link) {
+                    (FollowState::Lost, LinkView::Up) if it.is_unsubscribed => {
+                        it.is_unsubscribed = false;
+                        Wanted::Subscribe
+                    }
                     (FollowState::Lost, LinkView::Up) => Wanted::Read,
                     _ => Wanted::Wait,
                 }
@@ -165,6 +171,7 @@ impl FollowedRooms {
                     compared: now,
                     is_broken: false,
                     is_breaking: false,
+                    is_unsubscribed: false,
                 };
                 self.rooms.insert(room.clone(), it);
                 Wanted::Subscribe
@@ -226,6 +233,18 @@ impl FollowedRooms {
             room.is_broken = true;
             self.compare_soon(now, name);
         }
+    }
+
+    /// The engine has refused to announce what is said in the room.
+    pub(crate) fn set_unsubscribed(&mut self, room: &str) {
+        if let Some(room) = self.rooms.get_mut(room) {
+            room.is_unsubscribed = true;
+        }
+    }
+
+    /// Is it to be subscribed to again? It is said once.
+    pub(crate) fn take_unsubscribed(&mut self, room: &str) -> bool {
+        self.rooms.get_mut(room).is_some_and(|room| std::mem::take(&mut room.is_unsubscribed))
     }
 
     /// The room is being broken.

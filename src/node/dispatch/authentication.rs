@@ -254,7 +254,14 @@ impl Node {
     }
 
     pub(crate) fn ask_to_join(&mut self, slot: Slot, accepted: AcceptedAuth) {
-        let Some(accepted) = self.follow_room(slot, accepted) else { return };
+        if let Some(accepted) = self.follow_room(slot, accepted) {
+            self.ask_application(slot, accepted);
+        }
+    }
+
+    /// Asks the application to let the user of an accepted `auth` in. In a cluster, the room is followed,
+    /// or cannot be.
+    pub(crate) fn ask_application(&mut self, slot: Slot, accepted: AcceptedAuth) {
         let trusted = self.note_return(slot, &accepted.principal);
         let Self { cx, connections, rooms, gate, work, .. } = self;
         let ends = (accepted.principal.expires_at, accepted.reserved.until);

@@ -101,6 +101,10 @@ impl Node {
             users: self.rooms.users.len(),
         };
         let Some(cluster) = &mut self.cluster else { return };
+        if !std::mem::replace(&mut cluster.hears_orders, true) {
+            let command = BusCommand::Subscribe(vec![LogName::Control]);
+            let _ = cluster.link.send(now, 0, command, now);
+        }
         let ttl = u64::try_from(cluster.nodes.lease().as_millis()).unwrap_or(u64::MAX);
         let command = BusCommand::Lease { ttl_ms: ttl, info: control::write(&info) };
         let pending = Pending::Lease { asked_at: now };
@@ -176,10 +180,10 @@ impl Node {
         let Some(cluster) = &mut self.cluster else { return };
         if cluster.patience_ends().is_some_and(|at| at <= now) {
             cluster.is_patient = false;
-            let early = std::mem::take(&mut cluster.early);
-            for id in early.into_iter().chain(cluster.rooms.take_waiting()) {
-                self.room_is_read(id);
-            }
+            let (early, waiting) =
+                (std::mem::take(&mut cluster.early), cluster.rooms.take_waiting());
+            early.into_iter().for_each(|id| self.revocations_are_read(id));
+            waiting.into_iter().for_each(|id| self.room_is_read(id));
         }
     }
 
@@ -227,8 +231,22 @@ impl Node {
     /// A log cannot be listened to.
     fn not_subscribed(&mut self, log: &LogName, fault: &BusFault) {
         log::warn!("the cluster's engine refuses a subscription: {fault}");
-        if let LogName::Room(room) = log {
-            self.lose_room(room);
+        let Some(cluster) = &mut self.cluster else { return };
+        match log {
+            LogName::Room(room) => {
+                cluster.rooms.set_unsubscribed(room);
+                self.lose_room(room);
+            }
+            LogName::Control => cluster.hears_orders = false,
+        }
+    }
+
+    /// Subscribes to a room again that the engine has refused.
+    fn subscribe_again(&mut self, room: SmolStr) {
+        let now = self.cx.now.monotonic;
+        if let Some(cluster) = &mut self.cluster {
+            let command = BusCommand::Subscribe(vec![LogName::Room(room)]);
+            let _ = cluster.link.send(now, 0, command, now);
         }
     }
 
@@ -238,7 +256,13 @@ impl Node {
             let Some(cluster) = &mut self.cluster else { return };
             match cluster.rooms.next_compare(now) {
                 Some(RoomVisit::Compare(room, head)) => cluster.compare_room(now, room, head),
-                Some(RoomVisit::Read(room)) if cluster.link.is_up() => self.read_room(&room),
+                Some(RoomVisit::Read(room)) if cluster.link.is_up() => {
+                    if cluster.rooms.take_unsubscribed(&room) {
+                        self.subscribe_again(room);
+                    } else {
+                        self.read_room(&room);
+                    }
+                }
                 Some(_) => {}
                 None => return,
             }

@@ -7,6 +7,7 @@ use super::facts::message_id;
 use super::process::CLUSTER_SECRET;
 use super::stage::{ClusterStage, LinePart, StageEvent};
 use crate::protocol::{CloseReason, ErrorCode, Position};
+use crate::sim::errand::Belongings;
 use crate::sim::truth::room_name;
 use crate::sim::wire::{self, Message, ReturnTerms, Seen, WireReader};
 use crate::time::{Instant, UnixTime};
@@ -128,7 +129,7 @@ impl Chatter {
         }
         let position = self.chain.as_ref().and_then(|chain| chain.at).map(|at| at.to_string());
         let text = if self.supports_resume {
-            wire::resuming_auth(&id, &token, position.as_deref())
+            wire::resuming_auth(&id, &token, &Belongings { position: position.clone(), memo: None })
         } else {
             wire::envelope("auth", &id, "token", &token)
         };
@@ -294,7 +295,8 @@ impl Chatter {
         }
         (self.state, self.failures) = (ChatterState::Inside, 0);
         self.inside_since = stage.now.monotonic;
-        let at = told.as_ref().and_then(|told| told.position.as_deref()).and_then(Position::parse);
+        let at =
+            told.as_ref().and_then(|told| told.kept.position.as_deref()).and_then(Position::parse);
         if told.as_ref().is_some_and(|told| told.resumed) {
             stage.counted.resumed += 1;
             let seen = self.chain.as_ref().and_then(|chain| chain.at);

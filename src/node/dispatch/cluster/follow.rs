@@ -81,14 +81,28 @@ impl Node {
 
     /// The room of a connection that waits for it was read, or cannot be.
     pub(super) fn room_is_read(&mut self, id: ConnId) {
-        let Self { cx, connections, gate, .. } = self;
-        let Some(connection) = connections.find_mut(id) else { return };
-        let accepted = connection.waiting.as_mut().and_then(|it| it.take_room());
-        let Some(accepted) = accepted else { return };
-        match look_again(cx, connections, &gate.tokens, id, &accepted) {
-            None => self.ask_to_join(id.slot(), accepted),
-            Some(reason) => self.refuse_place(id.slot(), &accepted, reason),
+        if let Some(accepted) = self.wake(id) {
+            self.ask_application(id.slot(), accepted);
         }
+    }
+
+    /// The revocations were read, or cannot be.
+    pub(super) fn revocations_are_read(&mut self, id: ConnId) {
+        if let Some(accepted) = self.wake(id) {
+            self.ask_to_join(id.slot(), accepted);
+        }
+    }
+
+    /// A connection waits no longer. `None`: it is gone, or refused by now.
+    fn wake(&mut self, id: ConnId) -> Option<AcceptedAuth> {
+        let Self { cx, connections, gate, .. } = self;
+        let connection = connections.find_mut(id)?;
+        let accepted = connection.waiting.as_mut().and_then(|it| it.take_room())?;
+        let Some(reason) = look_again(cx, connections, &gate.tokens, id, &accepted) else {
+            return Some(accepted);
+        };
+        self.refuse_place(id.slot(), &accepted, reason);
+        None
     }
 
     /// What comes of `room` is announced from now on.

@@ -339,7 +339,7 @@ impl Node {
         let Some(cluster) = &mut self.cluster else { return };
         cluster.has_revocations = true;
         for id in std::mem::take(&mut cluster.early) {
-            self.room_is_read(id);
+            self.revocations_are_read(id);
         }
     }
 

@@ -240,3 +240,40 @@ fn a_node_that_was_started_anew_asks_nothing() {
     assert_eq!(cluster.nodes[1].commands.len(), 1);
     assert!(cluster.nodes[again].commands.is_empty());
 }
+
+#[test]
+fn a_node_that_gave_up_lets_another_one_ask() {
+    let mut cluster = ClusterWorld::new(2);
+    let (a, b) = (cluster.connected(0, "soup", "ann"), cluster.connected(1, "soup", "ann"));
+    // The first node publishes, does not hear so in time, and is alive all the while.
+    cluster.engine.faults.lost_replies = 1;
+    cluster.chat_as(0, a, ("m1", "hello"));
+    cluster.cut(0);
+    cluster.seconds(6);
+    cluster.mend(0);
+    cluster.seconds(6);
+    let asked = cluster.asked();
+    cluster.chat_as(1, b, ("m1", "hello"));
+    cluster.seconds(3);
+    assert_eq!(cluster.asked(), asked + 1);
+    assert_eq!(cluster.contents(1, b).last().map(String::as_str), Some("Answer 1"));
+}
+
+#[test]
+fn a_refused_subscription_is_tried_again() {
+    let mut cluster = ClusterWorld::new(2);
+    let a = cluster.connected(0, "soup", "ann");
+    cluster.engine.faults.error = Some(EngineError::NoPermission);
+    let world = &mut cluster.nodes[1];
+    let b = world.authenticating("soup");
+    let token = world.token("bob", 900);
+    world.auth(b, &token);
+    cluster.pump();
+    cluster.engine.faults.error = None;
+    cluster.seconds(12);
+    // Nobody knows what was said in the meantime.
+    assert!(is_missed(&cluster.see(1, b)));
+    let b = cluster.connected(1, "soup", "bob");
+    cluster.chat(0, a, "hello");
+    assert_eq!(cluster.contents(1, b), ["hello"]);
+}
