@@ -204,10 +204,14 @@ impl BusSocket {
         let (mailbox, attempt) = (self.mailbox.clone(), self.attempt);
         let look_up = move || {
             let found = (host.as_str(), port).to_socket_addrs();
-            let first = found.and_then(|mut found| {
-                found.next().ok_or_else(|| io::Error::other("the name has no address"))
+            let address = found.and_then(|found| {
+                let found: Vec<SocketAddr> = found.collect();
+                // The engine may not be at all of them, such as at the host's IPv6 address.
+                let turn = usize::try_from(attempt).unwrap_or(0).checked_rem(found.len());
+                let chosen = turn.and_then(|turn| found.get(turn).copied());
+                chosen.ok_or_else(|| io::Error::other("the name has no address"))
             });
-            mailbox.deliver(Event::BusResolved(ResolvedEngine { attempt, address: first }));
+            mailbox.deliver(Event::BusResolved(ResolvedEngine { attempt, address }));
         };
         thread::Builder::new().name("bus name".to_owned()).spawn(look_up).map(drop)
     }

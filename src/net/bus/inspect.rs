@@ -62,10 +62,7 @@ fn connect(cluster: &Cluster, address: &ClusterAddress) -> io::Result<Box<dyn En
             Ok(Box::new(socket))
         }
         ClusterAddress::Host { host, port, is_tls } => {
-            let addresses = std::net::ToSocketAddrs::to_socket_addrs(&(host.as_str(), *port))?;
-            let first = addresses.into_iter().next();
-            let first = first.ok_or_else(|| io::Error::other("the name has no address"))?;
-            let socket = TcpStream::connect_timeout(&first, PATIENCE)?;
+            let socket = connect_to_host(host, *port)?;
             socket.set_read_timeout(Some(PATIENCE))?;
             if !is_tls {
                 return Ok(Box::new(socket));
@@ -83,6 +80,18 @@ fn connect(cluster: &Cluster, address: &ClusterAddress) -> io::Result<Box<dyn En
             }
         }
     }
+}
+
+/// To the first of the host's addresses that can be connected to.
+fn connect_to_host(host: &str, port: u16) -> io::Result<TcpStream> {
+    let mut last = io::Error::other("the name has no address");
+    for address in std::net::ToSocketAddrs::to_socket_addrs(&(host, port))? {
+        match TcpStream::connect_timeout(&address, PATIENCE) {
+            Ok(socket) => return Ok(socket),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
 }
 
 fn ask(
