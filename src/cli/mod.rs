@@ -150,7 +150,15 @@ fn signing_secret(config: &Config) -> Result<String, Vec<String>> {
                      auth.algorithms";
         return Err(vec![fault.to_owned()]);
     }
+    let is_new = secret::is_missing(config);
     let secret = secret::obtain(config).map_err(|fault| vec![fault])?;
+    if is_new {
+        output::warn(&format!(
+            "there was no signing key in {}, and a new one was made: a server with other `data` \
+             refuses this token",
+            config.data
+        ));
+    }
     for warning in &secret.warnings {
         output::warn(warning);
     }

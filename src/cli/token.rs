@@ -79,9 +79,10 @@ fn subject(text: &str) -> Result<String, String> {
 }
 
 fn whole_seconds(text: &str) -> Result<u64, String> {
-    let length: Length = text.parse().map_err(|error: ParseError| error.to_string())?;
-    if length.get().subsec_nanos() != 0 {
-        return Err("expected whole seconds".to_owned());
+    let wanted = "expected at least a whole second: write `90s`, `15m` or `1h`";
+    let length: Length = text.parse().map_err(|_: ParseError| wanted.to_owned())?;
+    if length.get().subsec_nanos() != 0 || length.get().is_zero() {
+        return Err(wanted.to_owned());
     }
     if length > MAX_TTL {
         return Err("expected at most 36500d".to_owned());

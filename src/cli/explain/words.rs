@@ -108,6 +108,9 @@ fn ending(end: &Value) -> String {
     let said = end.get("text").and_then(Value::as_str).unwrap_or(reason);
     match text(end, "how") {
         "closed" => format!("closed by the server:{code} {said}, while {state}"),
+        "closed_by_client" if code.is_empty() => {
+            format!("closed by the client, without a code, while {state}")
+        }
         "closed_by_client" => format!("closed by the client:{code}, while {state}"),
         "refused" => format!("refused:{code} {reason} ({said})"),
         "hung_up" => format!("the client disconnected ({reason}), while {state}"),

@@ -242,6 +242,14 @@ impl FollowedRooms {
         }
     }
 
+    /// All rooms that are to be subscribed to again.
+    pub(crate) fn take_all_unsubscribed(&mut self) -> Vec<SmolStr> {
+        let refused = self.rooms.iter_mut().filter_map(|(name, room)| {
+            std::mem::take(&mut room.is_unsubscribed).then(|| name.clone())
+        });
+        refused.collect()
+    }
+
     /// Is it to be subscribed to again? It is said once.
     pub(crate) fn take_unsubscribed(&mut self, room: &str) -> bool {
         self.rooms.get_mut(room).is_some_and(|room| std::mem::take(&mut room.is_unsubscribed))
@@ -362,6 +370,7 @@ impl FollowedRooms {
                 room.compared = now;
                 Some(RoomVisit::Compare(name, head))
             }
+            _ if room.state == FollowState::Lost => Some(RoomVisit::Read(name)),
             _ => Some(RoomVisit::Nothing),
         }
     }

@@ -155,6 +155,9 @@ impl Node {
         cluster.down_since = None;
         cluster.is_fenced = false;
         cluster.nodes.renew_at_once();
+        // What the engine has refused before is not wanted any more, as far as the link knows.
+        let refused = cluster.rooms.take_all_unsubscribed().into_iter().map(LogName::Room);
+        let _ = cluster.link.send(now, 0, BusCommand::Subscribe(refused.collect()), now);
         let control = BusCommand::Subscribe(vec![LogName::Control]);
         let _ = cluster.link.send(now, 0, control, now);
         // First: rooms are read behind it, so who waits for one is admitted with these in force. What
@@ -241,12 +244,16 @@ impl Node {
         }
     }
 
-    /// Subscribes to a room again that the engine has refused.
-    fn subscribe_again(&mut self, room: SmolStr) {
+    /// Reads a room again that could not be read, or subscribes to it where the engine has refused that.
+    /// While the link is down nothing is done: it begins with all rooms when it is up.
+    fn read_again(&mut self, room: SmolStr) {
         let now = self.cx.now.monotonic;
-        if let Some(cluster) = &mut self.cluster {
+        let Some(cluster) = self.cluster.as_mut().filter(|it| it.link.is_up()) else { return };
+        if cluster.rooms.take_unsubscribed(&room) {
             let command = BusCommand::Subscribe(vec![LogName::Room(room)]);
             let _ = cluster.link.send(now, 0, command, now);
+        } else {
+            self.read_room(&room);
         }
     }
 
@@ -256,13 +263,7 @@ impl Node {
             let Some(cluster) = &mut self.cluster else { return };
             match cluster.rooms.next_compare(now) {
                 Some(RoomVisit::Compare(room, head)) => cluster.compare_room(now, room, head),
-                Some(RoomVisit::Read(room)) if cluster.link.is_up() => {
-                    if cluster.rooms.take_unsubscribed(&room) {
-                        self.subscribe_again(room);
-                    } else {
-                        self.read_room(&room);
-                    }
-                }
+                Some(RoomVisit::Read(room)) => self.read_again(room),
                 Some(_) => {}
                 None => return,
             }
@@ -277,7 +278,8 @@ impl Node {
             let Self { cluster: Some(cluster), rooms, .. } = self else { return };
             match cluster.rooms.visit(now, joins, |room| rooms.rooms.count(room) > 0) {
                 None => return,
-                Some(RoomVisit::Nothing | RoomVisit::Read(_)) => {}
+                Some(RoomVisit::Nothing) => {}
+                Some(RoomVisit::Read(room)) => self.read_again(room),
                 Some(RoomVisit::Compare(room, head)) => cluster.compare_room(now, room, head),
                 Some(RoomVisit::Drop(room)) => {
                     rooms.logs.forget(&room);

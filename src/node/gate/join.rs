@@ -177,7 +177,9 @@ fn resume(
     let pending = connection.waiting.as_mut().and_then(|waiting| waiting.resume.take());
     let PendingResume { seen, asked_at, .. } = pending.map(|it| *it).unwrap_or_default();
     let most = rooms.log_bytes(&cx.policy);
-    rooms.logs.joined(room, supports_resume, most);
+    // Of a cluster, the engine gives the positions: a room that cannot be followed now has none.
+    let wants_log = supports_resume && !cx.policy.is_cluster;
+    rooms.logs.joined(room, wants_log, most);
     if !supports_resume {
         return Resumption::default();
     }
