@@ -46,8 +46,12 @@ fn unfinished_records_are_within_the_pending_budget() {
     }
     let grown = server.memory("VmHWM") - before;
     assert!(grown <= 6 << 20, "{grown} bytes");
-    let (_, counted) = server.call("GET /metrics", "", "");
-    let shed = "vestibule_limit_hits_total{limit=\"pending_input_total\"} ";
-    let shed = counted.lines().find_map(|line| line.strip_prefix(shed)).unwrap();
-    assert!(shed.parse::<u32>().unwrap() > 900, "{shed}");
+    // The last of them may still be in the server's sockets.
+    let shed = || {
+        let (_, counted) = server.call("GET /metrics", "", "");
+        let name = "vestibule_limit_hits_total{limit=\"pending_input_total\"} ";
+        let shed = counted.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        shed.parse::<u32>().unwrap()
+    };
+    assert!((0..1_000).any(|_| shed() > 900), "{}", shed());
 }
