@@ -25,6 +25,7 @@ pub(crate) mod nodes;
 pub(crate) mod room_states;
 pub(crate) mod stored_answer;
 pub(crate) mod unkept;
+mod wanted;
 
 use std::collections::VecDeque;
 use std::fmt;

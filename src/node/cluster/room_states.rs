@@ -18,6 +18,7 @@ use std::time::Duration;
 use hashbrown::HashMap;
 use smol_str::SmolStr;
 
+pub(crate) use super::wanted::{LinkView, Wanted};
 use crate::bus::{EntryKind, LogEntry};
 use crate::id::{ConnId, Seed, SeededState};
 use crate::node::planted::{Fault, Planted};
@@ -78,28 +79,6 @@ pub(crate) struct FollowedRooms {
     /// Rooms in which something was said, and when their heads are compared.
     compares: VecDeque<(Instant, SmolStr)>,
     pub(crate) fault: Fault,
-}
-
-/// How the link to the engine stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum LinkView {
-    Up,
-    /// It is down for so short a time that joins wait for it.
-    Interrupted,
-    Down,
-}
-
-/// What somebody who wants to join has to wait for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Wanted {
-    /// Nothing: the room is followed, or cannot be as the link is down.
-    Ready,
-    /// The room is to be subscribed to and read.
-    Subscribe,
-    /// The room could not be read, and is to be read now.
-    Read,
-    /// It is being read.
-    Wait,
 }
 
 /// What becomes of an entry that was announced, or read.
