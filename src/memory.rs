@@ -135,6 +135,11 @@ impl App for MemoryApp {
         Reply::Now(Ok(Arc::clone(&self.noted)))
     }
 
+    /// A room that is full of leaves that linger could not be forgotten for somebody else's.
+    fn lets_leaves_linger(&self) -> bool {
+        false
+    }
+
     /// A room that the last connection has left may be forgotten for another.
     fn on_leave(&mut self, left: &Left<'_>) {
         let id = self.hashing.hash_texts(&[left.room]);

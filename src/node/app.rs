@@ -12,13 +12,15 @@
 //! Work that nobody waits for is not begun: what waits for a worker is withdrawn when its time is
 //! over, and so is what an application holds, where it keeps the question's [`StartFlag`].
 
+mod reply;
+
 use std::borrow::Cow;
-use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
+pub use self::reply::{Job, Reply};
 use crate::config::Config;
 use crate::id::ConnId;
 use crate::node::http::message::{Request, RequestPlace, Response};
@@ -48,6 +50,11 @@ pub trait App: Send {
     /// An admitted connection is gone, and no other has taken its place ([`Join::replaces`]).
     fn on_leave(&mut self, left: &Left<'_>) {
         let _ = left;
+    }
+
+    /// May `on_leave` wait for `resume.linger`? Where it frees what others wait for, it should not.
+    fn lets_leaves_linger(&self) -> bool {
+        true
     }
 
     /// An operator says something to everybody in a room. The update that is returned goes to them,
@@ -250,42 +257,6 @@ pub struct Left<'a> {
     pub user: &'a str,
     /// Why the server closed it; `None` when the client did, or the network.
     pub reason: Option<CloseReason>,
-}
-
-/// When the answer comes.
-pub enum Reply<T> {
-    /// It is here.
-    Now(T),
-    /// This work has it; it runs on a worker and may block.
-    Later(Job<T>),
-    /// The application will hand it to the driver's handle, with the ticket of the question.
-    Held,
-}
-
-/// Work that blocks, and gives an answer.
-pub type Job<T> = Box<dyn FnOnce() -> T + Send>;
-
-impl<T> Reply<T> {
-    /// Shorthand for [`Reply::Later`].
-    pub fn later(job: impl FnOnce() -> T + Send + 'static) -> Self {
-        Self::Later(Box::new(job))
-    }
-}
-
-impl<T> From<T> for Reply<T> {
-    fn from(answer: T) -> Self {
-        Self::Now(answer)
-    }
-}
-
-impl<T: fmt::Debug> fmt::Debug for Reply<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Now(answer) => f.debug_tuple("Now").field(answer).finish(),
-            Self::Later(_) => f.write_str("Later"),
-            Self::Held => f.write_str("Held"),
-        }
-    }
 }
 
 /// The answer to a [`Join`].

@@ -16,8 +16,9 @@ impl Node {
     /// Takes `slot` out of its room. The application and those who watch the room hear of it now, or in
     /// a moment, if its user may come back.
     pub(crate) fn leave_room(&mut self, slot: Slot, leave: Leave) {
-        let Self { cx, connections, rooms, .. } = self;
-        let lingers = !cx.policy.linger.is_zero() && may_return(leave.reason);
+        let Self { cx, connections, rooms, work, .. } = self;
+        let may_linger = !cx.policy.linger.is_zero() && work.app.lets_leaves_linger();
+        let lingers = may_linger && may_return(leave.reason);
         rooms.leave(cx, connections, slot, lingers);
         if lingers {
             self.linger(leave, Duration::ZERO);

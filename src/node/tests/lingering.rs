@@ -213,7 +213,7 @@ fn leaves_linger_over_a_restart() {
 
 #[test]
 fn watchers_see_no_leave_of_who_comes_back() {
-    let mut world = World::new();
+    let (mut world, _, _) = world(|_| {});
     let bob = world.authenticating("soup");
     let token = world.token("bob", 900);
     world.say(bob, "auth", json!({ "token": crate::logs::known(&token), "presence": true }));
