@@ -286,11 +286,11 @@ fn run_planted(seed: u64, planted: Option<Planted>) -> Result<Report, Violation>
     World::with(scenario, seed).unwrap().run()
 }
 
-/// Some world sees the fault, as `what`.
+/// Some world sees the fault, and the first one that does sees it as `what`.
 fn assert_found(planted: Planted, what: &str) {
-    let found = (0..60).filter_map(|seed| run_planted(seed, Some(planted)).err());
-    let seen: Vec<Violation> = found.take(3).collect();
-    assert!(seen.iter().any(|found| found.what.contains(what)), "{planted:?}: {seen:?}");
+    let found = (0..60).map(|seed| run_planted(seed, Some(planted))).find_map(Result::err);
+    let found = found.expect("some world sees the fault");
+    assert!(found.what.contains(what), "{planted:?}: {found}");
 }
 
 /// A contended world whose node has this fault, and whose users have no allowances but for messages.
@@ -348,7 +348,9 @@ fn pending_work_first_is_found() {
 
 #[test]
 fn event_of_a_connection_that_is_gone_is_found() {
-    assert_found(Planted::StaleEvent, "dropped without a word in Connected");
+    // In some worlds it takes more than its share of a turn before that.
+    let mut found = (0..60).filter_map(|seed| run_planted(seed, Some(Planted::StaleEvent)).err());
+    assert!(found.any(|found| found.what.contains("dropped without a word in Connected")));
 }
 
 #[test]

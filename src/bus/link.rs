@@ -298,7 +298,7 @@ impl BusLink {
     }
 
     /// How many logs are wanted, and how many of them the engine has not confirmed.
-    #[cfg(any(test, feature = "testing"))]
+    #[cfg(any(test, feature = "sim"))]
     pub(crate) fn subscription_counts(&self) -> (usize, usize) {
         self.subscriptions.counts()
     }

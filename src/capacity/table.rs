@@ -15,7 +15,7 @@ use crate::net::{TLS_CONNECTION_BYTES, TLS_RECORD_BYTES};
 use crate::node::{
     CLAIMS_BYTES, CLIENT_DETAILS_BYTES, CONNECTION_BYTES, END_BYTES, ENDS_A_TOKEN_FAULT,
     IDEMPOTENCY_KEY_BYTES, PENDING_ADDRESS_BYTES, QUESTION_BYTES, ROOM_STATE_BYTES,
-    TOKEN_FAULT_BYTES, Watched,
+    TOKEN_FAULT_BYTES, UNKEPT_BYTES, Watched,
 };
 use crate::protocol::{MAX_ROOM_CHARS, MAX_USER_CHARS};
 #[cfg(feature = "recipes")]
@@ -209,6 +209,7 @@ fn cluster(config: &Config, rows: &mut Vec<Row>) {
     rows.extend([
         // Once as they were given, and once as they are written.
         loose("commands to the cluster's engine, twice *", 2, LINK_COMMAND_BYTES),
+        loose("answers that the cluster's engine is to keep *", 1, UNKEPT_BYTES),
         loose("an answer of the cluster's engine, twice *", 2, answer),
         row(
             "limits.connections, rooms of the cluster",

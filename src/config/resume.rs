@@ -14,8 +14,9 @@ section! {
     window: Length = Length::from_secs(120), "`1ms` to `366d`", reload;
     /// How long a leave waits before the application and those who watch the room hear of it. A user
     /// who is back in the room by then has not left: the new connection takes the place of the lost one.
-    /// Leaves that wait take up to a quarter of `limits.history_bytes`; one more than that does not wait,
-    /// and neither does the leave of a client that was told not to come back. `0s`: none waits.
+    /// Leaves that wait take up to a quarter of `limits.history_bytes`; one more than that does not
+    /// wait, and neither does the leave of a client that was told not to come back, nor one from rooms
+    /// in memory (`--app`). `0s`: none waits.
     linger: Length = Length::from_secs(10), "`0s` to `1h`", reload;
     /// How long a restart takes from the end of the drain; the time of the last one counts if it is
     /// longer. Clients that can be told when to come back are closed at the end of the drain, and each

@@ -46,7 +46,7 @@ mod work;
 use std::fmt;
 
 #[cfg(feature = "net")]
-pub(crate) use self::cluster::room_states::ROOM_STATE_BYTES;
+pub(crate) use self::cluster::{room_states::ROOM_STATE_BYTES, unkept::UNKEPT_BYTES};
 #[cfg(feature = "net")]
 pub(crate) use self::connections::PENDING_ADDRESS_BYTES;
 #[cfg(feature = "net")]

@@ -108,7 +108,7 @@ impl Subscriptions {
     }
 
     /// How many logs are wanted, and how many of them are not confirmed.
-    #[cfg(any(test, feature = "testing"))]
+    #[cfg(any(test, feature = "sim"))]
     pub(super) fn counts(&self) -> (usize, usize) {
         let confirmed =
             self.wanted.values().filter(|p| **p == SubscriptionState::Confirmed).count();

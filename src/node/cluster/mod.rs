@@ -41,6 +41,7 @@ use self::unkept::UnkeptAnswers;
 use crate::bus::{BusCommand, BusFault, BusLink, LinkSettings, LogName};
 use crate::config::{Cluster as ClusterConfig, ClusterUrl};
 use crate::id::{ConnId, Rng, Seed, SeededState};
+use crate::node::observe::MinuteThrottle;
 use crate::node::work::port::BusOrder;
 use crate::node::work::ticket::Ticket;
 use crate::protocol::Position;
@@ -79,6 +80,11 @@ pub(crate) struct ClusterMember {
     pub(crate) down_since: Option<Instant>,
     /// It is down for a short time only, so joins wait for it.
     pub(crate) is_patient: bool,
+    /// For the lines of the log, one a minute each.
+    pub(crate) losses: MinuteThrottle,
+    pub(crate) refusals: MinuteThrottle,
+    /// The log says next that the engine is reached: it has said that it was not, or nothing yet.
+    pub(crate) tells_return: bool,
     /// Connections were closed because the link was down for too long.
     pub(crate) is_fenced: bool,
     /// What the driver is to do about its connection to the engine.
@@ -154,6 +160,9 @@ impl ClusterMember {
             early: Vec::new(),
             down_since: None,
             is_patient: true,
+            losses: MinuteThrottle::default(),
+            refusals: MinuteThrottle::default(),
+            tells_return: true,
             is_fenced: false,
             orders: VecDeque::new(),
             tags: seed.derive("tags").rng(),

@@ -92,8 +92,8 @@ pub(crate) enum EntryStep {
     Ignore,
     /// It is the next one, of a kind that only later versions know.
     Skip,
-    /// It does not follow what is known: the room is to be read from this position on.
-    Read(Position),
+    /// It does not follow what is known: the room is to be read.
+    Read,
 }
 
 impl FollowedRooms {
@@ -285,7 +285,7 @@ impl FollowedRooms {
         }
         if !is_same(entry.previous, head) {
             room.state = FollowState::Reading;
-            return EntryStep::Read(head);
+            return EntryStep::Read;
         }
         self.compare_soon(now, name);
         self.advance(name, entry)

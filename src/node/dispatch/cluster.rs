@@ -9,6 +9,7 @@ use std::time::Duration;
 use smol_str::SmolStr;
 
 use crate::bus::{BusCommand, BusEvent, BusFault, BusReply, LogEntry, LogName};
+use crate::id::Slot;
 use crate::node::Node;
 use crate::node::cluster::control;
 use crate::node::cluster::nodes::{ListedNode, NodeInfo};
@@ -151,7 +152,9 @@ impl Node {
     fn link_is_up(&mut self) {
         let now = self.cx.now.monotonic;
         let Some(cluster) = &mut self.cluster else { return };
-        log::info!("the node is connected to the cluster's engine as {}", cluster.name);
+        if std::mem::take(&mut cluster.tells_return) {
+            log::info!("the node is connected to the cluster's engine as {}", cluster.name);
+        }
         cluster.down_since = None;
         cluster.is_fenced = false;
         cluster.nodes.renew_at_once();
@@ -172,7 +175,13 @@ impl Node {
         if cluster.down_since.is_none() {
             cluster.down_since = Some(now);
             cluster.is_patient = true;
-            log::warn!("the cluster's engine is not reached: {reason}");
+            if let Some(count) = cluster.losses.count(now) {
+                cluster.tells_return = true;
+                log::warn!(
+                    "the cluster's engine is not reached: {reason}. Lost so often since the last such \
+                     line: {count}"
+                );
+            }
         }
         cluster.rooms.lose_all();
     }
@@ -233,8 +242,11 @@ impl Node {
 
     /// A log cannot be listened to.
     fn not_subscribed(&mut self, log: &LogName, fault: &BusFault) {
-        log::warn!("the cluster's engine refuses a subscription: {fault}");
+        let now = self.cx.now.monotonic;
         let Some(cluster) = &mut self.cluster else { return };
+        if let Some(count) = cluster.refusals.count(now) {
+            log::warn!("the cluster's engine refuses {count} subscriptions: {fault}");
+        }
         match log {
             LogName::Room(room) => {
                 cluster.rooms.set_unsubscribed(room);
@@ -303,6 +315,13 @@ impl Node {
         }
     }
 
+    /// The connections that are in their rooms.
+    fn authenticated(&self) -> Vec<Slot> {
+        let all = self.connections.iter();
+        let members = all.filter(|(_, it)| it.session.phase().is_authenticated());
+        members.map(|(slot, _)| slot).collect()
+    }
+
     /// Closes all connections of a node that could not hear for too long whose sessions were ended.
     fn fence(&mut self) {
         let fence = self.cx.policy.cluster_fence;
@@ -317,10 +336,7 @@ impl Node {
         log::error!(
             "all connections are closed, as the cluster's engine was not reached for {fence:?}"
         );
-        let all = self.connections.iter();
-        let members = all.filter(|(_, it)| it.session.phase().is_authenticated());
-        let members: Vec<_> = members.map(|(slot, _)| slot).collect();
-        for slot in members {
+        for slot in self.authenticated() {
             self.close(slot, CloseReason::BackendUnavailable);
         }
     }
@@ -333,7 +349,7 @@ impl Node {
             EntryStep::Ignore | EntryStep::Skip => {}
             EntryStep::Deliver => self.deliver_entry(room, entry),
             EntryStep::Break => self.break_room_here(room, entry.position),
-            EntryStep::Read(_) => {
+            EntryStep::Read => {
                 self.cx.metrics.cluster_gaps += 1;
                 self.read_room(room);
             }

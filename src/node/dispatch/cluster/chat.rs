@@ -12,10 +12,10 @@ use crate::node::cluster::control::{self, Word};
 use crate::node::cluster::{COMMAND_TIME, Pending, content_hash, message_id, stored_answer};
 use crate::node::planted::Planted;
 use crate::node::rooms::chat::Addressed;
-use crate::node::work::port::{Action, Command as Work, Completion, Outcome, Payer, Work as Job};
+use crate::node::work::port::{self, Action, Completion, Outcome, Payer};
 use crate::node::work::questions::QuestionKind;
 use crate::node::work::ticket::Ticket;
-use crate::protocol::Said;
+use crate::protocol::{Position, Said};
 
 impl Node {
     /// Publishes a message; the application is asked when it is published.
@@ -124,11 +124,7 @@ impl Node {
 
     /// The members of this node get the message now: what the engine announces of it comes with the
     /// answer, before it or behind it.
-    fn deliver_published(
-        &mut self,
-        ticket: Ticket,
-        (position, previous): (crate::protocol::Position, crate::protocol::Position),
-    ) {
+    fn deliver_published(&mut self, ticket: Ticket, (position, previous): (Position, Position)) {
         let Self { cluster: Some(cluster), work, .. } = self else { return };
         let Some(question) = work.questions.find(ticket) else { return };
         let connection = question.asker.to_bits();
@@ -178,8 +174,8 @@ impl Node {
             AppReply::Later(job) => {
                 let payer = Payer::user(&held.user);
                 let start = unpublished.start.clone();
-                let work = Job::Message(job);
-                cx.actions.push_back(Action::Submit(Work { ticket, work, payer, start }));
+                let work = port::Work::Message(job);
+                cx.actions.push_back(Action::Submit(port::Command { ticket, work, payer, start }));
             }
             AppReply::Held => work.questions.held(ticket, &unpublished.start),
         }
@@ -232,9 +228,12 @@ impl Node {
         while let Some((room, id, answer)) = cluster.unkept.next() {
             let command = BusCommand::Answer { log: LogName::Room(room), id, answer };
             let pending = (Pending::Answer { id }, now + 12 * COMMAND_TIME);
-            if cluster.send(now, command, pending).is_err() {
+            match cluster.send(now, command, pending) {
+                Ok(()) => {}
+                // The engine never takes it: whoever sends the message again is asked about anew.
+                Err((BusFault::TooLong, _)) => cluster.unkept.kept(&id),
                 // It is sent when the link is up again.
-                return cluster.unkept.failed(&id);
+                Err(_) => return cluster.unkept.failed(&id),
             }
         }
     }

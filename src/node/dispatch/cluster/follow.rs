@@ -203,7 +203,7 @@ impl Node {
         match cluster.rooms.advance(room, entry) {
             EntryStep::Break => self.break_room_here(room, entry.position),
             EntryStep::Deliver => self.deliver_entry(room, entry),
-            EntryStep::Ignore | EntryStep::Skip | EntryStep::Read(_) => {}
+            EntryStep::Ignore | EntryStep::Skip | EntryStep::Read => {}
         }
     }
 

@@ -61,15 +61,15 @@ impl Node {
     }
 
     /// Gives an order to every other node, which this one has carried out for `count` connections.
-    /// Where there is a purpose, they confirm it. False: there are no others.
+    /// Where there is a purpose, they confirm it.
     pub(crate) fn order_everywhere(
         &mut self,
         order: ClusterOrder,
         count: usize,
         purpose: Option<RoundPurpose>,
-    ) -> bool {
+    ) {
         let now = self.cx.now.monotonic;
-        let Some(cluster) = &mut self.cluster else { return false };
+        let Some(cluster) = &mut self.cluster else { return };
         let name = cluster.name.clone();
         let round = purpose.map(|purpose| cluster.nodes.begin_round(now, (&name, count), purpose));
         let frame = control::write(&OrderEntry { round, order });
@@ -78,7 +78,6 @@ impl Node {
         if let Err((fault, _)) = cluster.send(now, command, (pending, now + COMMAND_TIME)) {
             self.order_published(round, &Err(fault));
         }
-        true
     }
 
     /// An order is on its way to every node, or is not.
@@ -97,7 +96,7 @@ impl Node {
         self.cx.metrics.cluster_unpublished += 1;
         let Some(round) = round.and_then(|round| cluster.nodes.fail_round(round)) else { return };
         match round.purpose {
-            // It is kept, so the others read it when they reach the engine.
+            // It is stored, and the others do not know: whoever gave it is told to give it again.
             RoundPurpose::EndSessions { ticket } => self.revocation_failed(ticket, fault),
             RoundPurpose::Call { asker, noun } => {
                 self.tell_confirmed(asker, (noun, round.count), (1, 0));
@@ -201,10 +200,7 @@ impl Node {
     /// Asks every connection for a fresh token, upon which the application is asked again.
     fn ask_everybody_for_auth(&mut self) {
         let now = self.cx.now.monotonic;
-        let all = self.connections.iter();
-        let members = all.filter(|(_, it)| it.session.phase().is_authenticated());
-        let members: Vec<Slot> = members.map(|(slot, _)| slot).collect();
-        for slot in members {
+        for slot in self.authenticated() {
             let policy = &self.cx.policy;
             self.connections.edit(policy, slot, |session, _| session.require_auth(now));
         }
