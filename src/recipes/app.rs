@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::accounts::{AccountService, SigningKeys};
 use super::assistant::Pasted;
@@ -105,13 +106,15 @@ impl RecipesApp {
     /// # Errors
     /// [`StorageError`] names the file or key at fault and says what to do.
     pub fn open(config: &Config) -> Result<(Self, CompletionSink), StorageError> {
-        Self::open_with(config, storage::by_statement())
+        Self::open_with(config, storage::by_statement(), storage::BATCH_TIME)
     }
 
-    /// [`open`](Self::open) with another commit function, for tests.
+    /// [`open`](Self::open) with another commit function, and another time for the tasks of a
+    /// transaction, for tests.
     pub(super) fn open_with(
         config: &Config,
         commit: Commit,
+        batch_time: Duration,
     ) -> Result<(Self, CompletionSink), StorageError> {
         let opened = OpenStorage::open(Path::new(&config.data), config.recipes.disk.get())?;
         storage::keep_pages(&opened.database, config.recipes.cache.get())
@@ -123,6 +126,7 @@ impl RecipesApp {
             bytes: limits.work_total.get(),
             // The answers of a batch are delivered together, into the workers' queue.
             batch: limits.worker_queue,
+            batch_time,
         };
         let (storage, join_guard) =
             Storage::start(opened, queue_limits, commit).map_err(StorageError::Thread)?;

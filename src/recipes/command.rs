@@ -6,6 +6,7 @@
 mod amount_words;
 mod chat_command;
 mod field_words;
+mod ingredient_words;
 mod questions;
 mod scale;
 mod steps;
@@ -251,6 +252,13 @@ fn instead(text: &str) -> Option<ChatCommand<'_>> {
         let (old, new) = split_at_word(rest, "use").or_else(|| split_at_word(rest, "take"))?;
         return both(old.trim_end_matches([',', ' ']), new);
     }
+    // "I'm out of cream, use milk"
+    if let Some(rest) = after_any(text, say::OUT_OF)
+        && let Some((old, new)) = rest.split_once(", ")
+        && let Some(new) = after_any(skip(new, &["so", "please", "let's"]), &["use", "take"])
+    {
+        return both(old, without_ends(new, &[" instead"]).unwrap_or(new));
+    }
     let rest = skip(text, &["use", "take", "put in", "i have", "i only have", "only"]);
     let found = say::INSTEAD_OF.iter().find_map(|joint| split_at_word(rest, joint));
     let (new, old) = found.or_else(|| {
@@ -322,7 +330,7 @@ fn add(text: &str) -> Option<ChatCommand<'_>> {
     if let Some(given) = named.and_then(|rest| rest.strip_prefix(':')).map(value) {
         return (!given.is_empty()).then_some(ChatCommand::AddIngredient(given));
     }
-    if let Some(rest) = after_any(text, &["i also have", "we also have", "i've also got"]) {
+    if let Some(rest) = after_any(text, &say::ALSO) {
         return Number::parse(rest).map(|_| ChatCommand::AddIngredient(rest));
     }
     // "It needs 1 tsp pepper", and not "20 minutes".
@@ -361,11 +369,11 @@ fn added(rest: &str) -> Option<ChatCommand<'_>> {
     let head = without_ends(rest, say::TO_IT);
     let given = value(skip(head.unwrap_or(rest), &["some", "also", "in"]));
     Some(match given {
-        // "more salt" and "it" do not say what to add.
+        // "more salt" and "it" do not say what to add, and a recipe has no notes.
         given
             if !given.is_empty()
                 && !is_amount(given)
-                && after_any(given, &["more", "it", "less"]).is_none() =>
+                && after_any(given, say::NO_INGREDIENTS).is_none() =>
         {
             ChatCommand::AddIngredient(given)
         }

@@ -57,6 +57,9 @@ pub(super) fn scale(text: &str) -> Option<ChatCommand<'_>> {
     if let Some(share) = percent(target).filter(|_| is_sure) {
         return Some(ChatCommand::Scale(Scale::By(share)));
     }
+    if let Some(people) = dozens(target) {
+        return Some(ChatCommand::Scale(people));
+    }
     let scale = Number::parse(target).and_then(|number| {
         let behind = target.get(number.end..)?.trim();
         let is_half = number.form == NumberForm::Word && number.value < Ratio::ONE;
@@ -160,10 +163,21 @@ fn needed(text: &str) -> Option<Scale<'_>> {
     let to = after_any(rest, say::FOR);
     let target = to.unwrap_or(rest);
     let target = without_ends(target, say::COMING).unwrap_or(target);
+    if let Some(people) = dozens(target) {
+        return Some(people);
+    }
     let number = Number::parse(target)?;
     let behind = target.get(number.end..)?.trim();
     let is_for = (to.is_some() || are.is_some()) && behind.is_empty();
     (is_for || is_people(behind)).then_some(Scale::To(number.value, "people"))
+}
+
+/// "A dozen people", "two dozen guests".
+fn dozens(text: &str) -> Option<Scale<'_>> {
+    let number = Number::parse(text)?;
+    let what = after(text.get(number.end..)?.trim(), "dozen")?;
+    let people = Ratio::whole(12).times(number.value)?;
+    is_people(what).then_some(Scale::To(people, "people"))
 }
 
 /// The share of "50%", "50 percent".

@@ -1,8 +1,9 @@
-//! What people say for the same thing: the words of all commands. Those of amounts, and those of
-//! fields and steps, are in files of their own.
+//! What people say for the same thing: the words of all commands. Those of amounts, of ingredients, and of
+//! fields and steps are in files of their own.
 
 pub(super) use super::amount_words::*;
 pub(super) use super::field_words::*;
+pub(super) use super::ingredient_words::*;
 
 /// Words before a command that change nothing.
 pub(super) const POLITE: &[&str] = &[
@@ -187,141 +188,6 @@ pub(super) const HELP: &[&str] = &[
     "how do i use this",
     "what do you understand",
 ];
-pub(super) const REMOVE: &[&str] = &[
-    "remove",
-    "delete",
-    "drop",
-    "take out",
-    "omit",
-    "leave out",
-    "leave off",
-    "get rid of",
-    "skip",
-    "throw out",
-    "throw away",
-    "discard",
-    "ditch",
-    "exclude",
-    "cut out",
-    "cross out",
-    "erase",
-    "without",
-    "eliminate",
-    "don't use",
-    "don’t use",
-    "do not use",
-    "don't add",
-    "do not add",
-    "i'm allergic to",
-    "i’m allergic to",
-    "i am allergic to",
-    "i can't eat",
-    "i cannot eat",
-    "no",
-    "lose",
-    "i don't have",
-    "i don’t have",
-    "i do not have",
-    "we don't have",
-    "we don’t have",
-    "i have no",
-    "we have no",
-    "i don't like",
-    "i don’t like",
-    "i do not like",
-    "i hate",
-    "i don't want",
-    "i don’t want",
-    "make it without",
-    "do it without",
-    "cook it without",
-    "hold the",
-    "i'm out of",
-    "i’m out of",
-    "i am out of",
-    "we're out of",
-    "we’re out of",
-];
-/// "Leave the carrots out": the verbs, and the words at the end.
-pub(super) const PARTED_REMOVE: (&[&str], &[&str]) =
-    (&["leave", "take", "cut", "throw"], &[" out", " out of it", " out of the recipe", " away"]);
-/// Where something is removed from.
-pub(super) const FROM_IT: &[&str] = &[
-    " from the recipe",
-    " from this recipe",
-    " from it",
-    " from the ingredients",
-    " from the list",
-    " from the ingredient list",
-    " from the list of ingredients",
-    " in it",
-    " in this",
-    " in there",
-    " in the recipe",
-    ", remove it",
-    ", remove them",
-    ", leave it out",
-    ", leave them out",
-    ", so leave it out",
-    ", so leave them out",
-    ", take it out",
-    ", take them out",
-    " altogether",
-    " completely",
-    " entirely",
-];
-/// Words before the name of an ingredient.
-pub(super) const NAME_STARTS: &[&str] = &[
-    "the ingredients",
-    "the ingredient",
-    "ingredients",
-    "ingredient",
-    "the amount of",
-    "the quantity of",
-    "the",
-    "all the",
-    "all of the",
-    "all",
-    "any",
-    "my",
-    "our",
-];
-pub(super) const ADD: &[&str] = &[
-    "add", "insert", "append", "put in", "include", "throw in", "toss in", "mix in", "stir in",
-    "work in", "stick in", "chuck in", "pop in",
-];
-/// "Put some garlic in": the verbs, and the words at the end.
-pub(super) const PARTED_ADD: (&[&str], &[&str]) = (
-    &["put", "throw", "toss", "i want", "i'd like", "i’d like", "i would like", "we want"],
-    &[" in", " in it", " in there", " in this", " in too", " into it"],
-);
-/// Where something is added to.
-pub(super) const TO_IT: &[&str] = &[
-    " to the ingredients",
-    " to ingredients",
-    " as an ingredient",
-    " to the ingredient list",
-    " to the list of ingredients",
-    " to the list",
-    " to it",
-    " to this",
-    " to the recipe",
-    " to this recipe",
-    " as well",
-    " too",
-    " in",
-];
-/// "Add a pinch of salt at the end" is a step.
-pub(super) const AS_LAST_STEP: &[&str] = &[
-    " as the last step",
-    " as a last step",
-    " as the final step",
-    " as a final step",
-    " as a step",
-    " as a new step",
-    " to the steps",
-    " at the end",
-];
 pub(super) const EXCHANGE: &[&str] = &[
     "replace",
     "swap out",
@@ -350,6 +216,8 @@ pub(super) const USE: &[&str] = &[
     "i have",
     "i only have",
     "i've got",
+    "i want",
+    "we want",
     "i only want",
     "i need",
     "we need",

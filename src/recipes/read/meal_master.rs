@@ -161,8 +161,18 @@ fn halves(line: &str) -> (String, Option<String>) {
     };
     let places = [0, 1, 2].into_iter().flat_map(|moved| [RIGHT - moved, RIGHT + moved]);
     let is_two = |(left, right): &(String, String)| left.ends_with(' ') && is_cell(right);
-    let (left, right) = places.map(part).find(is_two).unwrap_or_else(|| part(RIGHT));
+    let found = places.map(part).find(is_two).or_else(|| parted(line));
+    let (left, right) = found.unwrap_or_else(|| part(RIGHT));
     (left, Some(right).filter(|right| !right.trim().is_empty()))
+}
+
+/// The columns of a line whose right one begins elsewhere: behind a gap, with an amount and a unit.
+fn parted(line: &str) -> Option<(String, String)> {
+    let (left, right) = line.trim_end().rsplit_once("    ")?;
+    let is_amount = |c: &char| c.is_ascii_digit() || "/.".contains(*c);
+    let missing = 7_usize.checked_sub(right.chars().take_while(is_amount).count())?;
+    let right = format!("{}{right}", " ".repeat(missing));
+    (missing < 7 && is_cell(&right) && is_cell(left)).then(|| (left.to_owned(), right))
 }
 
 /// Whether a text has the columns of an amount, a unit and a name.

@@ -18,6 +18,7 @@ use super::builder::{DraftBuilder, one_line};
 use super::outcome::ReadRecipe;
 use super::paragraphs::Paragraphs;
 use super::text::meta::labelled;
+use crate::recipes::quantity::Number;
 
 /// Whether a text has the first line of a RezKonv recipe.
 pub(super) fn is_it(text: &str) -> bool {
@@ -59,6 +60,10 @@ pub(super) fn read(text: &str, mut builder: DraftBuilder) -> ReadRecipe {
                 }
             }
             continue;
+        }
+        // Without the heading of the ingredients, their first amount begins them.
+        if part == RezKonvPart::Head && Number::parse(plain).is_some() {
+            part = RezKonvPart::Ingredients;
         }
         match part {
             RezKonvPart::Head => head(plain, &mut builder),

@@ -137,6 +137,10 @@ impl RecipeReader {
         self.builder.note(label);
         match self.section {
             Section::Head => self.head(line, next),
+            // A heading behind a table or a list that nothing named.
+            Section::Ingredients if self.is_late_title(line, next) => {
+                line.text.clone_into(&mut self.builder.draft.title);
+            }
             Section::Ingredients if self.is_named && is_bare_group(line, next) => {
                 self.flush();
                 self.builder.group(&line.text);
@@ -145,6 +149,12 @@ impl RecipeReader {
             Section::Steps => self.step_line(line),
             Section::Notes => self.builder.note(&*line.text),
         }
+    }
+
+    fn is_late_title(&self, line: &PastedLine, next: Option<&PastedLine>) -> bool {
+        let is_free = !self.is_named && self.builder.draft.title.is_empty();
+        let is_group = next.is_some_and(PastedLine::is_ingredient);
+        is_free && line.mark == LineMark::Heading && !is_group && judge::is_title(line)
     }
 
     /// Begins the section of a heading. The text after the heading is its first line.

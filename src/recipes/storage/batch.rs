@@ -21,7 +21,7 @@ pub(super) const MAX_BATCH: usize = 256;
 
 /// How long the tasks of a transaction run. A task that comes waits for this long, and for a task and
 /// a commit.
-const BATCH_TIME: Duration = Duration::from_millis(5);
+pub(crate) const BATCH_TIME: Duration = Duration::from_millis(5);
 
 /// How often the disk is looked at while there is nothing to do.
 const SECOND: Duration = Duration::from_secs(1);
@@ -141,6 +141,8 @@ pub(super) struct Batcher<'a> {
     pub(super) erasure: Erasure,
     /// Tasks in one transaction.
     pub(super) most: usize,
+    /// How long its tasks run.
+    pub(super) time: Duration,
     pub(super) commit: Commit,
 }
 
@@ -229,7 +231,7 @@ impl Batcher<'_> {
             ran?;
             done = begun.elapsed();
             self.queue.charge(&turn, cost(done.saturating_sub(before), bytes));
-            let is_whole = batch.len() >= self.most || done >= BATCH_TIME;
+            let is_whole = batch.len() >= self.most || done >= self.time;
             next = if is_whole { None } else { self.queue.pop() };
         }
         let committing = clock();

@@ -57,8 +57,8 @@ use rusqlite::Connection;
 use crate::node::{Payer, QUESTION_BYTES, StartFlag};
 
 pub use self::backup::{BackupError, backup, restore};
+pub(super) use self::batch::{BATCH_TIME, Commit, TaskError, by_statement};
 use self::batch::{BatchItem, Batcher, MAX_BATCH, Task};
-pub(super) use self::batch::{Commit, TaskError, by_statement};
 use self::erase::Erasure;
 pub(super) use self::health::StorageHealth;
 pub use self::inspect::{DatabaseState, inspect};
@@ -219,14 +219,15 @@ impl Storage {
         commit: Commit,
     ) -> io::Result<(Self, JoinGuard)> {
         let queue = Arc::new(TaskQueue::new(limits.items, limits.bytes));
-        let most = limits.batch.clamp(1, MAX_BATCH);
+        let (most, time) = (limits.batch.clamp(1, MAX_BATCH), limits.batch_time);
         let (alive, gone) = mpsc::sync_channel(0);
         let sender = Sender(Arc::clone(&queue));
         thread::Builder::new().name("vestibule-storage".to_owned()).spawn(move || {
             let end = EndOfQueue(queue);
             let OpenStorage { database, space, lock } = opened;
             let erasure = Erasure::default();
-            let mut batcher = Batcher { database, queue: &end.0, space, erasure, most, commit };
+            let mut batcher =
+                Batcher { database, queue: &end.0, space, erasure, most, time, commit };
             batcher.serve();
             // The lock goes when the database is closed.
             drop(batcher);

@@ -23,6 +23,8 @@ pub(crate) struct QueueLimits {
     pub(crate) bytes: usize,
     /// Tasks in one transaction, at most 256.
     pub(crate) batch: usize,
+    /// How long the tasks of a transaction run: none begins later.
+    pub(crate) batch_time: Duration,
 }
 
 /// The queue is full; the task was not accepted.

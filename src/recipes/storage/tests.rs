@@ -12,7 +12,7 @@ fn in_memory(database: Connection) -> OpenStorage {
 fn started(commit: Commit) -> (Storage, JoinGuard) {
     let database = Connection::open_in_memory().unwrap();
     database.execute_batch("CREATE TABLE t (a UNIQUE)").unwrap();
-    let room = QueueLimits { items: 64, bytes: 64 << 10, batch: MAX_BATCH };
+    let room = QueueLimits { items: 64, bytes: 64 << 10, batch: MAX_BATCH, batch_time: BATCH_TIME };
     Storage::start(in_memory(database), room, commit).unwrap()
 }
 
@@ -143,7 +143,7 @@ fn locked_database_starts_no_item() {
     other.execute_batch("CREATE TABLE t (a UNIQUE); BEGIN IMMEDIATE").unwrap();
     let database = Connection::open(&path).unwrap();
     database.busy_timeout(Duration::ZERO).unwrap();
-    let room = QueueLimits { items: 64, bytes: 0, batch: MAX_BATCH };
+    let room = QueueLimits { items: 64, bytes: 0, batch: MAX_BATCH, batch_time: BATCH_TIME };
     let (storage, join_guard) = Storage::start(in_memory(database), room, by_statement()).unwrap();
     let start = StartFlag::default();
     let (told, outcomes) = mpsc::channel();

@@ -106,9 +106,11 @@ impl TestApp {
     }
 
     fn open_with(config: &Config, commit: Commit) -> Self {
+        // As long as it takes: what is in one transaction must not depend on the machine.
+        const BATCH_TIME: Duration = Duration::from_secs(3_600);
         crate::logs::in_process("lib");
         crate::logs::known(SECRET);
-        let (app, completions) = RecipesApp::open_with(config, commit).unwrap();
+        let (app, completions) = RecipesApp::open_with(config, commit, BATCH_TIME).unwrap();
         let (sender, done) = mpsc::channel();
         completions.connect(move |completion| drop(sender.send(completion)));
         let now = UnixTime::from_millis(1_800_000_000_000);

@@ -52,9 +52,9 @@ impl RecipeReader {
     /// Reads a title, which may hold facts: "Omelette (serves 1)", "Omelette - serves 1".
     fn title(&mut self, text: &str) {
         let text = text.trim_end_matches([':', '.', '!']).trim();
-        for sign in [" - ", " – ", " — ", " (", " | ", ", "] {
+        for sign in [" - ", " – ", " — ", " (", "（", " | ", ", "] {
             if let Some((title, rest)) = text.rsplit_once(sign)
-                && let Some(facts) = facts(rest.trim_end_matches(')'), false)
+                && let Some(facts) = facts(rest.trim_end_matches([')', '）']), false)
             {
                 self.builder.draft.title = title.trim().to_owned();
                 return facts.into_iter().for_each(|fact| self.builder.fact(fact));

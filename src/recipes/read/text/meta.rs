@@ -58,16 +58,18 @@ pub(super) fn mixed_facts(line: &str) -> Option<(Vec<Fact>, Vec<String>)> {
     (has_more && !found.is_empty() && others.len() <= found.len()).then_some((found, others))
 }
 
-/// A title with a yield behind it, without a sign between them: "Chicken Soup 4 Servings".
+/// A title with a yield behind it, without a sign between them: "Chicken Soup 4 Servings", "親子丼 2人前".
 pub(super) fn title_with_yield(text: &str) -> Option<(&str, Fact)> {
-    let spaces = text.rmatch_indices(' ').map(|(at, _)| at).take(3).skip(1);
+    let spaces = text.rmatch_indices(' ').map(|(at, _)| at).take(3);
     spaces.into_iter().find_map(|at| {
         let (title, rest) = text.split_at_checked(at)?;
         let title = title.trim_end_matches([' ', '.', ',', ':', '-', '–']);
         let (fact, length) = yielded(rest.trim_start(), false)?;
         let is_title = title.starts_with(char::is_alphabetic)
             && !title.contains(|c: char| c.is_numeric() || c == ':');
-        (is_title && length == rest.trim_start().len()).then_some((title, fact))
+        // A number alone may be of the title: "Curry 2".
+        let is_named = rest.contains(char::is_alphabetic);
+        (is_title && is_named && length == rest.trim_start().len()).then_some((title, fact))
     })
 }
 

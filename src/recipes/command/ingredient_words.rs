@@ -1,0 +1,166 @@
+//! Words of the commands that add and remove ingredients.
+
+/// "I'm out of cream, use milk".
+pub(super) const OUT_OF: &[&str] = &[
+    "i'm out of",
+    "i’m out of",
+    "i am out of",
+    "we're out of",
+    "we’re out of",
+    "we are out of",
+    "i have no",
+    "we have no",
+    "i don't have",
+    "i don’t have",
+    "i do not have",
+    "we don't have",
+    "we don’t have",
+    "there is no",
+];
+pub(super) const REMOVE: &[&str] = &[
+    "remove",
+    "delete",
+    "drop",
+    "take out",
+    "omit",
+    "leave out",
+    "leave off",
+    "get rid of",
+    "skip",
+    "throw out",
+    "throw away",
+    "discard",
+    "ditch",
+    "exclude",
+    "cut out",
+    "cross out",
+    "erase",
+    "without",
+    "eliminate",
+    "don't use",
+    "don’t use",
+    "do not use",
+    "don't add",
+    "do not add",
+    "i'm allergic to",
+    "i’m allergic to",
+    "i am allergic to",
+    "i can't eat",
+    "i cannot eat",
+    "no",
+    "lose",
+    "i don't have",
+    "i don’t have",
+    "i do not have",
+    "we don't have",
+    "we don’t have",
+    "i have no",
+    "we have no",
+    "i don't like",
+    "i don’t like",
+    "i do not like",
+    "i hate",
+    "i don't want",
+    "i don’t want",
+    "make it without",
+    "do it without",
+    "cook it without",
+    "hold the",
+    "i'm out of",
+    "i’m out of",
+    "i am out of",
+    "we're out of",
+    "we’re out of",
+];
+/// "Leave the carrots out": the verbs, and the words at the end.
+pub(super) const PARTED_REMOVE: (&[&str], &[&str]) =
+    (&["leave", "take", "cut", "throw"], &[" out", " out of it", " out of the recipe", " away"]);
+/// Where something is removed from.
+pub(super) const FROM_IT: &[&str] = &[
+    " from the recipe",
+    " from this recipe",
+    " from it",
+    " from the ingredients",
+    " from the list",
+    " from the ingredient list",
+    " from the list of ingredients",
+    " in it",
+    " in this",
+    " in there",
+    " in the recipe",
+    ", remove it",
+    ", remove them",
+    ", leave it out",
+    ", leave them out",
+    ", so leave it out",
+    ", so leave them out",
+    ", take it out",
+    ", take them out",
+    " altogether",
+    " completely",
+    " entirely",
+];
+/// Words before the name of an ingredient.
+pub(super) const NAME_STARTS: &[&str] = &[
+    "the ingredients",
+    "the ingredient",
+    "ingredients",
+    "ingredient",
+    "the amount of",
+    "the quantity of",
+    "the",
+    "all the",
+    "all of the",
+    "all",
+    "any",
+    "my",
+    "our",
+];
+pub(super) const ADD: &[&str] = &[
+    "add", "insert", "append", "put in", "include", "throw in", "toss in", "mix in", "stir in",
+    "work in", "stick in", "chuck in", "pop in",
+];
+/// Before an amount of what is not yet in the recipe.
+pub(super) const ALSO: &[&str] = &[
+    "i also have",
+    "we also have",
+    "i've also got",
+    "i also need",
+    "we also need",
+    "you also need",
+    "it also needs",
+];
+/// What "add" cannot put among the ingredients.
+pub(super) const NO_INGREDIENTS: &[&str] = &["more", "it", "less", "a note", "note", "notes"];
+/// "Put some garlic in": the verbs, and the words at the end.
+pub(super) const PARTED_ADD: (&[&str], &[&str]) = (
+    &["put", "throw", "toss", "i want", "i'd like", "i’d like", "i would like", "we want"],
+    &[" in", " in it", " in there", " in this", " in too", " into it"],
+);
+/// Where something is added to.
+pub(super) const TO_IT: &[&str] = &[
+    " to the ingredients",
+    " to ingredients",
+    " as an ingredient",
+    " to the ingredient list",
+    " to the list of ingredients",
+    " to the list",
+    " to it",
+    " to this",
+    " to the recipe",
+    " to this recipe",
+    " as well",
+    " too",
+    " in",
+];
+/// "Add a pinch of salt at the end" is a step.
+pub(super) const AS_LAST_STEP: &[&str] = &[
+    " as the last step",
+    " as a last step",
+    " as the final step",
+    " as a final step",
+    " as a step",
+    " as a new step",
+    " to the steps",
+    " at the end",
+];
