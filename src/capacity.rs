@@ -118,7 +118,7 @@ fn fitted(config: &Config, memory: u128, most: usize) -> Result<Config, String> 
     }
     let mut faults = fitted.faults().into_iter();
     match faults.find(|fault| fault.key.starts_with("limits.")) {
-        Some(fault) => Err(format!("{} is not enough: {fault}", human(memory))),
+        Some(fault) => Err(format!("{} is too small: {fault}", human(memory))),
         None => Ok(fitted),
     }
 }
@@ -292,7 +292,7 @@ fn too_small(config: &Config, memory: u128) -> String {
     let name = |row: &Row| format!("{} ({})", human(row.sum().unwrap_or(0)), row.what);
     let most: Vec<String> = needed.iter().take(4).map(name).collect();
     format!(
-        "{} is not enough: this configuration needs at least {} MiB; the most of it: {}",
+        "{} is too small; this configuration needs at least {} MiB. Largest parts: {}",
         human(memory),
         (low * STEP).div_ceil(1 << 20),
         most.join(", ")

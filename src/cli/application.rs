@@ -29,36 +29,35 @@ use super::secret;
 #[cfg(feature = "backend")]
 const LAST_LEAVES: Duration = Duration::from_secs(2);
 
-/// The built-in applications.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum AppName {
+/// The built-in applications, as `app` names them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum BuiltInApp {
     /// Recipe chat with accounts, on SQLite in the data directory
     #[cfg(feature = "recipes")]
-    #[default]
     Recipes,
     /// In-memory rooms; the first user to join owns the room, others are refused
-    #[cfg_attr(not(feature = "recipes"), default)]
     Memory,
     /// In-memory rooms that every user may join, for load tests. What they said last outlives a restart
     MemoryOpen,
 }
 
-/// Creates the application, and its background work, which starts once the server exists. `--app`
-/// takes precedence over a configured `backend.url`.
-pub(super) fn choose(
-    name: Option<AppName>,
-    config: &Config,
-) -> Result<(Box<dyn App>, Background), String> {
-    if name.is_none() && !config.backend.url.is_empty() {
+/// Creates the application, and its background work, which starts once the server exists.
+pub(super) fn choose(config: &Config) -> Result<(Box<dyn App>, Background), String> {
+    let is_auto = config.app == "auto";
+    if is_auto && !config.backend.url.is_empty() {
         return backend_app(config);
     }
-    let access = match name.unwrap_or_default() {
+    let access = match config.app.as_str() {
+        "memory-open" => Access::Open,
         #[cfg(feature = "recipes")]
-        AppName::Recipes if config.cluster.is_on() => return Err(NO_SHARED_RECIPES.to_owned()),
+        "auto" | "recipes" if config.cluster.is_on() => return Err(NO_SHARED_RECIPES.to_owned()),
         #[cfg(feature = "recipes")]
-        AppName::Recipes => return recipes_app(config),
-        AppName::Memory => Access::Owner,
-        AppName::MemoryOpen => Access::Open,
+        "auto" | "recipes" => return recipes_app(config),
+        #[cfg(not(feature = "recipes"))]
+        "recipes" => {
+            return Err("app: this program was built without the feature `recipes`".to_owned());
+        }
+        _ => Access::Owner,
     };
     let seed = net::seed()
         .map_err(|error| format!("the operating system returned no random bytes: {error}"))?;
@@ -212,7 +211,8 @@ pub(super) fn inspect(config: &Config) -> Result<Vec<String>, Vec<String>> {
 
 /// Does the configured application need the data directory?
 pub(super) fn has_storage(config: &Config) -> bool {
-    cfg!(feature = "recipes") && config.backend.url.is_empty()
+    let is_named = config.app == "recipes" || config.app == "auto" && config.backend.url.is_empty();
+    cfg!(feature = "recipes") && is_named
 }
 
 /// Checks the database of the recipe chat, if that is configured, and describes it.

@@ -16,6 +16,17 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The largest response that is read: more than the longest list.
 const MAX_ANSWER_BYTES: u64 = 4 << 20;
 
+/// Whom to ask.
+#[derive(Debug, clap::Args)]
+pub(super) struct AdminArgs {
+    /// Admin listener to ask [default: admin.listen]
+    #[arg(long, value_name = "HOST:PORT", value_parser = address)]
+    pub(super) admin: Option<String>,
+    /// Print the server's JSON response
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
 /// The address of an admin listener.
 #[derive(Debug, PartialEq, Eq)]
 struct AdminAddress {
@@ -31,6 +42,12 @@ enum AdminPlace {
     Unix(PathBuf),
 }
 
+/// Parses the value of `--admin`.
+pub(super) fn address(text: &str) -> Result<String, String> {
+    let parsed: Result<ListenAddress, _> = text.trim().parse();
+    parsed.map(|_| text.to_owned()).map_err(|_| "expected HOST:PORT or unix:PATH".to_owned())
+}
+
 impl AdminAddress {
     /// Parses `admin.listen` or the value of `--admin`.
     fn of(listen: &str) -> Result<Self, String> {
@@ -43,7 +60,7 @@ impl AdminAddress {
         let wrong = |why: &str| {
             format!("{name}: {why}; expected an address such as 127.0.0.1:9090 or unix:PATH")
         };
-        let address = name.parse().map_err(|_| wrong("this is no address"))?;
+        let address = name.parse().map_err(|_| wrong("not a valid address"))?;
         let (host, port) = match address {
             ListenAddress::Unix(path) => {
                 return Ok(Self { name: name.to_owned(), place: AdminPlace::Unix(path) });
@@ -234,6 +251,20 @@ pub(super) fn encoded(text: &str) -> String {
         }
     }
     encoded
+}
+
+/// So many connections.
+pub(super) fn connections(answer: &Value, name: &str) -> String {
+    match number(answer, name) {
+        1 => "1 connection".to_owned(),
+        count => format!("{count} connections"),
+    }
+}
+
+pub(super) fn number(answer: &Value, name: &str) -> u64 {
+    let number = answer.get(name);
+    // Gauges of the process are written as floating-point numbers.
+    number.and_then(|it| it.as_u64().or_else(|| it.as_f64().map(|it| it as u64))).unwrap_or(0)
 }
 
 #[cfg(test)]

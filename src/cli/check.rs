@@ -12,16 +12,28 @@ use vestibule::net::descriptors::{needed, table_bytes};
 use vestibule::net::{self, TlsError};
 
 use super::output::{self, CommandResult};
+use super::serve_args::ServeArgs;
 use super::{application, descriptors, secret, serve};
 
 const MASK: &str = "********";
 
-/// The flags of `vestibule check`.
+/// The flags of `vestibule check`: its own, and those of `vestibule serve`, which it judges.
 #[derive(Debug, clap::Args)]
 pub(super) struct CheckArgs {
+    #[command(flatten)]
+    pub(super) flags: CheckFlags,
+    #[command(flatten)]
+    pub(super) serve: ServeArgs,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct CheckFlags {
     /// Do not fetch the keys of auth.jwks_url, and do not connect to the engine of cluster.url
     #[arg(long)]
     offline: bool,
+    /// Print the whole table of the memory that the configuration allows, and not its largest parts
+    #[arg(long)]
+    memory: bool,
 }
 
 /// What is wrong, each in one line, and what is there.
@@ -41,7 +53,7 @@ impl Findings {
 }
 
 /// Prints the configuration as TOML, followed by the memory table and the summary as TOML comments.
-pub(super) fn run(args: &CheckArgs, config: &Config) -> CommandResult {
+pub(super) fn run(args: &CheckFlags, config: &Config) -> CommandResult {
     let mut found = Findings::default();
     let mut resolved = config.clone();
     let secrets = found.take(secret::read_issuers(&mut resolved));
@@ -77,13 +89,44 @@ pub(super) fn run(args: &CheckArgs, config: &Config) -> CommandResult {
     }
     let toml = found.take(toml::to_string(&shown)).unwrap_or_default();
     if !found.faults.is_empty() {
-        return Err(found.faults);
+        return Err(found.faults.into());
     }
     for warning in found.warnings {
         output::warn(&warning);
     }
     let notes: String = found.notes.iter().map(|note| format!("# {note}\n")).collect();
-    output::print(&format!("{toml}\n{}#\n# No fault was found.\n{notes}", table(&resolved)))
+    let (first, last) =
+        (summary(&resolved), if args.memory { table(&resolved) } else { suffices(&resolved) });
+    output::print(&format!("{first}\n{toml}\n{last}#\n# No fault was found.\n{notes}"))
+}
+
+/// The total and the largest parts of the worst-case memory, as TOML comments.
+fn summary(config: &Config) -> String {
+    const LARGEST: usize = 3;
+    let mut rows = capacity::rows(config);
+    let total = capacity::total(&rows).map_or_else(|| "no bound".to_owned(), human);
+    let limits = &config.limits;
+    let mut text = format!(
+        "# Memory: {total} if every client filled every limit at once ({} connections).\n",
+        limits.connections
+    );
+    // What has no bound first.
+    rows.sort_by_key(|row| std::cmp::Reverse(row.sum().unwrap_or(u128::MAX)));
+    for row in rows.iter().take(LARGEST) {
+        let sum = row.sum().map_or_else(|| "no bound".to_owned(), human);
+        // Writing into a string cannot fail.
+        let _ = writeln!(text, "#   {sum:>10}  {}", row.what);
+    }
+    text.push_str(match limits.memory.get() {
+        0 => "# Set limits.memory to bound it. All parts: `vestibule check --memory`.\n",
+        _ => "# limits.memory bounds it. All parts: `vestibule check --memory`.\n",
+    });
+    text
+}
+
+/// Whether the limits that depend on others are as high as these need, as TOML comments.
+fn suffices(config: &Config) -> String {
+    capacity::describe(config).lines().map(|line| format!("# {line}\n")).collect()
 }
 
 /// Reads the keys as the server does, and describes them.
@@ -208,10 +251,7 @@ fn table(config: &Config) -> String {
         let _ = writeln!(text, "# {:<48}{:>22}{:>12}", "limits.memory", "", human_size(memory));
     }
     text.push_str("#\n");
-    for line in capacity::describe(config).lines() {
-        // Writing into a string cannot fail.
-        let _ = writeln!(text, "# {line}");
-    }
+    text.push_str(&suffices(config));
     let descriptors = needed(config).min(descriptors::possible());
     let _ = writeln!(
         text,

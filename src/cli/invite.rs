@@ -13,10 +13,10 @@ pub(super) struct InviteArgs {
     #[arg(long, value_name = "EMAIL")]
     email: Option<String>,
     /// How long the invitation can be used
-    #[arg(long, value_name = "LENGTH", default_value = "7d")]
+    #[arg(long, value_name = "DURATION", default_value = "7d")]
     valid: Length,
     /// Admin listener to ask [default: admin.listen]
-    #[arg(long, value_name = "HOST:PORT")]
+    #[arg(long, value_name = "HOST:PORT", value_parser = ask::address)]
     admin: Option<String>,
 }
 

@@ -7,8 +7,11 @@ mod ask;
 #[cfg(feature = "recipes")]
 mod backup;
 mod check;
+mod completions;
+mod connect;
 mod descriptors;
 mod explain;
+mod help;
 mod inherited;
 mod invite;
 mod load;
@@ -16,16 +19,18 @@ mod log;
 mod notify;
 mod operate;
 mod output;
+mod publish;
 mod reload;
 mod reset_password;
 mod secret;
 mod serve;
+mod serve_args;
+mod server_address;
 mod settings;
 mod text;
 mod token;
 mod token_check;
 
-use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
@@ -41,13 +46,13 @@ use self::settings::Global;
     name = "vestibule",
     version,
     about = "WebSocket server that authenticates clients with a JWT after they connect",
-    after_help = AFTER_HELP
+    after_help = help::AFTER_HELP
 )]
 struct Cli {
     #[command(flatten)]
     global: Global,
     #[command(flatten)]
-    serve: serve::ServeArgs,
+    serve: serve_args::ServeArgs,
     #[command(subcommand)]
     command: Option<CliCommand>,
 }
@@ -55,53 +60,59 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum CliCommand {
     /// Run the server (default command)
-    Serve(serve::ServeArgs),
+    #[command(after_help = help::SERVE_HELP)]
+    Serve(serve_args::ServeArgs),
     /// Sign a token with the configured secret and print it, or check one (--check)
+    #[command(after_help = help::TOKEN_HELP)]
     Token(token::TokenArgs),
-    /// Validate the configuration and what it names: keys, certificates, files, directories. Then
-    /// print it (secrets masked) with its worst-case memory use
+    /// Validate the configuration and what it names, then print it (secrets masked) with the most
+    /// memory that it allows
+    ///
+    /// Keys, certificates, files and directories are read as the server reads them. Nothing is changed,
+    /// and no address is opened.
+    #[command(after_help = help::CHECK_HELP)]
     Check(check::CheckArgs),
+    /// Connect to a room, send lines of standard input as messages, and print what the server says
+    #[command(after_help = help::CONNECT_HELP)]
+    Connect(connect::ConnectArgs),
     /// Show a connection's state, or why it closed (asks the running server)
+    #[command(after_help = help::EXPLAIN_HELP)]
     Explain(explain::ExplainArgs),
-    /// Give out an invitation to sign up (asks the running server)
+    /// Create an invitation to sign up (asks the running server)
+    #[command(after_help = help::INVITE_HELP)]
     Invite(invite::InviteArgs),
     #[command(flatten)]
     Operate(operate::OperatorCommand),
-    /// Give a user who has forgotten the password another one (asks the running server)
+    /// Set a new password for a user who forgot it, and print it (asks the running server)
+    #[command(after_help = help::RESET_PASSWORD_HELP)]
     ResetPassword(reset_password::ResetPasswordArgs),
     /// Copy the recipe chat's database to a file, while the server runs or not, and verify the copy
     #[cfg(feature = "recipes")]
+    #[command(after_help = help::BACKUP_HELP)]
     Backup(backup::CopyArgs),
-    /// Put a copy in place of the recipe chat's database; the server must not run
+    /// Replace the recipe chat's database with a copy; stop the server first
     #[cfg(feature = "recipes")]
+    #[command(after_help = help::RESTORE_HELP)]
     Restore(backup::CopyArgs),
+    #[command(after_help = help::LOAD_HELP)]
     Load(load::LoadArgs),
+    /// Print the completions of a shell, for its directory of completions
+    #[command(after_help = help::COMPLETIONS_HELP)]
+    Completions(completions::CompletionsArgs),
 }
-
-const AFTER_HELP: &str = "Examples:
-  vestibule                                      run the built-in application
-  vestibule --backend http://127.0.0.1:8000      run in front of your application
-  vestibule check --config vestibule.toml        validate a configuration file
-  vestibule token --sub alice                    print a token for alice
-  vestibule token --check                        say why the server refuses a token (on stdin)
-
-Every setting can be given as an environment variable: VESTIBULE_SECTION__KEY.
-Exit codes: 0 success, 1 failure, 2 usage error.";
 
 /// Parses the arguments, runs the command, and prints its errors to standard error.
 pub(crate) fn main() -> ExitCode {
     let cli = Cli::parse();
-    if !matches!(cli.command, None | Some(CliCommand::Serve(_))) && cli.serve.is_given() {
-        let problem = "--listen, --app and --backend are options of `vestibule serve`";
+    let takes = matches!(cli.command, None | Some(CliCommand::Serve(_) | CliCommand::Check(_)));
+    if !takes && cli.serve.is_given() {
+        let problem = "--listen, --app and --backend are options of `serve` and `check`";
         command().error(ErrorKind::ArgumentConflict, problem).exit();
     }
-    let Err(faults) = run(cli) else { return ExitCode::SUCCESS };
-    let mut stderr = io::stderr().lock();
-    for fault in faults {
-        // If standard error is closed, there is nowhere to report to.
-        let _ = writeln!(stderr, "vestibule: {}", text::one_line(&fault));
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => error.report(),
     }
-    ExitCode::FAILURE
 }
 
 /// The command line as clap's type, from which manuals and completions are generated.
@@ -121,7 +132,15 @@ fn run(cli: Cli) -> CommandResult {
             }
             token::run(&args, &config, &signing_secret(&config)?)
         }
-        Some(CliCommand::Check(args)) => check::run(&args, &global.settings(&[])?),
+        Some(CliCommand::Check(args)) => {
+            let serve = args.serve.or(cli.serve);
+            check::run(&args.flags, &global.settings(&serve.settings())?)
+        }
+        Some(CliCommand::Connect(args)) => {
+            let config = global.settings(&[])?;
+            let secret = if args.signs() { signing_secret(&config)? } else { String::new() };
+            connect::run(&args, &config, &secret)
+        }
         Some(CliCommand::Explain(args)) => explain::run(&args, &global.settings(&[])?),
         Some(CliCommand::Invite(args)) => invite::run(&args, &global.settings(&[])?),
         Some(CliCommand::Operate(command)) => operate::run(&command, &global.settings(&[])?),
@@ -134,12 +153,12 @@ fn run(cli: Cli) -> CommandResult {
             let config = global.settings(&[])?;
             let secret = signing_secret(&config)?;
             if !config.auth.algorithms.iter().any(|name| name == "HS256") {
-                return Err(vec![
-                    "`vestibule load` signs with HS256: add it to auth.algorithms".to_owned(),
-                ]);
+                let fault = "`vestibule load` signs with HS256: add it to auth.algorithms";
+                return Err(fault.to_owned().into());
             }
-            load::run(&args, &config.auth, secret.as_bytes()).map_err(|fault| vec![fault])
+            Ok(load::run(&args, &config.auth, secret.as_bytes())?)
         }
+        Some(CliCommand::Completions(args)) => completions::run(&args, command()),
     }
 }
 

@@ -3,47 +3,48 @@
 use serde_json::{Value, json};
 use vestibule::config::{Config, Length};
 
-use super::ask::{self, AdminClient, encoded};
-use super::output::{CommandResult, print};
-use super::text;
+use super::ask::{self, AdminArgs, AdminClient, connections, encoded, number};
+use super::output::{CommandError, CommandResult, print};
+use super::publish::{PublishArgs, published};
+use super::{help, text};
 
 /// The commands for operators.
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum OperatorCommand {
     /// Say whether the running server takes new clients: exit code 0 if so, 1 if not
+    #[command(after_help = help::HEALTH_HELP)]
     Health(HealthArgs),
     /// Show how the running server is
+    #[command(after_help = help::STATUS_HELP)]
     Status(AdminArgs),
     /// Show the rooms with somebody in them, and how many connections each has
+    #[command(after_help = help::ROOMS_HELP)]
     Rooms(AdminArgs),
     /// Show the users with a connection in a room, and how many each has
+    #[command(after_help = help::USERS_HELP)]
     Users(AdminArgs),
     /// Show the connections in a room
+    #[command(after_help = help::ROOM_HELP)]
     Room(RoomArgs),
     /// Send a text to everybody in a room, or to rooms, users and connections
+    #[command(after_help = help::PUBLISH_HELP)]
     Publish(PublishArgs),
     /// End a user's sessions; tokens issued until now are refused from here on. Or close one connection,
     /// or all in a room, whose clients may come back
+    #[command(after_help = help::DISCONNECT_HELP)]
     Disconnect(DisconnectArgs),
     /// Ask a user's connections for a fresh token each
+    #[command(after_help = help::REQUIRE_AUTH_HELP)]
     RequireAuth(UserArgs),
     /// Lock an account of the embedded recipe chat, and end its sessions
+    #[command(after_help = help::LOCK_HELP)]
     Lock(UserArgs),
     /// Unlock an account of the embedded recipe chat
+    #[command(after_help = help::UNLOCK_HELP)]
     Unlock(UserArgs),
     /// Close all connections, and take no new ones until the process ends
+    #[command(after_help = help::DRAIN_HELP)]
     Drain(DrainArgs),
-}
-
-/// Whom to ask.
-#[derive(Debug, clap::Args)]
-pub(super) struct AdminArgs {
-    /// Admin listener to ask [default: admin.listen]
-    #[arg(long, value_name = "HOST:PORT")]
-    admin: Option<String>,
-    /// Print the server's JSON response
-    #[arg(long)]
-    json: bool,
 }
 
 /// The flags of `vestibule health`.
@@ -64,74 +65,6 @@ pub(super) struct RoomArgs {
     room: String,
     #[command(flatten)]
     admin: AdminArgs,
-}
-
-/// The flags of `vestibule publish`.
-#[derive(Debug, clap::Args)]
-pub(super) struct PublishArgs {
-    /// The room and the text; or the text alone, with --room, --user or --connection
-    #[arg(value_name = "ROOM TEXT", num_args = 1..=2, required = true)]
-    words: Vec<String>,
-    /// To everybody in this room. May be repeated
-    #[arg(long, value_name = "ROOM")]
-    room: Vec<String>,
-    /// To all connections of this user: the `sub` of the tokens. May be repeated
-    #[arg(long, value_name = "USER")]
-    user: Vec<String>,
-    /// To this connection. May be repeated
-    #[arg(long, value_name = "ID")]
-    connection: Vec<String>,
-    /// Publish once, however often this is called with the same key and text within 24 hours
-    #[arg(long, value_name = "KEY")]
-    idempotency_key: Option<String>,
-    #[command(flatten)]
-    admin: AdminArgs,
-}
-
-impl PublishArgs {
-    /// The path and body of the call.
-    fn call(&self) -> Result<(String, String), String> {
-        let has_targets =
-            [&self.room, &self.user, &self.connection].iter().any(|it| !it.is_empty());
-        let (path, mut body) =
-            match (self.words.as_slice(), has_targets) {
-                ([room, content], false) => {
-                    let path = format!("/v1/rooms/{}/publish", encoded(room));
-                    (path, json!({ "content": content }))
-                }
-                ([content], true) => {
-                    let body = json!({
-                        "rooms": self.room,
-                        "users": self.user,
-                        "connections": self.connection,
-                        "content": content,
-                    });
-                    ("/v1/publish".to_owned(), body)
-                }
-                ([_], false) => {
-                    return Err(
-                        "to whom? Give a room before the text, or --room, --user or --connection"
-                            .to_owned(),
-                    );
-                }
-                _ => return Err(
-                    "one text only: with --room, --user or --connection no room stands before it"
-                        .to_owned(),
-                ),
-            };
-        if let (Some(key), Some(body)) = (&self.idempotency_key, body.as_object_mut()) {
-            body.insert("idempotency_key".to_owned(), key.as_str().into());
-        }
-        Ok((path, body.to_string()))
-    }
-}
-
-/// How many a publication was for, and where it failed.
-fn published(answer: &Value) -> String {
-    let queued = format!("queued for {}\n", connections(answer, "delivered"));
-    let failed = answer.pointer("/failed/rooms").and_then(Value::as_array);
-    let failed = failed.into_iter().flatten().filter_map(Value::as_str);
-    failed.fold(queued, |said, room| format!("{said}failed in {}\n", text::one_line(room)))
 }
 
 /// The flags of commands about a user.
@@ -177,7 +110,7 @@ impl DisconnectArgs {
 #[derive(Debug, clap::Args)]
 pub(super) struct DrainArgs {
     /// Spread the closes over this time [default: the server's `drain`]
-    #[arg(long, value_name = "LENGTH")]
+    #[arg(long, value_name = "DURATION")]
     over: Option<Length>,
     #[command(flatten)]
     admin: AdminArgs,
@@ -185,7 +118,12 @@ pub(super) struct DrainArgs {
 
 /// Makes the call, and prints what came of it.
 pub(super) fn run(command: &OperatorCommand, config: &Config) -> CommandResult {
-    answer(command, config).map_err(|fault| vec![fault]).and_then(|text| print(&text))
+    if let OperatorCommand::Publish(args) = command
+        && let Err(fault) = args.call()
+    {
+        return Err(CommandError { faults: vec![fault], is_usage: true });
+    }
+    print(&answer(command, config)?)
 }
 
 fn answer(command: &OperatorCommand, config: &Config) -> Result<String, String> {
@@ -294,22 +232,8 @@ fn word<'a>(answer: &'a Value, name: &str) -> &'a str {
     answer.get(name).and_then(Value::as_str).unwrap_or_default()
 }
 
-fn number(answer: &Value, name: &str) -> u64 {
-    let number = answer.get(name);
-    // Gauges of the process are written as floating-point numbers.
-    number.and_then(|it| it.as_u64().or_else(|| it.as_f64().map(|it| it as u64))).unwrap_or(0)
-}
-
 fn disconnected(answer: &Value) -> String {
     format!("ended {}\n", connections(answer, "disconnected"))
-}
-
-/// So many connections.
-fn connections(answer: &Value, name: &str) -> String {
-    match number(answer, name) {
-        1 => "1 connection".to_owned(),
-        count => format!("{count} connections"),
-    }
 }
 
 /// One line for each node of the cluster; none where the server is alone.

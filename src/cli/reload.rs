@@ -95,7 +95,7 @@ impl Reloader {
     }
 
     fn try_reload(&mut self) -> Result<Vec<String>, Vec<String>> {
-        let read = self.global.settings(&self.flags)?;
+        let read = self.global.settings(&self.flags).map_err(|error| error.faults)?;
         let waiting = waiting_keys(&self.running, &read);
         let read = without(&waiting, &self.running, read).map_err(|fault| vec![fault])?;
         let (config, warnings) = complete(read.clone()).map_err(|fault| vec![fault])?;

@@ -14,7 +14,7 @@ pub(super) struct ResetPasswordArgs {
     #[arg(value_name = "EMAIL")]
     email: String,
     /// Admin listener to ask [default: admin.listen]
-    #[arg(long, value_name = "HOST:PORT")]
+    #[arg(long, value_name = "HOST:PORT", value_parser = ask::address)]
     admin: Option<String>,
 }
 

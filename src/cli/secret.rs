@@ -115,8 +115,8 @@ pub(super) fn inspect(config: &Config) -> Result<(String, Option<Secret>), Strin
         SecretSource::Configured => Ok(("auth.secret".to_owned(), Some(configured(config)))),
         SecretSource::Generated(path) if !path.exists() => Ok((path.display().to_string(), None)),
         SecretSource::File(path) | SecretSource::Generated(path) => {
-            let secret =
-                read_signing(&path, is_unfit).map_err(|error| error.of("signing secret", &path))?;
+            let key = if config.auth.secret_file.is_empty() { "data" } else { "auth.secret_file" };
+            let secret = read_signing(&path, is_unfit).map_err(|error| error.of(key, &path))?;
             Ok((path.display().to_string(), Some(secret)))
         }
     }

@@ -14,10 +14,10 @@ use vestibule::net::{Handle, ListenerAddress, Server, Sockets};
 use vestibule::node::{Histogram, Metrics};
 use vestibule::protocol::CloseReason;
 
-use super::application::AppName;
 use super::notify::{Notify, Watchdog};
 use super::output::{self, CommandResult};
 use super::reload::{self, LastReload, Reloader};
+use super::serve_args::ServeArgs;
 use super::settings::Global;
 use super::{application, descriptors, inherited, log, secret};
 
@@ -25,42 +25,6 @@ use super::{application, descriptors, inherited, log, secret};
 const LAST_LINES: Duration = Duration::from_secs(2);
 /// The same after a second signal, which stops the process at once.
 const LAST_LINES_IN_A_HURRY: Duration = Duration::from_millis(250);
-
-/// The flags of `vestibule serve`.
-#[derive(Debug, clap::Args)]
-pub(super) struct ServeArgs {
-    /// Addresses to listen on, comma-separated: HOST:PORT, :PORT or unix:PATH. Port 0 picks a free port
-    #[arg(long, value_name = "ADDRESS", value_delimiter = ',')]
-    listen: Vec<String>,
-    /// Application to run [default: recipes]
-    #[arg(long, value_enum, value_name = "NAME")]
-    app: Option<AppName>,
-    /// URL of an HTTP service to forward joins and messages to
-    #[arg(long, value_name = "URL", conflicts_with = "app")]
-    backend: Option<String>,
-}
-
-impl ServeArgs {
-    pub(super) fn is_given(&self) -> bool {
-        !self.listen.is_empty() || self.app.is_some() || self.backend.is_some()
-    }
-
-    /// These flags, completed by `other`.
-    pub(super) fn or(self, other: Self) -> Self {
-        Self {
-            listen: if self.listen.is_empty() { other.listen } else { self.listen },
-            app: self.app.or(other.app),
-            backend: self.backend.or(other.backend),
-        }
-    }
-
-    /// The configuration keys that these flags set.
-    fn settings(&self) -> Vec<(&'static str, String)> {
-        let listen = (!self.listen.is_empty()).then(|| ("listen", self.listen.join(",")));
-        let backend = self.backend.clone().map(|url| ("backend.url", url));
-        listen.into_iter().chain(backend).collect()
-    }
-}
 
 /// Runs the server until it has drained.
 pub(super) fn run(args: &ServeArgs, global: &Global) -> CommandResult {
@@ -91,7 +55,7 @@ pub(super) fn run(args: &ServeArgs, global: &Global) -> CommandResult {
         ::log::warn!("{} log lines were dropped in total", logging.dropped());
     }
     logging.finish(LAST_LINES);
-    outcome.map_err(|fault| vec![fault])
+    Ok(outcome?)
 }
 
 fn serve(
@@ -108,7 +72,7 @@ fn serve(
     for warning in warnings {
         ::log::warn!("{warning}");
     }
-    let (app, background) = application::choose(args.app, &config)?;
+    let (app, background) = application::choose(&config)?;
     let has_page = app.serves("/");
     let inherited_sockets = inherited::InheritedSockets::of(&sockets);
     let mut server =

@@ -70,12 +70,21 @@ pub(super) fn now() -> UnixTime {
     UnixTime::default() + since.unwrap_or_default()
 }
 
-fn subject(text: &str) -> Result<String, String> {
+pub(super) fn subject(text: &str) -> Result<String, String> {
     let length = text.chars().count();
     if !(1..=256).contains(&length) || text.chars().any(char::is_control) {
         return Err("expected 1 to 256 characters and no control characters".to_owned());
     }
     Ok(text.to_owned())
+}
+
+/// How long a token of a tool lives: 15 minutes, or as long as the server lets it.
+pub(super) fn lifetime(auth: &Auth) -> Duration {
+    const USUAL: Duration = Duration::from_secs(15 * 60);
+    match auth.max_token_life.get() {
+        longest if longest.is_zero() => USUAL,
+        longest => longest.min(USUAL),
+    }
 }
 
 fn whole_seconds(text: &str) -> Result<u64, String> {

@@ -23,7 +23,7 @@ pub(super) fn run(token: &str, config: &Config, now: UnixTime) -> CommandResult 
     output::print(&claims)?;
     match verdict {
         Ok(text) => output::print(&text),
-        Err(fault) => Err(vec![fault]),
+        Err(fault) => Err(fault.into()),
     }
 }
 

@@ -92,7 +92,8 @@ impl Faults {
     /// The mode of a Unix socket.
     fn mode(&mut self, key: &'static str, text: &str) {
         if parse_mode(text).is_none() {
-            let problem = format!("`{text}` is no mode: write three octal digits, such as `660`");
+            let problem =
+                format!("`{text}` is not a valid mode: write three octal digits, such as `660`");
             self.add(key, Malformed, problem);
         }
     }
@@ -108,7 +109,7 @@ impl Faults {
     fn moment(&mut self, key: &'static str, text: &str) {
         if !text.is_empty() && !is_date_time(text) {
             let problem = "write `2027-01-01T00:00:00Z`, or nothing";
-            self.add(key, Malformed, format!("`{text}` is no moment: {problem}"));
+            self.add(key, Malformed, format!("`{text}` is not a valid date and time: {problem}"));
         }
     }
 
@@ -162,7 +163,7 @@ impl Faults {
     fn http(&mut self, http: &Http) {
         for entry in &http.allowed_origins {
             if let Some(problem) = origin::problem(entry) {
-                let problem = format!("`{entry}` is no origin: {problem}");
+                let problem = format!("`{entry}` is not a valid origin: {problem}");
                 self.add("http.allowed_origins", Malformed, problem);
             }
         }

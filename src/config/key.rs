@@ -56,10 +56,14 @@ impl Key {
         self.path.split_once('.').map_or(self.path, |(_, name)| name)
     }
 
-    /// What is wrong with `number`, which the key's type may not even hold.
+    /// What is wrong with a value that its range or its choices do not have; the key's type may not
+    /// even hold it.
     #[must_use]
-    pub fn refusal(&self, number: i64) -> String {
-        refusal(number, self.range)
+    pub fn refusal(&self, value: impl Display) -> String {
+        match Range::parse(self.range) {
+            Range::Choice(choices) => format!("{value} is none of {}", choices.join(", ")),
+            _ => refusal(value, self.range),
+        }
     }
 }
 

@@ -146,7 +146,10 @@ mod tests {
             &format!("unix:/{}", "a".repeat(107)),
         ] {
             let fault = text.parse::<ListenAddress>().unwrap_err().to_string();
-            assert!(fault.starts_with(&format!("`{text}` is no address: write ")), "{fault}");
+            assert!(
+                fault.starts_with(&format!("`{text}` is not a valid address: write ")),
+                "{fault}"
+            );
         }
     }
 

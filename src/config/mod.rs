@@ -97,6 +97,12 @@ section! {
     /// A longer drain is easier on the other nodes, and makes deployments slower.
     drain: Length = Length::from_secs(10), "`0s` to `366d`", reload;
 
+    /// The application that `serve` runs. `auto` is the one behind `backend.url`, or without that the
+    /// recipe chat. `memory` keeps its rooms in memory: the first user who joins a room owns it, and
+    /// others are refused. In `memory-open` every user may join, for load tests. Whatever else is
+    /// named here wins over `backend.url`.
+    app: String = "auto".to_owned(), "`auto`, `recipes`, `memory`, `memory-open`", restart;
+
     beside {
         /// The listener for whoever runs the server.
         admin: Admin,
@@ -163,7 +169,8 @@ impl Config {
 
     /// Without a backend the recipe chat is what `serve` starts, where it is compiled in.
     pub(crate) fn is_recipe_chat(&self) -> bool {
-        cfg!(feature = "recipes") && self.backend.url.is_empty()
+        let is_named = self.app == "recipes" || self.app == "auto" && self.backend.url.is_empty();
+        cfg!(feature = "recipes") && is_named
     }
 
     /// What is kept of a client's request until its join, where somebody asks for it.

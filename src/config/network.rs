@@ -97,7 +97,10 @@ mod tests {
         assert_eq!(network("::ffff:192.0.2.1"), network("192.0.2.1/32"));
         for text in ["", "localhost", "10.0.0.0/33", "10.0.0/8", "10.0.0.1:80", "*"] {
             let fault = text.parse::<Network>().unwrap_err().to_string();
-            assert!(fault.starts_with(&format!("`{text}` is no network: write ")), "{fault}");
+            assert!(
+                fault.starts_with(&format!("`{text}` is not a valid network: write ")),
+                "{fault}"
+            );
         }
     }
 

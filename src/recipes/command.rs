@@ -330,7 +330,7 @@ fn add(text: &str) -> Option<ChatCommand<'_>> {
     if let Some(given) = named.and_then(|rest| rest.strip_prefix(':')).map(value) {
         return (!given.is_empty()).then_some(ChatCommand::AddIngredient(given));
     }
-    if let Some(rest) = after_any(text, &say::ALSO) {
+    if let Some(rest) = after_any(text, say::ALSO) {
         return Number::parse(rest).map(|_| ChatCommand::AddIngredient(rest));
     }
     // "It needs 1 tsp pepper", and not "20 minutes".

@@ -26,7 +26,7 @@ fn remote_backend_needs_a_readable_secret() {
     for command in ["check", "serve"] {
         let (code, said) = run(&scratch, command, url);
         assert_eq!(code, Some(1));
-        assert!(said.starts_with("vestibule: backend.secret_file: none, and "), "{said}");
+        assert!(said.starts_with("error: backend.secret_file: is required, "), "{said}");
         for (file, fault) in [("missing", "No such file"), ("bad", "must begin with `whsec_`")] {
             let (code, said) = run(&scratch, command, &format!("{url}\nsecret_file = '{file}'"));
             assert_eq!(code, Some(1));

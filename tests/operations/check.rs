@@ -79,10 +79,7 @@ fn used_and_skipped_keys_are_listed_by_kid() {
     assert_eq!(summary(text), expected, "{text}");
     let warnings: Vec<_> = done.stderr.lines().collect();
     assert_eq!(warnings.len(), 1, "{warnings:?}");
-    assert!(
-        warnings[0].starts_with("vestibule: warning: auth.jwks_file keys.json: "),
-        "{warnings:?}"
-    );
+    assert!(warnings[0].starts_with("warning: auth.jwks_file keys.json: "), "{warnings:?}");
     assert!(warnings[0].contains("\"enc\"") && warnings[0].contains("`use`"), "{warnings:?}");
 }
 

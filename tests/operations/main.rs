@@ -12,6 +12,7 @@ mod access;
 mod admin;
 mod check;
 mod cli;
+mod connect;
 mod deploy;
 mod drain;
 mod explain;
@@ -31,4 +32,5 @@ mod restart;
 mod secrets_in_logs;
 #[path = "../support/mod.rs"]
 mod support;
+mod texts;
 mod watched;

@@ -45,7 +45,7 @@ fn operator_sees_and_ends_what_is_there() {
     }
     assert_eq!(alice.hear()["payload"]["content"], "Soon");
     let (code, text) = server.operate(&["publish", "Soon"]);
-    assert!(code == Some(1) && text.contains("to whom?"), "{text}");
+    assert!(code == Some(2) && text.contains("expected a room before"), "{text}");
     let told = server.operate(&["require-auth", "alice"]);
     assert_eq!(told, (Some(0), "asked 1 connection\n".to_owned()));
     assert_eq!(alice.hear()["type"], "auth_required");
@@ -54,7 +54,7 @@ fn operator_sees_and_ends_what_is_there() {
     assert_eq!(alice.closed().1, "Session revoked");
     // In-memory rooms have no accounts.
     let (code, text) = server.operate(&["lock", "alice"]);
-    assert!(code == Some(1) && text.starts_with("vestibule: "), "{text}");
+    assert!(code == Some(1) && text.starts_with("error: "), "{text}");
     let (code, text) = server.operate(&["room", "soup", "--json"]);
     assert_eq!((code, &*text), (Some(0), "{\"room\":\"soup\",\"connections\":[]}\n"));
     // The key goes with an address that the file does not name, too.
@@ -69,7 +69,7 @@ fn drained_server_is_not_healthy() {
     let told = server.operate(&["drain", "--over", "1m"]);
     assert_eq!(told, (Some(0), "draining 1 connection\n".to_owned()));
     let (code, text) = server.operate(&["health"]);
-    assert_eq!((code, &*text), (Some(1), "vestibule: The server takes no new connections\n"));
+    assert_eq!((code, &*text), (Some(1), "error: The server takes no new connections\n"));
     assert_eq!(server.operate(&["health", "--live"]).0, Some(0));
     assert!(server.operate(&["status"]).1.starts_with("takes no new clients: draining\nversion: "));
     drop(alice);

@@ -28,7 +28,7 @@ pub(super) struct ExplainArgs {
           value_parser = clap::value_parser!(u16).range(1..=1_000))]
     last: u16,
     /// Admin listener to ask [default: admin.listen]
-    #[arg(long, value_name = "HOST:PORT")]
+    #[arg(long, value_name = "HOST:PORT", value_parser = ask::address)]
     admin: Option<String>,
     /// Print the server's JSON response
     #[arg(long)]

@@ -44,8 +44,9 @@ use self::args::LoadScenario;
 use self::engine::{LoadEngine, Setup};
 use self::meter::ResourceMeter;
 use self::report::{LoadReport, Measured, Progress};
-use self::target::{ServerAddress, Sources};
+use self::target::Sources;
 use self::wire::{Signer, Wire};
+use super::server_address::ServerAddress;
 
 /// Runs the scenario and prints its result to standard output.
 ///

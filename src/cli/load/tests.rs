@@ -12,9 +12,10 @@ use super::engine::{LoadEngine, Setup};
 use super::meter::ResourceMeter;
 use super::report::LoadReport;
 use super::report::Progress;
-use super::target::{ServerAddress, Sources};
+use super::target::Sources;
 use super::wire::{ACCEPT, Signer, Wire};
 use super::*;
+use crate::cli::server_address::ServerAddress;
 
 #[derive(Parser)]
 struct TestCli {

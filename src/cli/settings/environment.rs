@@ -16,14 +16,25 @@ pub(super) fn read(variables: impl Iterator<Item = (OsString, OsString)>, layers
     for (name, value) in ours {
         let known = layers.known.keys().find(|path| variable(path) == name).cloned();
         match (known, value.into_string()) {
-            (Some(path), Ok(text)) => layers.set_text(&path, &text, SettingOrigin::Named(name)),
+            (Some(path), Ok(text)) => layers.set_text(&path, &text, SettingOrigin::Variable(name)),
             (Some(_), Err(_)) => layers.faults.push(format!("{name}: its value is not UTF-8")),
             (None, _) => {
-                let hint = hint(&name, layers);
+                let hint = match hint(&name, layers) {
+                    hint if hint.is_empty() && is_of_kubernetes(&name) => {
+                        "; Kubernetes sets it for a Service: write enableServiceLinks: false"
+                            .to_owned()
+                    }
+                    hint => hint,
+                };
                 layers.faults.push(format!("{name}: unknown variable{hint}"));
             }
         }
     }
+}
+
+/// Whether a name is one that Kubernetes gives the containers of a pod beside a Service `vestibule`.
+fn is_of_kubernetes(name: &str) -> bool {
+    name.starts_with("VESTIBULE_PORT") || name.starts_with("VESTIBULE_SERVICE_")
 }
 
 fn variable(path: &str) -> String {

@@ -12,7 +12,9 @@ use super::layers::{Layers, SettingOrigin};
 pub(super) fn read(path: &Path, layers: &mut Layers) {
     match std::fs::read_to_string(path) {
         Ok(text) => parse(&path.display().to_string(), &text, layers),
-        Err(error) => layers.faults.push(format!("{}: {error}", path.display())),
+        Err(error) => layers
+            .faults
+            .push(format!("cannot read the configuration file {}: {error}", path.display())),
     }
 }
 

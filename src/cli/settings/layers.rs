@@ -3,22 +3,26 @@
 use std::collections::BTreeMap;
 
 use toml::{Table, Value};
-use vestibule::config::Config;
+use vestibule::config::{Config, FaultKind, Range};
+
+use crate::cli::output::CommandError;
 
 /// Where a value was set.
 #[derive(Debug)]
 pub(super) enum SettingOrigin {
     /// `FILE:LINE`; the key is told too.
     File(String),
-    /// A variable or a flag, which names its key.
-    Named(String),
+    /// A variable, which names its key.
+    Variable(String),
+    /// A flag.
+    Flag(String),
 }
 
 impl SettingOrigin {
     fn label(&self, path: &str) -> String {
         match self {
             Self::File(place) => format!("{place}: {path}"),
-            Self::Named(name) => name.clone(),
+            Self::Variable(name) | Self::Flag(name) => name.clone(),
         }
     }
 }
@@ -30,6 +34,8 @@ pub(super) struct Layers {
     pub(super) known: BTreeMap<String, Value>,
     set: BTreeMap<String, (Value, SettingOrigin)>,
     pub(super) faults: Vec<String>,
+    /// How many of the faults are those of flags.
+    of_flags: usize,
 }
 
 impl Layers {
@@ -45,7 +51,7 @@ impl Layers {
                 value => drop(known.insert(key, value)),
             }
         }
-        Ok(Self { known, set: BTreeMap::new(), faults: Vec::new() })
+        Ok(Self { known, set: BTreeMap::new(), faults: Vec::new(), of_flags: 0 })
     }
 
     pub(super) fn has_section(&self, path: &str) -> bool {
@@ -60,9 +66,14 @@ impl Layers {
             Ok(_) => drop(self.set.insert(path.to_owned(), (value, origin))),
             Err(error) => {
                 let problem = self.refusal(path, &value, error.message());
-                self.faults.push(format!("{}: {problem}", origin.label(path)));
+                self.refuse(path, &origin, &problem);
             }
         }
+    }
+
+    fn refuse(&mut self, path: &str, origin: &SettingOrigin, problem: &str) {
+        self.of_flags += usize::from(matches!(origin, SettingOrigin::Flag(_)));
+        self.faults.push(format!("{}: {problem}", origin.label(path)));
     }
 
     /// What is wrong with a value that its key's type does not hold, in words for people.
@@ -72,6 +83,11 @@ impl Layers {
             _ if is_secret(path) => "expected a text".to_owned(),
             (Some(Value::Integer(_)), Value::Integer(number), Some(key)) => key.refusal(*number),
             (Some(Value::Integer(_)), ..) => "expected a whole number".to_owned(),
+            (_, Value::String(text), Some(key))
+                if matches!(Range::parse(key.range), Range::Choice(_)) =>
+            {
+                key.refusal(format_args!("`{text}`"))
+            }
             _ => message.to_owned(),
         }
     }
@@ -91,10 +107,10 @@ impl Layers {
             (Some(value), _) => self.set(path, value, origin),
             (None, default) => {
                 let wanted = match default {
-                    Some(Value::Boolean(_)) => "neither true nor false",
-                    _ => "no whole number",
+                    Some(Value::Boolean(_)) => "true or false",
+                    _ => "a whole number",
                 };
-                self.faults.push(format!("{}: `{text}` is {wanted}", origin.label(path)));
+                self.refuse(path, &origin, &format!("`{text}` is not {wanted}"));
             }
         }
     }
@@ -107,7 +123,7 @@ impl Layers {
         hint(near(path, names).into_iter().map(|name| format!("`{name}`")))
     }
 
-    pub(super) fn finish(mut self) -> Result<Config, Vec<String>> {
+    pub(super) fn finish(mut self) -> Result<Config, CommandError> {
         let mut table = defaults().map_err(|fault| vec![fault])?;
         for (path, (value, _)) in &self.set {
             merge(&mut table, of_one_value(path, value.clone()));
@@ -116,18 +132,26 @@ impl Layers {
             Ok(config) => config,
             Err(error) => {
                 self.faults.push(error.message().to_owned());
-                return Err(self.faults);
+                return Err(self.faults.into());
             }
         };
         for fault in config.faults() {
-            let label = match self.set.get(fault.key) {
-                Some((_, origin)) => origin.label(fault.key),
-                None => fault.key.to_owned(),
-            };
-            self.faults.push(format!("{label}: {}", fault.problem));
+            match self.set.remove(fault.key) {
+                // As it was written: 400 days are 9,600 hours otherwise.
+                Some((Value::String(text), origin)) if fault.kind == FaultKind::OutOfRange => {
+                    let key = Config::keys().find(|key| key.path == fault.key);
+                    let told =
+                        key.filter(|key| matches!(Range::parse(key.range), Range::Bounds { .. }));
+                    let told = told.map(|key| key.refusal(&text));
+                    self.refuse(fault.key, &origin, &told.unwrap_or(fault.problem));
+                }
+                Some((_, origin)) => self.refuse(fault.key, &origin, &fault.problem),
+                None => self.faults.push(format!("{}: {}", fault.key, fault.problem)),
+            }
         }
         if !self.faults.is_empty() {
-            return Err(self.faults);
+            let is_usage = self.of_flags == self.faults.len();
+            return Err(CommandError { faults: self.faults, is_usage });
         }
         Ok(Config { given: self.set.into_keys().collect(), ..config })
     }

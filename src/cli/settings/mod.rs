@@ -15,15 +15,17 @@ use std::path::PathBuf;
 use vestibule::config::Config;
 
 use self::layers::{Layers, SettingOrigin};
+use super::output::CommandError;
 
 /// Flags that every command accepts, before or after its name.
 #[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Global options")]
 pub(super) struct Global {
-    /// Configuration file (TOML). Environment variables and flags override it
-    #[arg(long, global = true, value_name = "FILE")]
+    /// Configuration file (TOML) [default: none]. Environment variables and flags override it
+    #[arg(long, global = true, value_name = "FILE", display_order = 1_000)]
     pub(super) config: Option<PathBuf>,
     /// Directory for persistent data: database, generated signing key [default: ./vestibule-data]
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR", display_order = 1_001)]
     pub(super) data: Option<String>,
 }
 
@@ -32,7 +34,7 @@ impl Global {
     ///
     /// # Errors
     /// Every fault of every layer, one line each, with its file and line, variable or flag.
-    pub(super) fn settings(&self, own: &[(&'static str, String)]) -> Result<Config, Vec<String>> {
+    pub(super) fn settings(&self, own: &[(&'static str, String)]) -> Result<Config, CommandError> {
         let mut layers = Layers::new()?;
         if let Some(path) = &self.config {
             file::read(path, &mut layers);
@@ -42,7 +44,7 @@ impl Global {
         for (path, text) in own.iter().map(|(path, text)| (*path, text)).chain(data) {
             // `--backend` sets `backend.url`: a flag is called as the first part of its key.
             let name = path.split('.').next().unwrap_or_default();
-            layers.set_text(path, text, SettingOrigin::Named(format!("--{name}")));
+            layers.set_text(path, text, SettingOrigin::Flag(format!("--{name}")));
         }
         let mut config = layers.finish()?;
         authorities::complete(&mut config, std::env::var_os(authorities::VARIABLE));

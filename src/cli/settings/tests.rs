@@ -12,9 +12,9 @@ fn load_texts(
     let variables = environment.iter().map(|(name, value)| (name.into(), value.into()));
     environment::read(variables, &mut layers);
     for (path, text) in flags {
-        layers.set_text(path, text, SettingOrigin::Named(format!("--{path}")));
+        layers.set_text(path, text, SettingOrigin::Variable(format!("--{path}")));
     }
-    layers.finish()
+    layers.finish().map_err(|error| error.faults)
 }
 
 #[test]
@@ -142,7 +142,11 @@ fn names_are_suggested_only_where_they_are_near() {
         assert_eq!(layers.hint(written), hint, "{written}");
     }
     let port = load_texts("", &[("VESTIBULE_PORT", "tcp://10.0.0.1:80")], &[]).unwrap_err();
-    assert_eq!(port, ["VESTIBULE_PORT: unknown variable"]);
+    assert_eq!(
+        port,
+        ["VESTIBULE_PORT: unknown variable; Kubernetes sets it for a Service: write \
+          enableServiceLinks: false"]
+    );
 }
 
 #[test]
@@ -166,9 +170,9 @@ fn faults_of_all_layers_are_told_with_their_places() {
     let starts = [
         "v.toml:2: auth.timeout: invalid value: integer `5`, expected a length",
         "v.toml:5: limits.workers: expected a whole number",
-        "VESTIBULE_BACKLOG: `x` is no whole number",
-        "VESTIBULE_LIMITS__PING: `often` is no length of time",
-        "--listen: `here` is no address",
+        "VESTIBULE_BACKLOG: `x` is not a whole number",
+        "VESTIBULE_LIMITS__PING: `often` is not a valid length of time",
+        "--listen: `here` is not a valid address",
         "v.toml:3: auth.reauth_grace: 0s is out of range (1ms to 366d)",
     ];
     assert_eq!(faults.len(), starts.len(), "{faults:#?}");

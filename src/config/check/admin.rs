@@ -133,7 +133,7 @@ mod tests {
     #[test]
     fn the_admin_listener_has_an_address_of_its_own() {
         let of = |listen: &str| faults(Admin { listen: listen.to_owned(), ..Admin::default() });
-        assert!(of("here")[0].1.contains("is no address"));
+        assert!(of("here")[0].1.contains("is not a valid address"));
         assert!(of("127.0.0.1:8080")[0].1.contains("take another port"));
         assert_eq!(of("unix:a"), []);
         let metrics = |metrics_listen: &str| {
@@ -143,7 +143,7 @@ mod tests {
         assert_eq!(metrics("0.0.0.0:9100"), [], "numbers need no key");
         assert!(metrics("unix:a")[0].1.contains("take another path"));
         assert!(metrics("127.0.0.1:8080")[0].1.contains("take another port"));
-        assert!(metrics("here")[0].1.contains("is no address"));
+        assert!(metrics("here")[0].1.contains("is not a valid address"));
     }
 
     #[test]

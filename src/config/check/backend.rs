@@ -26,9 +26,8 @@ impl Faults {
             match Url::parse(&backend.url) {
                 Some(url) if !url.path.contains(['?', '#']) => {
                     if backend.secret_file.is_empty() && !url.is_loopback() {
-                        let problem = "none, and backend.url is not on this host: requests must be \
-                                       signed; write `whsec_` and 32 random bytes as base64 into \
-                                       a file, and name it here and to the backend";
+                        let problem = "is required, as backend.url is not on this host. Make one: \
+                                       `echo \"whsec_$(openssl rand -base64 32)\" > FILE`";
                         self.add("backend.secret_file", Missing, problem);
                     }
                 }

@@ -46,7 +46,8 @@ impl Faults {
             self.add("auth.jwks_url", Malformed, problem);
         }
         for host in auth.jwks_hosts.iter().filter(|host| !is_host(host)) {
-            let problem = format!("`{host}` is no host: write `keys.example.com`, without a port");
+            let problem =
+                format!("`{host}` is not a valid host: write `keys.example.com`, without a port");
             self.add("auth.jwks_hosts", Malformed, problem);
         }
         self.places(auth, !hmac.is_empty(), !public.is_empty());

@@ -18,7 +18,7 @@ fn fault(listen: &[&str]) -> String {
 #[test]
 fn bad_listen_address_fails_with_what_to_do() {
     assert_eq!(fault(&[]), "`listen` is empty: name an address");
-    assert!(fault(&["here"]).starts_with("listen: `here` is no address: write"));
+    assert!(fault(&["here"]).starts_with("listen: `here` is not a valid address: write"));
     let first = bind(&config(&["127.0.0.1:0"])).unwrap();
     let second = first.addresses(Role::Client)[0].to_string();
     let said = fault(&[&second]);
@@ -42,7 +42,7 @@ fn taken_admin_port_fails_with_what_to_do() {
     let start = format!("admin.listen: cannot listen on {taken}: another process has it: take ");
     assert!(said.starts_with(&start), "{said}");
     let said = with_admin("here").unwrap_err().to_string();
-    assert!(said.starts_with("admin.listen: `here` is no address: "), "{said}");
+    assert!(said.starts_with("admin.listen: `here` is not a valid address: "), "{said}");
     assert!(with_admin("").unwrap().addresses(Role::Operator).is_empty());
     let said = with_admin("0.0.0.0:0").unwrap_err().to_string();
     assert!(said.contains("others can reach 0.0.0.0:0: name a file"), "{said}");

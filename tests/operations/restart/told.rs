@@ -41,7 +41,7 @@ fn unusable_socket_is_named_with_advice() {
     let manager = Manager::with_socket("", socket.into());
     assert_eq!(manager.start().exit_code(), Some(1));
     let said = manager.read("stderr");
-    let start = "vestibule: inherited socket 0 (LISTEN_FDS), named `http`, is not a TCP socket";
+    let start = "error: inherited socket 0 (LISTEN_FDS), named `http`, is not a TCP socket";
     assert!(said.starts_with(start), "{said}");
 }
 

@@ -1,0 +1,72 @@
+//! `vestibule publish`: whom a text is for, and how many got it.
+
+use serde_json::{Value, json};
+
+use super::ask::{AdminArgs, connections, encoded};
+use super::text;
+
+/// The flags of `vestibule publish`.
+#[derive(Debug, clap::Args)]
+pub(super) struct PublishArgs {
+    /// The room and the text; or the text alone, with --room, --user or --connection
+    #[arg(value_name = "ROOM TEXT", num_args = 1..=2, required = true)]
+    words: Vec<String>,
+    /// To everybody in this room. May be repeated
+    #[arg(long, value_name = "ROOM")]
+    room: Vec<String>,
+    /// To all connections of this user: the `sub` of the tokens. May be repeated
+    #[arg(long, value_name = "USER")]
+    user: Vec<String>,
+    /// To this connection. May be repeated
+    #[arg(long, value_name = "ID")]
+    connection: Vec<String>,
+    /// Publish once, however often this is called with the same key and text within 24 hours
+    #[arg(long, value_name = "KEY")]
+    idempotency_key: Option<String>,
+    #[command(flatten)]
+    pub(super) admin: AdminArgs,
+}
+
+impl PublishArgs {
+    /// The path and body of the call.
+    pub(super) fn call(&self) -> Result<(String, String), String> {
+        let has_targets =
+            [&self.room, &self.user, &self.connection].iter().any(|it| !it.is_empty());
+        let (path, mut body) = match (self.words.as_slice(), has_targets) {
+            ([room, content], false) => {
+                let path = format!("/v1/rooms/{}/publish", encoded(room));
+                (path, json!({ "content": content }))
+            }
+            ([content], true) => {
+                let body = json!({
+                    "rooms": self.room,
+                    "users": self.user,
+                    "connections": self.connection,
+                    "content": content,
+                });
+                ("/v1/publish".to_owned(), body)
+            }
+            ([_], false) => {
+                return Err(
+                    "expected a room before the text, or --room, --user or --connection".to_owned()
+                );
+            }
+            _ => return Err(
+                "expected one text: with --room, --user or --connection no room stands before it"
+                    .to_owned(),
+            ),
+        };
+        if let (Some(key), Some(body)) = (&self.idempotency_key, body.as_object_mut()) {
+            body.insert("idempotency_key".to_owned(), key.as_str().into());
+        }
+        Ok((path, body.to_string()))
+    }
+}
+
+/// How many a publication was for, and where it failed.
+pub(super) fn published(answer: &Value) -> String {
+    let queued = format!("queued for {}\n", connections(answer, "delivered"));
+    let failed = answer.pointer("/failed/rooms").and_then(Value::as_array);
+    let failed = failed.into_iter().flatten().filter_map(Value::as_str);
+    failed.fold(queued, |said, room| format!("{said}failed in {}\n", text::one_line(room)))
+}
