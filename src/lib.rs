@@ -170,6 +170,9 @@ mod documents {
     #[doc = include_str!("../README.md")]
     #[derive(Debug)]
     struct Readme;
+    #[doc = include_str!("../docs/embedding.md")]
+    #[derive(Debug)]
+    struct Embedding;
     #[doc = include_str!("../docs/migration.md")]
     #[derive(Debug)]
     struct Migration;

@@ -1,6 +1,6 @@
 //! What tables must hold for the connections that a configuration allows, and the defaults from it.
 //!
-//! The assumptions are those of the sizing example in `docs/operations.md`: each connection sends a
+//! The assumptions are those of the sizing example in `docs/sizing.md`: each connection sends a
 //! message every 2 minutes, has its token renewed once within the token's life, and connects anew
 //! once, as everybody does when the server is restarted.
 

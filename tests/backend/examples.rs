@@ -38,6 +38,14 @@ fn python() -> PathBuf {
     python
 }
 
+/// The server of an example in Python, on a free port.
+fn uvicorn(name: &str) -> Command {
+    let mut command = Command::new(python());
+    command.args(["-m", "uvicorn", "app:app", "--port", "0", "--app-dir"]).arg(folder(name));
+    command.env("PYTHONDONTWRITEBYTECODE", "1");
+    command
+}
+
 fn run(command: &mut Command) {
     let done = command.output().unwrap_or_else(|error| {
         panic!("{command:?}: {error}; is python3-venv installed?");
@@ -57,11 +65,8 @@ struct Example {
 
 impl Example {
     fn in_python(scratch: &Path) -> Self {
-        let mut command = Command::new(python());
-        let example = folder("fastapi");
-        command.args(["-m", "uvicorn", "app:app", "--port", "0", "--app-dir"]).arg(&example);
-        command.env("PYTHONDONTWRITEBYTECODE", "1");
-        Self::start(command, scratch, vec![python(), example.join("publish.py")])
+        let publish = vec![python(), folder("fastapi").join("publish.py")];
+        Self::start(uvicorn("fastapi"), scratch, publish)
     }
 
     fn in_node(scratch: &Path) -> Self {
@@ -239,4 +244,44 @@ fn fastapi_example_demands_a_fresh_signature() {
 #[test]
 fn node_example_demands_a_fresh_signature() {
     demand_a_signature(Example::in_node);
+}
+
+/// A program for a browser's console, run in Node with this answer to its `prompt`.
+fn in_console(file: &Path, address: SocketAddr, token: &str, scratch: &Path) -> Child {
+    let text = fs::read_to_string(file).unwrap().replace("127.0.0.1:8080", &address.to_string());
+    let program = scratch.join("console.mjs");
+    fs::write(&program, format!("globalThis.prompt = () => process.argv[2];\n{text}")).unwrap();
+    let mut node = Command::new("node");
+    // Node 20 has its WebSocket behind this flag; later ones accept the flag.
+    node.arg("--experimental-websocket").arg(program).arg(token);
+    node.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+/// The line of the README that begins like this, as a shell's command.
+fn readme_command(start: &str) -> String {
+    let readme = include_str!("../../README.md");
+    readme.lines().find(|line| line.starts_with(start)).unwrap().to_owned()
+}
+
+#[test]
+fn quick_start_with_a_backend_works_as_written() {
+    let scratch = scratch();
+    let example = Example::start(uvicorn("quickstart"), scratch.path(), Vec::new());
+    let url = format!("http://{}", example.address);
+    let server = Server::start_with(scratch, &url, "", "127.0.0.1:0");
+    let denied = (1008, "Recipe not found or access denied".to_owned());
+    assert_eq!(server.knock("soup", "carol").closed(), denied);
+
+    let (program, token) = (folder("quickstart").join("chat.js"), server.token("alice"));
+    let mut console = in_console(&program, server.address(), &token, server.folder());
+    let mut shown = BufReader::new(console.stdout.take().unwrap());
+    line_with(&mut shown, "recipe_update Welcome to soup.");
+    line_with(&mut shown, "recipe_update Received: Hello");
+    let publish = readme_command("curl 127.0.0.1:9090/v1/rooms/soup/publish");
+    let admin = server.admin().replace("http://", "");
+    let done = Command::new("sh").args(["-c", &publish.replace("127.0.0.1:9090", &admin)]).output();
+    assert_eq!(String::from_utf8(done.unwrap().stdout).unwrap().trim(), r#"{"delivered":1}"#);
+    line_with(&mut shown, "recipe_update Dinner is ready");
+    console.kill().unwrap();
+    console.wait().unwrap();
 }

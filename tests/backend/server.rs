@@ -73,6 +73,16 @@ impl Server {
         self.scratch.token(user, &["--claim", "n=[1]"])
     }
 
+    /// Its public listener.
+    pub(crate) const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its directory.
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        self.scratch.path()
+    }
+
     /// The URL of its admin listener.
     pub(crate) fn admin(&self) -> String {
         format!("http://{}", self.admin.unwrap())

@@ -10,7 +10,7 @@ use crate::support::tls::with_lines;
 const DASHBOARD: &str = include_str!("../../deploy/grafana/vestibule.json");
 const ALERTS: &str = include_str!("../../deploy/prometheus/alerts.yml");
 const CASES: &str = include_str!("../../deploy/prometheus/alerts.test.yml");
-const OPERATIONS: &str = include_str!("../../docs/operations.md");
+const TROUBLESHOOTING: &str = include_str!("../../docs/troubleshooting.md");
 
 /// Labels that Prometheus adds by itself.
 const ADDED: [&str; 2] = ["job", "instance"];
@@ -205,18 +205,21 @@ fn every_alert_leads_to_what_to_do_and_has_its_case() {
     assert!(alerts.len() > 15);
     for Alert { name, runbook, .. } in &alerts {
         let anchor = name.to_lowercase();
-        assert_eq!(*runbook, format!("docs/operations.md#{anchor}"));
+        assert_eq!(*runbook, format!("docs/troubleshooting.md#{anchor}"));
         let heading = format!("\n### {name}\n");
-        assert!(OPERATIONS.contains(&heading), "docs/operations.md has no section {name}");
+        assert!(
+            TROUBLESHOOTING.contains(&heading),
+            "docs/troubleshooting.md has no section {name}"
+        );
         let case = CASES.split_once(&format!("\n  - name: {name}\n")).map(|(_, rest)| rest);
         let case = case.unwrap_or_else(|| panic!("alerts.test.yml: {name}"));
         let (case, _) = case.split_once("\n  - name: ").unwrap();
         assert!(case.ends_with("exp_alerts: []"), "alerts.test.yml: {name} does not end");
         assert!(case.contains("exp_annotations:"), "alerts.test.yml: {name} does not fire");
     }
-    let sections = OPERATIONS.lines().filter_map(|line| line.strip_prefix("### Vestibule"));
+    let sections = TROUBLESHOOTING.lines().filter_map(|line| line.strip_prefix("### Vestibule"));
     for section in sections {
         let is_there = alerts.iter().any(|alert| alert.name == format!("Vestibule{section}"));
-        assert!(is_there, "docs/operations.md: there is no alert Vestibule{section}");
+        assert!(is_there, "docs/troubleshooting.md: there is no alert Vestibule{section}");
     }
 }

@@ -18,7 +18,7 @@ use crate::time::UnixTime;
 const PROTOCOL: &[u8] = b"http/1.1";
 
 /// The cost of a handshake in units of the pending share, of about 10 µs each: a key agreement and
-/// a signature. `docs/operations.md` has the times.
+/// a signature. `docs/sizing.md` has the times.
 const HANDSHAKE_UNITS: u32 = 20;
 /// The cost with an RSA key of 2,048 bits. Twice the bits cost at least four times as much.
 const RSA_HANDSHAKE_UNITS: u32 = 60;

@@ -66,7 +66,7 @@ impl WorkProgress {
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         if lines.count(now).is_some() {
             log::error!(
-                "{what} {} s: nothing was stored (docs/operations.md, VestibuleStorageStuck)",
+                "{what} {} s: nothing was stored (docs/troubleshooting.md, VestibuleStorageStuck)",
                 busy.as_secs()
             );
         }

@@ -235,7 +235,7 @@ impl Space {
             if let Some(count) = self.lost_lines.count(now) {
                 log::error!(
                     "the database's file or its log was moved, deleted or replaced: {count} tasks \
-                     refused; put it back before you restart (docs/operations.md, \
+                     refused; put it back before you restart (docs/troubleshooting.md, \
                      VestibuleStorageLost)"
                 );
             }

@@ -28,7 +28,7 @@ pub(super) fn start(path: PathBuf, health: Arc<StorageHealth>) -> io::Result<()>
             health.count_failure(FailureCause::Damaged);
             log::error!(
                 "{} is damaged: {damage}; stop the server and restore a backup \
-                 (docs/operations.md, VestibuleStorageFails)",
+                 (docs/troubleshooting.md, VestibuleStorageFails)",
                 path.display()
             );
         }
