@@ -1,13 +1,15 @@
 //! The tables of `docs/configuration.md` and `docs/config.schema.json` are what the types in
 //! `src/config` say, and the ranges that they tell are those that a configuration is held to.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 use vestibule::config::{Config, FaultKind, Key, Range, schema};
 
 use crate::{assert_written, root};
 
 const DOCUMENT: &str = "docs/configuration.md";
-const HEADING: &str = "| key | default | range | reload | what it trades |\n\
+const HEADING: &str = "| key | default | range | reload | meaning |\n\
                        | --- | --- | --- | --- | --- |\n";
 const END: &str = "<!-- end of keys -->";
 
@@ -37,6 +39,78 @@ fn fault_of(key: &Key, value: &str) -> Option<String> {
     }
 }
 
+/// The tables of `[limits]`, which would be too long as one.
+const LIMITS: [(&str, &[&str]); 6] = [
+    (
+        "connections",
+        &[
+            "connections",
+            "pending",
+            "pending_per_ip",
+            "connections_per_user",
+            "room_members",
+            "presence_members",
+        ],
+    ),
+    (
+        "rates",
+        &[
+            "messages_per_minute",
+            "auth_per_minute_per_ip",
+            "auth_per_minute_per_user",
+            "missed_keys_per_minute_per_ip",
+            "requests_per_minute_per_user",
+            "requests_per_minute_per_ip",
+        ],
+    ),
+    (
+        "one connection",
+        &["message_bytes", "pending_message_bytes", "waiting_messages", "outbound_bytes", "ping"],
+    ),
+    (
+        "memory",
+        &["memory", "pending_input_total", "member_input_total", "outbound_total", "work_total"],
+    ),
+    (
+        "remembered",
+        &[
+            "addresses",
+            "users",
+            "replay_entries",
+            "revocations",
+            "answer_bytes",
+            "history_bytes",
+            "late_answers",
+            "recent_ends",
+            "rooms",
+        ],
+    ),
+    ("queues", &["workers", "worker_queue", "storage_queue", "pending_per_turn"]),
+];
+
+/// The rows of one table, by the marker in front of it.
+fn tables() -> Vec<(String, Vec<String>)> {
+    let keys = keys();
+    let mut tables = Vec::new();
+    for part in keys.chunk_by(|(a, _), (b, _)| a.section() == b.section()) {
+        let section = part[0].0.section();
+        let rows = part.iter().map(|(key, default)| (key.name(), row(key, default)));
+        if section == "limits" {
+            let mut rows: BTreeMap<_, _> = rows.collect();
+            for (group, names) in LIMITS {
+                let unknown: Vec<_> = names.iter().filter(|n| !rows.contains_key(**n)).collect();
+                assert!(unknown.is_empty(), "there is no {unknown:?} in [limits]");
+                let marker = format!("<!-- keys of [limits]: {group} -->\n");
+                tables.push((marker, names.iter().filter_map(|name| rows.remove(name)).collect()));
+            }
+            assert!(rows.is_empty(), "in no table of [limits]: {:?}", rows.keys());
+        } else {
+            tables.push((marker(section), rows.map(|(_, row)| row).collect()));
+        }
+    }
+    tables
+}
+
 fn marker(section: &str) -> String {
     match section {
         "" => "<!-- keys -->\n".to_owned(),
@@ -47,13 +121,11 @@ fn marker(section: &str) -> String {
 #[test]
 fn the_tables_of_keys_are_what_the_types_say() {
     let written = std::fs::read_to_string(root().join(DOCUMENT)).unwrap();
-    let (keys, mut said) = (keys(), written);
-    for part in keys.chunk_by(|(a, _), (b, _)| a.section() == b.section()) {
-        let marker = marker(part[0].0.section());
+    let mut said = written;
+    for (marker, rows) in tables() {
         let (before, rest) = said.split_once(&marker).unwrap_or_else(|| panic!("no {marker}"));
         let (_, after) = rest.split_once(END).unwrap();
-        let rows: String = part.iter().map(|(key, default)| row(key, default)).collect();
-        said = format!("{before}{marker}{HEADING}{rows}{END}{after}");
+        said = format!("{before}{marker}{HEADING}{}{END}{after}", rows.concat());
     }
     assert_written(DOCUMENT, &said);
 }
