@@ -38,9 +38,9 @@ section! {
     /// The longest response that is read. A longer one is not used.
     answer_bytes: Size = Size::kib(64), "`1KiB` to `1MiB`", restart;
 
-    /// The most commands of an answer. One with more is not used.
+    /// Most commands in one answer of the model. An answer with more is not used.
     commands: usize = 16, "1 to 100 commands", restart;
 
-    /// The room's last messages that the model is told, each with its answer.
+    /// The room's last messages that are sent to the model, each with its answer.
     turns: usize = 6, "0 to 100 messages", restart;
 }

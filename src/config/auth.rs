@@ -56,7 +56,7 @@ section! {
     /// File that contains the secret as text. One line end at its end is not part of it; all its
     /// other bytes are the key, and blanks around it, a byte order mark or several lines are warned
     /// about. So is a file that group or others can read. A key of a pair, a certificate or a JWK
-    /// set, in any encoding, is refused: whoever has it could sign. If no key is set at all, the
+    /// set, in any encoding, is refused: everybody who has it could sign. If no key is set at all, the
     /// server generates a secret once, in `signing.key` in the data directory (mode 0600).
     secret_file: String = String::new(), "empty, or a path", reload;
 
@@ -87,8 +87,8 @@ section! {
     jwks_ca_file: String = String::new(), "empty, or a path", reload;
 
     /// With `true`, `jwks_url` may be `http://` on a private network: an address of RFC 1918, RFC
-    /// 4193 or link-local, or a name that resolves to such addresses only. Whoever can change what
-    /// is sent on that network can then sign tokens. Public addresses are refused in any case.
+    /// 4193 or link-local, or a name that resolves to such addresses only. An attacker who can change
+    /// traffic on that network can then sign tokens. Public addresses are refused in any case.
     jwks_allow_http: bool = false, "`true`, `false`", reload;
 
     /// Other hosts to which the discovery document at `jwks_url` may send for the keys, without a

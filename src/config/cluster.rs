@@ -11,8 +11,8 @@ section! {
 
     /// URL of the engine: `redis://user@host:6379`, `rediss://…` with TLS, or `unix:/run/redis/redis.sock`.
     /// Several hosts with commas between them are tried in turn; one that says that it is a replica is
-    /// passed over. Empty: this server is alone. Without a port, it is 6379. With `redis://`, whoever is
-    /// on the path can read and change all messages: use it on a network that you trust.
+    /// passed over. Empty: this server is alone. Without a port, it is 6379. With `redis://`, an
+    /// attacker on the path can read and change all messages: use it on a network that you trust.
     url: String = String::new(),
         "empty, or `redis://…`, `rediss://…` or `unix:…` without password and query", restart;
 
@@ -24,7 +24,7 @@ section! {
     /// ones.
     ca_file: String = String::new(), "empty, or a path", restart;
 
-    /// What the names of all keys and channels begin with. Nodes with the same prefix are one cluster.
+    /// Prefix of the names of all keys and channels. Nodes with the same prefix are one cluster.
     prefix: String = "v".to_owned(), "letters, digits, `.`, `_` or `-`, at most 64", restart;
 
     /// Name of this node, by which operators and the other nodes know it; no two nodes may have the
@@ -34,17 +34,18 @@ section! {
     /// Messages of a room that the engine keeps for nodes and clients that come back.
     keep: usize = 64, "1 to 4096 messages", restart;
 
-    /// What they may take together.
+    /// Size of these messages of one room together.
     keep_bytes: Size = Size::kib(64), "`1KiB` to `16MiB`", restart;
 
     /// How long the engine keeps them behind the last one; at least twice `resume.window` counts.
     keep_for: Length = Length::from_secs(600), "`1s` to `366d`", restart;
 
-    /// For how long a node is taken for alive that is not heard of.
+    /// How long a node counts as alive after it was last heard of. A shorter lease detects a dead node
+    /// sooner; too short a lease takes a slow one for dead.
     lease: Length = Length::from_secs(15), "`1s` to `10m`", restart;
 
-    /// A node that has not reached the engine for so long closes all its connections, as it may have
-    /// missed that somebody's sessions were ended. `0s`: it keeps them.
+    /// A node that has not reached the engine for this long closes all its connections, as it may have
+    /// missed a revocation. `0s`: it keeps them.
     fence: Length = Length::from_secs(0), "`0s` to `366d`", reload;
 
     beside {

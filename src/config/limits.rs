@@ -10,7 +10,7 @@ section! {
     /// Memory limit of the process. Every limit on memory that you do not set is [derived from this
     /// one number](#memory-limit), and the worst case fits into it. `0`: limits that you do not set
     /// have their defaults.
-    memory: Size = Size::bytes(0), "`0`, or the least that the rest needs, which is told", restart;
+    memory: Size = Size::bytes(0), "`0`, or at least what the rest needs", restart;
 
     /// All TCP connections. 0: as many as the limit of open files allows (`ulimit -n`, raised as
     /// far as possible; 128 are reserved for other files, `admin.connections`, and 2 for each of
@@ -36,9 +36,9 @@ section! {
     /// 0: unlimited.
     room_members: u32 = 20_000, "0 to 4294967295 connections", reload;
 
-    /// Connections in one room up to which clients that ask for it are told who is in it. In a larger
-    /// one they are told how many connections it has. Each change of a room costs some 0.3 µs for
-    /// each connection, at most once a second. 0: nobody is told.
+    /// Connections in one room up to which [presence](protocol.md#presence) lists its users, for
+    /// clients that ask for it. In a larger room they get the number of connections only. Each change
+    /// of a room costs about 0.3 µs for each connection, at most once a second. 0: no presence.
     presence_members: u32 = 64, "0 to 1024 connections", reload;
 
     /// Authentication rate limit of an address: points per minute, and the burst. A forged token
@@ -66,7 +66,7 @@ section! {
     users: usize = 65_536, "0 or more users", reload;
 
     /// Chat messages per minute of one user, and the burst, over all connections. Ignored messages of
-    /// an unknown type count too. Control frames have an allowance of the same size beside it. 0:
+    /// an unknown type count too. Control frames have an allowance of the same size. 0:
     /// unlimited, for trusted clients and load tests.
     messages_per_minute: u32 = 30, "0 to 4294967295 messages", reload;
 
@@ -135,12 +135,12 @@ section! {
     /// Total size of the answers that are kept for repeated messages; an answer that several
     /// messages share counts once. When it is reached, the answers of the user with most of them are
     /// dropped, in the room that user was silent in longest. If you do not set it, it is raised to
-    /// some 2 KiB for each of `limits.connections`. 0: unlimited.
+    /// about 2 KiB for each of `limits.connections`. 0: unlimited.
     answer_bytes: Size = Size::kib(16 * 1_024), "`0` or more", reload;
 
     /// Budget for the last messages of rooms, of which clients that come back get what they have
     /// missed: up to 64 messages and 64 KiB of each room. When it is reached, the messages of the room
-    /// that was silent longest are dropped, and its clients begin anew. 0: none are kept.
+    /// that was silent longest are dropped, and its clients start again. 0: none are kept.
     history_bytes: Size = Size::kib(16 * 1_024), "`0` or more", reload;
 
     /// Closed connections that are remembered for

@@ -44,8 +44,8 @@ section! {
     #[derive(Debug)]
     pub struct Accounts at accounts:
 
-    /// Who may sign up: everybody, whoever has an invitation of an operator (`vestibule invite`), or
-    /// nobody. Whoever has an account can sign in.
+    /// Who may sign up: everybody, only users with an invitation from an operator (`vestibule
+    /// invite`), or nobody. Existing accounts can always sign in.
     signup: String = "open".to_owned(), "`open`, `invite`, `closed`", restart;
 
     /// Invitations that are not used yet; further ones are refused.

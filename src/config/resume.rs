@@ -8,14 +8,14 @@ section! {
     /// `[resume]`: what a client gets that comes back.
     pub struct Resume at resume:
 
-    /// How long the last messages of a room are kept once its last member has left. A client that
+    /// How long the last messages of a room are kept once its last user has left. A client that
     /// is back within this time gets what it has missed. A longer time bridges longer journeys, and
     /// keeps more rooms in `limits.history_bytes`.
     window: Length = Length::from_secs(120), "`1ms` to `366d`", reload;
-    /// How long a leave waits before the application and those who watch the room hear of it. A user
+    /// How long a leave waits before it is reported to the application and in presence. A user
     /// who is back in the room by then has not left: the new connection takes the place of the lost one.
     /// Leaves that wait take up to a quarter of `limits.history_bytes`; one more than that does not
-    /// wait, and neither does the leave of a client that was told not to come back, nor one from rooms
+    /// wait, and neither does the leave of a client that must not come back, nor one from rooms
     /// in memory (`--app`). `0s`: none waits.
     linger: Length = Length::from_secs(10), "`0s` to `1h`", reload;
     /// How long a restart takes from the end of the drain; the time of the last one counts if it is
@@ -23,14 +23,14 @@ section! {
     /// has its own moment after this. `0s`: other servers take them at once, so they are closed as all
     /// others are.
     restart: Length = Length::from_secs(1), "`0s` to `366d`", reload;
-    /// Whether what rooms have said last is kept in the file `history` of `data` while the server
-    /// restarts, so that clients go on where they were. The file contains messages, and can be read
+    /// With `true`, the last messages of rooms are kept in the file `history` of `data` while the
+    /// server restarts, so that clients resume. The file contains messages, and can be read
     /// by its owner only. Applications in memory have no use for it.
     persist: bool = true, "`true` or `false`", restart;
-    /// For how long after the application has admitted a user to a room a client that shows that is let
-    /// in again at once, if it goes on where it was: the application is told, and may still refuse, and
-    /// the connection is then closed. A user whom the application would refuse by now is in the room
-    /// until it has. `0s`: the application is asked each time.
+    /// How long a client that resumes is admitted again without waiting for the application, counted
+    /// from the last time that the application admitted it. The application is notified and may still
+    /// refuse; the connection is then closed. Until then, a user whom it would refuse by now is in the
+    /// room. `0s`: the application is asked each time.
     trust_join: Length = Length::from_secs(0), "`0s` to `1h`", reload;
     /// File with a secret, of at least 32 bytes, by which clients show what was checked before. Servers
     /// that share their clients need the same. Empty: it is derived from `auth.secret` or the file of

@@ -17,7 +17,7 @@ use super::tokens::{Key, TOKENS, Token};
 const DOCUMENT: &str = include_str!("../../docs/issuers.md");
 
 /// The section about `[auth]` itself, which is no provider.
-const EMBEDDED: &str = "The embedded chat beside them";
+const EMBEDDED: &str = "The recipe chat with other issuers";
 
 /// When the tokens were issued.
 const ISSUED: u64 = 1_800_000_000;

@@ -18,6 +18,7 @@ mod layers;
 mod logs;
 mod names;
 mod paths;
+mod words;
 
 use std::path::{Path, PathBuf};
 

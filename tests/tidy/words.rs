@@ -1,0 +1,121 @@
+//! Words: one for each thing in the documents, those of the glossary, and those that people search for.
+
+use crate::{assert_none, read, root, tree};
+
+/// Words that the documents used for what has another name now, or that no reader expects.
+const NOT_USED: [(&str, &str); 15] = [
+    ("anew", "again"),
+    ("backoff", "back-off"),
+    ("backpressure", "back-pressure"),
+    ("e-mail", "email"),
+    ("in earnest", "in production"),
+    ("left alone", "circuit open"),
+    ("likewise", "also"),
+    ("meanwhile", "while"),
+    ("newcomer", "new connection"),
+    ("newcomers", "new connections"),
+    ("stranger", "pending connection"),
+    ("strangers", "pending connections"),
+    ("time-out", "timeout"),
+    ("who is in", "connected users, or presence"),
+    ("whoever", "the name of the actor"),
+];
+
+/// What people search for, and the page that it is described on.
+const SEARCHED: [(&str, &str); 10] = [
+    ("rate limit", "docs/configuration.md"),
+    ("token bucket", "docs/configuration.md"),
+    ("memory limit", "docs/configuration.md"),
+    ("back-pressure", "docs/configuration.md"),
+    ("rate limit", "docs/protocol.md"),
+    ("token bucket", "docs/protocol.md"),
+    ("presence", "docs/protocol.md"),
+    ("circuit breaker", "docs/backend.md"),
+    ("health check", "docs/admin.md"),
+    ("health check", "docs/operations.md"),
+];
+
+/// The sentences of a document, in lower case: without its programs, and what is in code font.
+fn prose(document: &str) -> String {
+    let outside = document.split("```").step_by(2).collect::<String>();
+    let words = outside.split('`').step_by(2).collect::<Vec<_>>().join("`");
+    words.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Is this in the text as a word of its own, and not a part of a longer one?
+fn has_word(prose: &str, word: &str) -> bool {
+    prose.match_indices(word).any(|(at, _)| {
+        let is_part = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '-');
+        let (before, after) = (&prose[..at], &prose[at + word.len()..]);
+        !is_part(before.chars().next_back()) && !is_part(after.chars().next())
+    })
+}
+
+fn unwanted(document: &str) -> Vec<String> {
+    let prose = prose(document);
+    let found = NOT_USED.iter().filter(|(word, _)| has_word(&prose, word));
+    found.map(|(word, better)| format!("`{word}`: write {better}")).collect()
+}
+
+/// The terms of the glossary, in its order.
+fn terms(glossary: &str) -> Vec<&str> {
+    let rows = glossary.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").next());
+    rows.filter(|term| !term.starts_with("---") && *term != "word").collect()
+}
+
+/// What is twice in the glossary, out of order, or in no other document.
+fn faults_of(terms: &[&str], others: &str) -> Vec<String> {
+    let order = terms.windows(2).filter(|pair| pair[0].to_lowercase() >= pair[1].to_lowercase());
+    let order = order.map(|pair| format!("`{}` stands before `{}`", pair[0], pair[1]));
+    let unused = terms.iter().filter(|term| !others.contains(&term.to_lowercase()));
+    order.chain(unused.map(|term| format!("`{term}` is used nowhere"))).collect()
+}
+
+#[test]
+fn documents_have_one_word_for_each_thing() {
+    let places = ["README.md", "CONTRIBUTING.md", "docs", "client/README.md"];
+    let mut wrong = Vec::new();
+    for (path, text) in tree(&places, &[".md"]) {
+        wrong.extend(unwanted(&text).iter().map(|fault| format!("{path}: {fault}")));
+    }
+    assert_none(&wrong);
+}
+
+#[test]
+fn glossary_has_each_term_once_and_uses_it() {
+    let concepts = read("docs/concepts.md");
+    let (_, glossary) = concepts.split_once("## Glossary").unwrap();
+    let others = tree(&["README.md", "docs"], &[".md"]).into_iter();
+    let others: String =
+        others.filter(|(path, _)| path != "docs/concepts.md").map(|(_, text)| text).collect();
+    let terms = terms(glossary);
+    assert!(terms.len() > 30, "{terms:?}");
+    assert_none(&faults_of(&terms, &others.to_lowercase()));
+}
+
+#[test]
+fn documents_have_the_words_people_search_for() {
+    let is_missing = |(word, page): &&(&str, &str)| !has_word(&prose(&read(page)), word);
+    let plural = |(word, page): &&(&str, &str)| !has_word(&prose(&read(page)), &format!("{word}s"));
+    let missing = SEARCHED.iter().filter(is_missing).filter(plural);
+    assert_none(&missing.map(|(word, page)| format!("{page}: no `{word}`")).collect::<Vec<_>>());
+}
+
+#[test]
+fn every_page_is_in_the_index() {
+    let index = read("docs/README.md");
+    let pages = std::fs::read_dir(root().join("docs")).unwrap();
+    let pages = pages.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned());
+    let pages = pages.filter(|name| name.ends_with(".md") && name != "README.md");
+    let missing = pages.filter(|name| !index.contains(&format!("]({name})")));
+    assert_none(&missing.map(|name| format!("docs/README.md: no {name}")).collect::<Vec<_>>());
+}
+
+#[test]
+fn rules_of_words_can_fail() {
+    assert_none(&unwanted("A stranger-free `meanwhile`.\n```\nanew\n```\nThe renewal."));
+    assert_eq!(unwanted("Meanwhile a\nstranger").len(), 2);
+    assert_eq!(terms("| word | x |\n| --- | --- |\n| room | y |\n"), ["room"]);
+    assert_none(&faults_of(&["back-off", "room"], "a room with back-off"));
+    assert_eq!(faults_of(&["room", "back-off"], "a room").len(), 2);
+}
