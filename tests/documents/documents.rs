@@ -62,10 +62,10 @@ fn documents() -> Vec<(String, String)> {
 }
 
 /// A piece between fences.
-struct Block {
-    document: String,
+pub(crate) struct Block {
+    pub(crate) document: String,
     language: String,
-    text: String,
+    pub(crate) text: String,
 }
 
 fn blocks() -> Vec<Block> {
@@ -93,7 +93,7 @@ fn blocks() -> Vec<Block> {
 }
 
 /// Those in one of these languages; a test that finds none looks in the wrong place.
-fn blocks_in(languages: &[&str]) -> Vec<Block> {
+pub(crate) fn blocks_in(languages: &[&str]) -> Vec<Block> {
     let mut blocks = blocks();
     blocks.retain(|block| languages.contains(&block.language.as_str()));
     assert!(!blocks.is_empty(), "none in {languages:?}");

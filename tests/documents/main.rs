@@ -7,6 +7,7 @@
     reason = "a test's helpers fail the test"
 )]
 
+mod commands;
 mod documents;
 mod examples;
 mod issuers;

@@ -5,7 +5,7 @@ use crate::{assert_none, read, tree};
 
 /// How a server is started, in which files, and what then has its log kept.
 const STARTS: [(&str, &[&str], &str); 4] = [
-    ("env!(\"CARGO_BIN_EXE_vestibule\")", &["tests/"], "logs::keep("),
+    ("env!(\"CARGO_BIN_EXE_vestibule\")", &["tests/"], "logs::keep"),
     ("Server::bind(", &["src/net/", "tests/"], "logs::in_process("),
     ("['serve', ", &["client/", "tests/browser/"], "follow("),
     ("grep -o 'ws://", &["scripts/"], "LOGS_OF_TESTS"),

@@ -1,0 +1,94 @@
+//! The commands in the documents: every one of `vestibule` has a subcommand and flags that there are.
+
+use std::collections::BTreeMap;
+use std::process::Command;
+
+use vestibule::testing::logs;
+
+use crate::documents::blocks_in;
+
+/// The help of `vestibule`, or of one of its subcommands, with that of a scenario of the load test;
+/// `None` if there is no such subcommand.
+fn help(subcommand: &str) -> Option<String> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_vestibule"));
+    command.args(subcommand.split_whitespace());
+    let done = command.arg("--help").output().unwrap();
+    logs::keep_text("documents", &done.stderr);
+    done.status.success().then(|| String::from_utf8(done.stdout).unwrap())
+}
+
+/// What follows each `vestibule` that is a command in this line, up to the end of that command.
+fn calls(line: &str) -> Vec<Vec<&str>> {
+    let mut calls = Vec::new();
+    let words: Vec<_> = line.split_whitespace().collect();
+    for (at, word) in words.iter().enumerate() {
+        let before = at.checked_sub(1).map_or("", |before| words[before]);
+        let is_first = before.is_empty()
+            || ["sudo", "|", "&&", ";", "exec"].contains(&before)
+            || before.ends_with(';')
+            // A variable of its environment.
+            || (before.contains('=') && !before.starts_with('-'));
+        let name = word.rsplit_once("$(").map_or(*word, |(_, name)| name);
+        if name != "vestibule" || !(is_first || word.contains("$(")) {
+            continue;
+        }
+        let ends = |word: &&&str| word.starts_with(['|', '&', ';', '>', '<', '#', ')']);
+        let rest = words[at + 1..].iter().take_while(|word| !ends(word));
+        calls.push(rest.map(|word| word.trim_end_matches([')', ';', '"', '\''])).collect());
+    }
+    calls
+}
+
+/// What is wrong with a call. `help` is that of a subcommand.
+fn fault(call: &[&str], mut help: impl FnMut(&str) -> Option<String>) -> Option<String> {
+    // The value of a flag in front of the subcommand is no subcommand.
+    let is_name = |at: usize| {
+        let is_value = at > 0 && call[at - 1].starts_with("--") && !call[at - 1].contains('=');
+        call[at].starts_with(|c: char| c.is_ascii_lowercase()) && !is_value
+    };
+    let named = (0..call.len()).find(|&at| is_name(at));
+    let subcommand = match named.map(|at| &call[at..]) {
+        None => String::new(),
+        Some(["load", scenario, ..]) => format!("load {scenario}"),
+        Some(names) => names[0].to_owned(),
+    };
+    let Some(text) = help(&subcommand) else { return Some(format!("no `{subcommand}`")) };
+    let flags = call.iter().filter(|word| word.starts_with("--"));
+    let mut flags = flags.map(|flag| flag.split('=').next().unwrap_or_default());
+    let is_there = |flag: &str| {
+        text.split(|c: char| !(c.is_alphanumeric() || c == '-')).any(|word| word == flag)
+    };
+    flags.find(|flag| !is_there(flag)).map(|flag| format!("no `{flag}` of `{subcommand}`"))
+}
+
+#[test]
+fn every_vestibule_command_in_the_documents_exists() {
+    let mut known: BTreeMap<String, Option<String>> = BTreeMap::new();
+    let mut wrong = Vec::new();
+    let mut checked = 0;
+    for block in blocks_in(&["sh", "console"]) {
+        for line in block.text.replace("\\\n", " ").lines() {
+            for call in calls(line) {
+                let mut look =
+                    |name: &str| known.entry(name.to_owned()).or_insert_with(|| help(name)).clone();
+                let fault = fault(&call, &mut look);
+                wrong.extend(fault.map(|fault| format!("{}: {line}: {fault}", block.document)));
+                checked += 1;
+            }
+        }
+    }
+    assert!(checked > 20, "{checked} commands");
+    assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n"));
+}
+
+#[test]
+fn commands_are_found_and_can_be_wrong() {
+    let line = "export A=$(vestibule token --sub a) && sudo vestibule check --x=1 | vestibule b";
+    let found = calls(line);
+    assert_eq!(found, [vec!["token", "--sub", "a"], vec!["check", "--x=1"], vec!["b"]]);
+    assert!(calls("systemctl reload vestibule").is_empty());
+    let help = |name: &str| (name == "check").then(|| "[--config <FILE>]".to_owned());
+    assert_eq!(fault(&["--config", "a", "check"], help), None);
+    assert_eq!(fault(&["check", "--none"], help), Some("no `--none` of `check`".to_owned()));
+    assert_eq!(fault(&["none"], help), Some("no `none`".to_owned()));
+}
