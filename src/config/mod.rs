@@ -84,8 +84,8 @@ section! {
     backlog: u32 = 4_096, "1 to 2147483647 connections", restart;
 
     /// With `true`, several processes can share one address, and the kernel distributes connections
-    /// among them. Each process has its own rooms and limits, and a second process that is started
-    /// by mistake goes unnoticed.
+    /// among them. Each process has its own limits and, without `[cluster]`, its own rooms. A second
+    /// process that is started by mistake goes unnoticed.
     reuse_port: bool = false, "`true`, `false`", restart;
 
     /// Directory for the generated signing key, the `revocations` of operators and the embedded
