@@ -278,6 +278,7 @@ fn quick_start_with_a_backend_works_as_written() {
     line_with(&mut shown, "recipe_update Welcome to soup.");
     line_with(&mut shown, "recipe_update Received: Hello");
     let publish = readme_command("curl 127.0.0.1:9090/v1/rooms/soup/publish");
+    assert!(include_str!("../../docs/tutorial-fastapi.md").contains(&publish), "{publish}");
     let admin = server.admin().replace("http://", "");
     let done = Command::new("sh").args(["-c", &publish.replace("127.0.0.1:9090", &admin)]).output();
     assert_eq!(String::from_utf8(done.unwrap().stdout).unwrap().trim(), r#"{"delivered":1}"#);
