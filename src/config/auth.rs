@@ -65,9 +65,9 @@ section! {
     /// keys have no `kid`, so a token's `kid` is ignored; there may be 4 of each algorithm.
     public_key_file: String = String::new(), "empty, or a path", reload;
 
-    /// File with a JWK set instead: keys by `kid`. It is reloaded within 5 seconds of a change,
-    /// without dropping a connection; while it is faulty, the keys that were read last stay. With
-    /// `HS…` it holds secrets (`oct`).
+    /// File with a JWK set instead: keys by `kid`. The server looks at it every two
+    /// seconds, and uses a changed one without dropping a connection; while it is faulty, the keys
+    /// that were read last stay. With `HS…` it holds secrets (`oct`).
     jwks_file: String = String::new(), "empty, or a path", reload;
 
     /// URL of a JWK set, or of an OpenID discovery document that names one. It is fetched in the
