@@ -45,7 +45,11 @@ enum AdminPlace {
 /// Parses the value of `--admin`.
 pub(super) fn address(text: &str) -> Result<String, String> {
     let parsed: Result<ListenAddress, _> = text.trim().parse();
-    parsed.map(|_| text.to_owned()).map_err(|_| "expected HOST:PORT or unix:PATH".to_owned())
+    // An empty one is reported as a listener that is off.
+    if parsed.is_err() && !text.is_empty() {
+        return Err("expected HOST:PORT or unix:PATH".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 impl AdminAddress {
