@@ -22,6 +22,7 @@ mod accounts;
 mod amount;
 mod app;
 mod assistant;
+mod background;
 mod command;
 mod completions;
 mod convert;

@@ -11,6 +11,7 @@ use super::hash_queue::{Attempt, Counts, HashOutcome, HashQueue, HashRefusal, Ne
 use crate::config;
 use crate::id::Seed;
 use crate::node::{Request, StartFlag, Ticket};
+use crate::recipes::background::go_last;
 use crate::recipes::completions::{CompletionSink, HttpAnswer};
 use crate::recipes::http;
 use crate::recipes::storage::TaskError;
@@ -66,9 +67,10 @@ impl HashPool {
         });
         for _ in 0..accounts.hashes.max(1) {
             let shared = Arc::clone(&shared);
-            thread::Builder::new()
-                .name("vestibule-accounts".to_owned())
-                .spawn(move || shared.work())?;
+            thread::Builder::new().name("vestibule-accounts".to_owned()).spawn(move || {
+                go_last();
+                shared.work();
+            })?;
         }
         Ok(Self(shared))
     }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::progress::clock;
 use super::queue::{Busy, EndOfQueue, QueueLimits, QueuedTask, TaskClass, TaskQueue};
 use crate::node::{Payer, QUESTION_BYTES};
+use crate::recipes::background::go_last;
 
 /// Reads a text, and queues what it says. `Err`: the queue was full, and it gave way to another
 /// user's.
@@ -40,6 +41,7 @@ impl Reader {
             Arc::new(TaskQueue::new(limits.items, limits.bytes));
         let reader = Self(Arc::clone(&queue));
         thread::Builder::new().name("vestibule-reader".to_owned()).spawn(move || {
+            go_last();
             let end = EndOfQueue(queue);
             serve(&end.0);
         })?;

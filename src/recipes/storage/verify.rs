@@ -13,6 +13,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 use super::health::{FailureCause, StorageHealth, text_of};
+use crate::recipes::background::go_last;
 
 /// How long the start waits.
 const MOMENT: Duration = Duration::from_millis(500);
@@ -24,6 +25,7 @@ const MOMENT: Duration = Duration::from_millis(500);
 pub(super) fn start(path: PathBuf, health: Arc<StorageHealth>) -> io::Result<()> {
     let (done, is_done) = mpsc::sync_channel(1);
     thread::Builder::new().name("vestibule-verify".to_owned()).spawn(move || {
+        go_last();
         if let Some(damage) = damage(&path) {
             health.count_failure(FailureCause::Damaged);
             log::error!(
