@@ -130,7 +130,7 @@ fn of_close(reason: CloseReason) -> &'static str {
         Is::BinaryFrame => {
             "The client sent a binary message; the protocol is text. Mend the client"
         }
-        Is::InvalidUtf8 => "The client sent text that is no UTF-8. Mend the client",
+        Is::InvalidUtf8 => "The client sent text that is not valid UTF-8. Fix the client",
         Is::MessageTooLarge => {
             "A message was larger than limits.message_bytes, or than limits.pending_message_bytes \
              before authentication. Mend the client, or raise the limit"
@@ -153,7 +153,7 @@ fn of_member(reason: CloseReason) -> Option<&'static str> {
              at whether it handles auth_required, and at where it gets its tokens"
         }
         Is::SubjectChanged => {
-            "The fresh token was somebody else's. The client must connect anew for another user"
+            "The fresh token was somebody else's. The client must open a new connection for another user"
         }
         Is::SessionRevoked => {
             "An operator ended this user's sessions, and the token was issued before that, or does \

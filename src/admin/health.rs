@@ -25,10 +25,10 @@ pub(super) fn readiness(node: &Node, now: Now) -> Response {
     Response::json(503, &NotReady { error, message, not_ready, degraded })
 }
 
-/// Why the server itself takes no new clients.
+/// Why the server itself accepts no new clients.
 fn own_fault(node: &Node) -> Option<(&'static str, &'static str)> {
     if node.is_draining() {
-        Some(("draining", "The server takes no new connections"))
+        Some(("draining", "The server accepts no new connections"))
     } else if node.is_full() {
         Some(("at_capacity", "The server is full"))
     } else {

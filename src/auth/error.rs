@@ -10,7 +10,7 @@ use super::fault::{KeyFault, Skipped};
 #[non_exhaustive]
 pub enum TokenError {
     /// No JWS in the compact form (RFC 7515, section 7.1), or one whose header must be refused.
-    #[error("it is no compact JWS, or one whose header must be refused")]
+    #[error("it is not a compact JWS, or its header must be refused")]
     Malformed,
     /// Its `alg` is none of `auth.algorithms`.
     #[error("its `alg` is not in auth.algorithms")]
@@ -28,7 +28,7 @@ pub enum TokenError {
     #[error("its signature is not from a key that is configured")]
     BadSignature,
     /// What is signed is no JSON object in UTF-8.
-    #[error("its claims are no JSON object in UTF-8")]
+    #[error("its claims are not a JSON object in UTF-8")]
     BadClaims,
     /// A claim is missing, of the wrong form, or not the configured one.
     #[error("its claim `{which}` is missing, of the wrong form, or not the configured one")]

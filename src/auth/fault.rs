@@ -26,13 +26,13 @@ pub enum KeyFault {
     )]
     PrivatePem,
     /// A PEM block of another kind.
-    #[error("a PEM block that is no public key")]
+    #[error("a PEM block that is not a public key")]
     NoPublicKey,
     /// A PEM block whose body is no base64.
-    #[error("a PEM block that is no base64")]
+    #[error("a PEM block that is not base64")]
     NoBase64,
     /// A PEM block whose bytes are no public key.
-    #[error("a PEM block that is no whole public key")]
+    #[error("a PEM block that is not a whole public key")]
     NotWhole,
     /// A public key in PEM that is not of a supported kind.
     #[error(
@@ -59,7 +59,7 @@ pub enum KeyFault {
     #[error("an RSA key whose modulus or exponent cannot be one")]
     BadRsa,
     /// An EC key that is no uncompressed point.
-    #[error("an EC key that is no uncompressed point of its curve")]
+    #[error("an EC key that is not an uncompressed point of its curve")]
     BadPoint,
     /// An EC or Ed25519 key that is not on its curve.
     #[error("a point that is not on its curve: the key is damaged")]
@@ -143,10 +143,10 @@ pub enum KeyFault {
     #[error("it has no `{0}`")]
     Missing(&'static str),
     /// A member of a JWK that should be text.
-    #[error("its `{0}` is no text")]
+    #[error("its `{0}` is not a string")]
     NoText(&'static str),
     /// A member of a JWK that should be bytes in base64url, or in base64.
-    #[error("its `{0}` is no base64url")]
+    #[error("its `{0}` is not base64url")]
     NoBase64Url(&'static str),
     /// A JWK whose coordinates have another length than its curve's.
     #[error("its `x` or `y` has not the bytes of its curve")]

@@ -275,7 +275,7 @@ impl Service for ModelCalls {
         }
         if !answer(result.body) && is_there {
             *self.unusable.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-            self.tell(now, "the answer is no list of commands");
+            self.tell(now, "the answer is not a list of commands");
         }
     }
 }

@@ -25,7 +25,7 @@ pub(super) fn run(args: &InviteArgs, config: &Config) -> CommandResult {
     let record = ask(args, config).map_err(|fault| vec![fault])?;
     let text = |name: &str| record.get(name).and_then(Value::as_str).unwrap_or_default();
     let whose = match text("email") {
-        "" => "for whoever has it".to_owned(),
+        "" => "for anyone who has it".to_owned(),
         email => format!("for {email}"),
     };
     // The code alone is on standard output, so that a script can take it.

@@ -265,7 +265,7 @@ fn state(answer: &Value) -> String {
     let says = match word(answer, "status") {
         "ready" => "takes new clients",
         "degraded" => "takes new clients, but not all works as it should",
-        _ => "takes no new clients",
+        _ => "accepts no new clients",
     };
     let reason = match word(answer, "reason") {
         "" => String::new(),

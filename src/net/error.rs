@@ -133,7 +133,7 @@ fn unix_advice(error: &io::Error) -> String {
 #[non_exhaustive]
 pub enum SocketError {
     /// It is not a TCP socket.
-    #[error("a socket that was given is no TCP socket: {0}")]
+    #[error("an inherited socket is not a TCP socket: {0}")]
     NotTcp(#[source] io::Error),
     /// It is not a listening socket.
     #[error("the socket on {0} that was given does not listen")]

@@ -213,7 +213,7 @@ impl Server {
         match claimed {
             Ok((file, found)) => self.reactor.keep_history(file, found.as_deref()),
             Err(error) => log::warn!(
-                "{}: {error}: clients will begin anew after the next restart",
+                "{}: {error}: clients will not resume after the next restart",
                 path.display()
             ),
         }

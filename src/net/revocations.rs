@@ -126,7 +126,7 @@ impl LogFile {
             if self.lines > SPARE_LINES.saturating_add(job.capacity.saturating_mul(2))
                 && let Err(error) = self.compact(&job)
             {
-                log::warn!("cannot write {} anew: {error}", self.path.display());
+                log::warn!("cannot rewrite {}: {error}", self.path.display());
                 // Tried again when the file has grown by as much.
                 self.lines = 0;
             }

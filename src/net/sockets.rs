@@ -92,7 +92,7 @@ mod tests {
         let path = std::env::temp_dir().join(format!("vestibule-{}.sock", std::process::id()));
         let unix = UnixListener::bind(&path).unwrap();
         std::fs::remove_file(path).unwrap();
-        assert!(fault(unix).starts_with("a socket that was given is no TCP socket: "));
+        assert!(fault(unix).starts_with("an inherited socket is not a TCP socket: "));
         let deaf = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         let said = fault(deaf);
         assert_eq!(said, "the socket on 0.0.0.0:0 that was given does not listen");

@@ -69,9 +69,11 @@ fn drained_server_is_not_healthy() {
     let told = server.operate(&["drain", "--over", "1m"]);
     assert_eq!(told, (Some(0), "draining 1 connection\n".to_owned()));
     let (code, text) = server.operate(&["health"]);
-    assert_eq!((code, &*text), (Some(1), "error: The server takes no new connections\n"));
+    assert_eq!((code, &*text), (Some(1), "error: The server accepts no new connections\n"));
     assert_eq!(server.operate(&["health", "--live"]).0, Some(0));
-    assert!(server.operate(&["status"]).1.starts_with("takes no new clients: draining\nversion: "));
+    assert!(
+        server.operate(&["status"]).1.starts_with("accepts no new clients: draining\nversion: ")
+    );
     drop(alice);
     server.signal(rustix::process::Signal::TERM);
     assert_eq!(server.exit_code(), Some(0));

@@ -95,7 +95,7 @@ pub(super) fn refuse_engine(reader: &mut RespReader<'_>) -> Option<String> {
                     return match reader.text() {
                         Some(b"master") => None,
                         role => Some(format!(
-                            "the engine is a {}, which takes no writes",
+                            "the engine is a {}, which accepts no writes",
                             String::from_utf8_lossy(role.unwrap_or(b"stranger"))
                         )),
                     };

@@ -37,7 +37,7 @@ impl<In: Transport> Connector<In> for TlsConnector {
         let host = details.uri.host().unwrap_or_default();
         let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
         let name = ServerName::try_from(bare.to_owned())
-            .map_err(|_| Error::Tls("the host is no name that a certificate can hold"))?;
+            .map_err(|_| Error::Tls("the host is not a name that a certificate can contain"))?;
         let config = self.0.config.clone();
         let mut conn = ClientConnection::new(config, name)?;
         let mut sock = TransportAdapter::new(transport.boxed(), details.current_time.clone());

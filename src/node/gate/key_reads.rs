@@ -41,7 +41,7 @@ pub(crate) fn dependency(now: Now, verifier: &Verifier, reads: &ReadsOfIssuers) 
     for (issuer, name, is_empty) in verifier.issuer_names() {
         let read = reads.get(&issuer).copied().unwrap_or_default();
         if is_empty {
-            keys = keys.degraded("keys_missing", format!("There are no keys yet of {name}"));
+            keys = keys.degraded("keys_missing", format!("No keys of {name} yet"));
         } else if read.is_failing {
             let age = read.read_at.map_or(0, |at| now.unix.since(at).as_secs() / 60);
             let message = format!(

@@ -71,13 +71,13 @@ impl<'a> View<'a> {
         vec![
             counter(
                 "vestibule_resumes_total",
-                "Clients that came back with a position: gone on from there, or begun anew.",
+                "Clients that came back with a position: resumed from there, or started over.",
                 &["outcome"],
                 by(outcomes),
             ),
             counter(
                 "vestibule_joins_total",
-                "Joins of new connections: the application was asked, or told of a client that came back.",
+                "Joins of new connections: the application was asked, or notified of a client that came back.",
                 &["how"],
                 by([("asked", metrics.joins_asked), ("told", metrics.joins_told)]),
             ),
@@ -98,7 +98,7 @@ impl<'a> View<'a> {
             ),
             level(
                 "vestibule_lingering_leaves",
-                "Connections that are gone and whose users may come back before anybody is told.",
+                "Closed connections whose users may come back before their leave is reported.",
                 self.rooms.lingering.len() as u64,
             ),
             counter(

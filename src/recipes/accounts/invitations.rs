@@ -40,7 +40,7 @@ impl SignUps {
                 Err(Response::error(403, "invitation_required", message))
             }
             (Self::Closed, _) => {
-                let message = "Nobody can sign up here: ask whoever runs the server";
+                let message = "Nobody can sign up here: ask the operator of the server";
                 Err(Response::error(403, "signup_closed", message))
             }
         }

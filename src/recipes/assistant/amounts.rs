@@ -204,7 +204,7 @@ fn with_amount(recipe: &mut Recipe, index: usize, amount: &str) -> EditResult {
     let ingredient = recipe.ingredients.get_mut(index);
     let changed = ingredient.and_then(|old| Some((old.with_amount(amount)?, old)));
     let Some((new, old)) = changed else {
-        return Err(format!("“{amount}” is no amount that I understand."));
+        return Err(format!("“{amount}” is not an amount that I understand."));
     };
     let said = format!("“{}” is now “{}”.", old.text, new.text);
     *old = new;

@@ -27,7 +27,7 @@ impl Query {
             let name = decode(name).ok_or_else(|| bad_field("query", MALFORMED))?;
             let Some(name) = known.iter().copied().find(|known| *known == name) else {
                 let name: String = name.chars().take(100).collect();
-                return Err(bad_field(&name, "is no parameter of this path"));
+                return Err(bad_field(&name, "is not a parameter of this path"));
             };
             if parameters.iter().any(|(other, _)| *other == name) {
                 return Err(bad_field(name, "must be there once"));

@@ -57,7 +57,7 @@ pub(crate) fn no_session() -> Response {
 /// 403: the account is locked. Sent only to a client that has proved with a password or a token
 /// whose account it is.
 pub(crate) fn account_locked() -> Response {
-    Response::error(403, "account_locked", "This account is locked: ask whoever runs the server")
+    Response::error(403, "account_locked", "This account is locked: ask the operator of the server")
 }
 
 /// 503: a queue is full.

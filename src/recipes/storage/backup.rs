@@ -136,7 +136,7 @@ fn verify(path: &Path) -> Result<(), BackupError> {
     if found != "ok" {
         Err(fault(format!("it is damaged: {}", found.lines().next().unwrap_or_default())))
     } else if tables == 0 {
-        Err(fault("it is no database of the recipe chat".to_owned()))
+        Err(fault("it is not a database of the recipe chat".to_owned()))
     } else if version > MIGRATIONS.len() {
         Err(fault("it was written by a newer Vestibule".to_owned()))
     } else {
@@ -223,7 +223,7 @@ mod tests {
         drop(Connection::open(scratch.path().join("empty.db")).unwrap());
         fs::write(scratch.path().join("empty.db"), b"").unwrap();
         let fault = restore(&data, &scratch.path().join("empty.db")).unwrap_err().to_string();
-        assert!(fault.contains("no database of the recipe chat"), "{fault}");
+        assert!(fault.contains("not a database of the recipe chat"), "{fault}");
         assert!(!data.join("recipes.db.replaced").exists() && data.join("recipes.db").exists());
         assert!(backup(&scratch.path().join("nothing"), &copy.with_extension("2")).is_err());
         assert!(!copy.with_extension("2").exists());

@@ -134,7 +134,7 @@ pub fn as_a_replica(socket: &Path) {
     peer.now = peer.now + Duration::from_secs(5);
     peer.serve_until(&|peer| says(peer, "the engine is a replica by now"));
     let to = peer.send(publish(1)).unwrap();
-    peer.serve_until(&|peer| says(peer, "the engine is a replica, which takes no writes"));
+    peer.serve_until(&|peer| says(peer, "the engine is a replica, which accepts no writes"));
     order(socket, "REPLICAOF NO ONE");
     peer.serve_until(&|peer| peer.has_reply(to));
     let is_published = |event: &BusEvent| {
