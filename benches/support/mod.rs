@@ -27,12 +27,13 @@ pub struct Driver {
 }
 
 impl Driver {
-    /// A node that takes as many messages and connections as come.
+    /// A node that takes as many messages, connections and tokens as come.
     pub fn with_memory_app() -> Self {
         let mut config = Config::default();
         config.auth.secret = SECRET.to_owned();
         config.auth.reauth_spread = Length::from_secs(0);
         (config.limits.messages_per_minute, config.limits.connections_per_user) = (0, 0);
+        config.limits.auth_per_minute_per_user = 0;
         let app = MemoryApp::new(&config, Access::Open, &Seed::predictable(1));
         let node = Node::new(&config, &Seed::predictable(1), Box::new(app)).unwrap();
         Self { node, now: Now { monotonic: Instant::START, unix: START } }
