@@ -3,6 +3,7 @@
 
 #![expect(clippy::indexing_slicing, reason = "a JSON value without the key is null")]
 
+pub mod envelope;
 pub mod frames;
 pub mod keys;
 pub mod messages;
@@ -16,7 +17,8 @@ pub mod upgrade_head;
 pub type Target = fn(&[u8]);
 
 /// Every target with its name, which is also that of its folder in the corpus.
-pub const TARGETS: [(&str, Target); 8] = [
+pub const TARGETS: [(&str, Target); 9] = [
+    ("envelope", envelope::envelope),
     ("frames", frames::frames),
     ("keys", keys::keys),
     ("messages", messages::messages),

@@ -14,6 +14,7 @@ use vestibule::time::is_date_time;
 pub fn messages(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let parsed = protocol::parse(text);
+    assert_eq!(parsed, protocol::parse_by_serde(text), "{text:?}");
     // serde_json has keys of its own, which a tree cannot hold.
     if let Ok(tree) = serde_json::from_str::<Value>(text)
         && !text.contains("$serde_json")

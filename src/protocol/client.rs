@@ -4,23 +4,23 @@
 //! It makes one pass over the text, in any order of keys: it collects the payload fields of both
 //! types, and validates them when `type` is known. Unknown fields are ignored; if a key appears
 //! twice, the last value is used. So the JSON parser itself reports only errors of JSON's grammar.
+//! Most messages are plain, and are read without it: see [`plain`].
 
 pub(super) mod data;
 mod key;
 pub(super) mod old;
+mod plain;
+mod raw;
 mod wants;
 
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::Deserializer;
-use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::value::RawValue;
-
 use self::data::JsonObject;
-use self::key::KeySeed;
+use self::plain::{PlainMessage, read_plain};
+use self::raw::{Field, RawEnvelope, fits, read_root};
 pub use self::wants::{ResumeFrom, Wants};
-use super::limits::{MAX_CONTENT_CHARS, MAX_ID_CHARS};
+use super::limits::MAX_CONTENT_CHARS;
 use super::surrogates::replace_lone;
 use crate::time::is_date_time;
 
@@ -160,13 +160,29 @@ impl MessageFault {
 /// # Errors
 /// [`MalformedMessage`] names the field at fault. The work is linear in the text.
 pub fn parse(text: &str) -> Parsed<'_> {
+    match read_plain(text) {
+        Some(PlainMessage::Chat { id, content }) => {
+            let (id, content) = (Cow::Borrowed(id), Cow::Borrowed(content));
+            Ok(ClientMessage::Chat { id, content, data: None })
+        }
+        Some(PlainMessage::Auth { id, token }) => {
+            let (id, token) = (Cow::Borrowed(id), Some(Cow::Borrowed(token)));
+            Ok(ClientMessage::Auth { id, token, wants: Wants::default() })
+        }
+        None => parse_by_serde(text),
+    }
+}
+
+/// The same, by the JSON parser alone: what [`parse`] is compared with.
+#[doc(hidden)]
+pub fn parse_by_serde(text: &str) -> Parsed<'_> {
     validate(read(text)?)
 }
 
 /// Parses the JSON, and collects the known fields without validating them.
 fn read(text: &str) -> Result<RawEnvelope<'_>, MalformedMessage<'_>> {
     let mut json = serde_json::Deserializer::from_str(text);
-    let root = json.deserialize_any(RootVisitor).map_err(|_| unreadable(text))?;
+    let root = read_root(&mut json).map_err(|_| unreadable(text))?;
     json.end().map_err(|_| MalformedMessage::Json)?;
     root.ok_or(MalformedMessage::Field { id: None, envelope: true, fault: MessageFault::Object })
 }
@@ -234,161 +250,6 @@ fn validate(envelope: RawEnvelope<'_>) -> Parsed<'_> {
             _ => fault(Some(id), false, MessageFault::Content),
         },
         _ => Ok(ClientMessage::Unknown),
-    }
-}
-
-/// Whether the text has at most `max_chars` code points. Counts them only when the byte length does
-/// not decide it.
-fn fits(text: &str, max_chars: usize) -> bool {
-    text.len() <= max_chars || text.chars().count() <= max_chars
-}
-
-/// A field as it was found. Of a value that is not a string, only that is known.
-#[derive(Default)]
-enum Field<'a> {
-    #[default]
-    Missing,
-    Other,
-    Text(Cow<'a, str>),
-}
-
-impl<'a> Field<'a> {
-    fn text(self) -> Option<Cow<'a, str>> {
-        if let Self::Text(text) = self { Some(text) } else { None }
-    }
-
-    fn usable_id(self) -> Option<Cow<'a, str>> {
-        self.text().filter(|id| !id.is_empty() && fits(id, MAX_ID_CHARS))
-    }
-}
-
-#[derive(Default)]
-struct RawEnvelope<'a> {
-    kind: Field<'a>,
-    id: Field<'a>,
-    timestamp: Field<'a>,
-    payload: Option<RawPayload<'a>>,
-}
-
-#[derive(Default)]
-struct RawPayload<'a> {
-    token: Field<'a>,
-    wants: Wants,
-    content: Field<'a>,
-    data: Option<&'a RawValue>,
-}
-
-/// Implements the visitor methods for all kinds of JSON values that a visitor does not handle
-/// itself: they become `$other`.
-macro_rules! other_values {
-    ($other:expr; $($method:ident($kind:ty)),*) => {
-        $(fn $method<E>(self, _: $kind) -> Result<Self::Value, E> { Ok($other) })*
-        fn visit_unit<E>(self) -> Result<Self::Value, E> { Ok($other) }
-        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-            while seq.next_element::<IgnoredAny>()?.is_some() {}
-            Ok($other)
-        }
-    };
-}
-
-struct RootVisitor;
-
-impl<'de> Visitor<'de> for RootVisitor {
-    type Value = Option<RawEnvelope<'de>>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any JSON value")
-    }
-
-    other_values!(None; visit_bool(bool), visit_i64(i64), visit_u64(u64), visit_f64(f64), visit_str(&str));
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut envelope = RawEnvelope::default();
-        while let Some(key) = map.next_key_seed(KeySeed)? {
-            match &*key {
-                "type" => envelope.kind = map.next_value_seed(FieldSeed)?,
-                "id" => envelope.id = map.next_value_seed(FieldSeed)?,
-                "timestamp" => envelope.timestamp = map.next_value_seed(FieldSeed)?,
-                "payload" => envelope.payload = map.next_value_seed(PayloadSeed)?,
-                _ => {
-                    map.next_value::<IgnoredAny>()?;
-                }
-            }
-        }
-        Ok(Some(envelope))
-    }
-}
-
-struct FieldSeed;
-
-impl<'de> DeserializeSeed<'de> for FieldSeed {
-    type Value = Field<'de>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for FieldSeed {
-    type Value = Field<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any JSON value")
-    }
-
-    other_values!(Field::Other; visit_bool(bool), visit_i64(i64), visit_u64(u64), visit_f64(f64));
-
-    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-        Ok(Field::Text(Cow::Borrowed(text)))
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(Field::Text(Cow::Owned(text.to_owned())))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Field::Other)
-    }
-}
-
-struct PayloadSeed;
-
-impl<'de> DeserializeSeed<'de> for PayloadSeed {
-    type Value = Option<RawPayload<'de>>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for PayloadSeed {
-    type Value = Option<RawPayload<'de>>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any JSON value")
-    }
-
-    other_values!(None; visit_bool(bool), visit_i64(i64), visit_u64(u64), visit_f64(f64), visit_str(&str));
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut payload = RawPayload::default();
-        while let Some(key) = map.next_key_seed(KeySeed)? {
-            match &*key {
-                "token" => payload.token = map.next_value_seed(FieldSeed)?,
-                "presence" => payload.wants.presence = wants::presence(map.next_value()?),
-                "resume" => {
-                    let wants = &mut payload.wants;
-                    (wants.resume, wants.memo) = wants::resume(map.next_value()?);
-                }
-                "content" => payload.content = map.next_value_seed(FieldSeed)?,
-                "data" => payload.data = Some(map.next_value()?),
-                _ => {
-                    map.next_value::<IgnoredAny>()?;
-                }
-            }
-        }
-        Ok(Some(payload))
     }
 }
 

@@ -8,7 +8,9 @@ mod close;
 mod error;
 mod limits;
 mod memo;
+mod plain_text;
 mod position;
+mod quick;
 #[cfg(feature = "schema")]
 pub mod schema;
 mod server;
@@ -18,6 +20,8 @@ pub(crate) use client::data::KeptJsonObject;
 pub use client::data::{JsonObject, Said};
 #[doc(hidden)]
 pub use client::old::parse_old;
+#[doc(hidden)]
+pub use client::parse_by_serde;
 pub use client::{ClientMessage, MalformedMessage, MessageFault, Parsed, ResumeFrom, Wants, parse};
 pub use close::{CloseReason, Reconnect};
 pub use error::ErrorCode;

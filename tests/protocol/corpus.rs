@@ -97,6 +97,11 @@ fn corpus_messages_are_judged_as_their_trees() {
 }
 
 #[test]
+fn corpus_envelopes_are_read_as_by_serde() {
+    replay("envelope");
+}
+
+#[test]
 fn sessions_of_the_corpus_leave_nothing_behind() {
     replay("session");
 }

@@ -1,6 +1,7 @@
 //! The parser for clients of the first protocol version, which authenticate in the upgrade request.
 
-use super::{ClientMessage, Field, Parsed, read, validate};
+use super::raw::Field;
+use super::{ClientMessage, Parsed, read, validate};
 
 /// Parses one text frame of an old client, one that its upgrade request authenticated.
 ///

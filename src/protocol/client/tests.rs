@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 
 fn message(fields: &str) -> String {
@@ -163,5 +165,116 @@ fn half_a_surrogate_pair_is_an_invalid_message() {
     let cut = chat("m1", r"\ud800");
     for text in [cut.trim_end_matches('}'), r#"{"a":"\ud800\x"}"#, r"\ud800"] {
         assert_eq!(parse(text), Err(MalformedMessage::Json), "{text}");
+    }
+}
+
+/// Is this text read without the JSON parser?
+fn is_plain(text: &str) -> bool {
+    read_plain(text).is_some()
+}
+
+#[test]
+fn messages_as_clients_write_them_are_plain() {
+    let chat = |id: &str, content: &str| {
+        format!(
+            r#"{{"type":"chat_message","id":"{id}","timestamp":"2026-11-22T10:00:00.000Z","payload":{{"content":"{content}"}}}}"#
+        )
+    };
+    let auth = |token: &str| {
+        format!(
+            r#"{{"type":"auth","id":"a","timestamp":"2026-11-22T10:00:00Z","payload":{{"token":"{token}"}}}}"#
+        )
+    };
+    for text in [
+        chat("m1", "hello"),
+        chat("m1", "gr\u{fc}\u{df}e \u{1f375}"),
+        chat(&"\u{e9}".repeat(128), &"\u{e9}".repeat(16_384)),
+        auth("x.y.z"),
+        message(r#""payload":{"content":"hello"},"id":"m","type":"chat_message""#),
+    ] {
+        assert!(is_plain(&text) && parse(&text).is_ok(), "{text}");
+    }
+    for text in [
+        chat("m1", r"a\nb"),
+        chat("m1", "a\nb"),
+        chat("m1", "hello") + "\n",
+        chat("m1", "hello").replace("10:00", "25:00"),
+        chat("m1", ""),
+        chat("", "hello"),
+        chat(&"m".repeat(129), "hello"),
+        chat("m1", &"\u{e9}".repeat(16_385)),
+        auth(""),
+        chat("m1", "hello").replace(r#""id":"m1""#, r#""id":"m1","id":"m2""#),
+        chat("m1", "hello").replace("{\"type", "{\"payload\":{\"token\":\"x\"},\"type"),
+        chat("m1", "hello").replace("content", "token"),
+        r#"{"type":"ping",}"#.to_owned(),
+        "{}".to_owned(),
+        String::new(),
+    ] {
+        assert!(!is_plain(&text), "{text}");
+    }
+}
+
+/// Pieces that messages are made of, and some that they are not.
+const PIECES: [&str; 30] = [
+    "{",
+    "}",
+    "{",
+    "}",
+    ":",
+    ",",
+    "\"",
+    "\\",
+    " ",
+    "\n",
+    "\u{0}",
+    "\u{7f}",
+    "\u{e9}",
+    "[",
+    "]",
+    "null",
+    "1",
+    "\"type\":",
+    "\"id\":",
+    "\"timestamp\":",
+    "\"payload\":{",
+    "\"content\":",
+    "\"token\":",
+    "\"chat_message\"",
+    "\"auth\"",
+    "\"ping\"",
+    "\"m1\"",
+    "\"2026-11-22T10:00:00Z\"",
+    "\\u00e9",
+    "\\ud83c",
+];
+
+fn piece() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(PIECES.as_slice())
+}
+
+proptest! {
+    #[test]
+    fn pieces_are_read_as_by_serde(pieces in prop::collection::vec(piece(), 0..24)) {
+        let text = pieces.concat();
+        prop_assert_eq!(parse(&text), parse_by_serde(&text));
+    }
+
+    #[test]
+    fn changed_messages_are_read_as_by_serde(
+        kind in prop::sample::select(vec!["chat_message", "auth", "ping", "other"]),
+        field in prop::sample::select(vec!["content", "token", "data", "resume"]),
+        (id, said) in (any::<String>(), any::<String>()),
+        (place, cut, piece) in (any::<prop::sample::Index>(), 0_usize..3, piece()),
+    ) {
+        let whole = format!(
+            r#"{{"type":"{kind}","id":"{id}","timestamp":"2026-11-22T10:00:00Z","payload":{{"{field}":"{said}"}}}}"#
+        );
+        prop_assert_eq!(parse(&whole), parse_by_serde(&whole));
+        let chars: Vec<char> = whole.chars().collect();
+        let place = place.index(chars.len());
+        let behind = chars.iter().skip(place + cut);
+        let changed: String = chars.iter().take(place).copied().chain(piece.chars()).chain(behind.copied()).collect();
+        prop_assert_eq!(parse(&changed), parse_by_serde(&changed));
     }
 }

@@ -1,0 +1,83 @@
+//! JSON strings without escapes: most of all strings, and the same bytes in JSON as in memory.
+
+/// How many bytes from the start on stand for themselves in a JSON string: up to the first quote,
+/// backslash or control character. Eight at a time.
+pub(super) fn plain_prefix(bytes: &[u8]) -> usize {
+    let (words, tail) = bytes.as_chunks::<8>();
+    for (index, word) in words.iter().enumerate() {
+        let marks = marks(u64::from_le_bytes(*word));
+        if marks != 0 {
+            return index * 8 + marks.trailing_zeros() as usize / 8;
+        }
+    }
+    let start = bytes.len() - tail.len();
+    tail.iter().position(|&byte| !is_plain(byte)).map_or(bytes.len(), |at| start + at)
+}
+
+fn is_plain(byte: u8) -> bool {
+    byte >= 0x20 && byte != b'"' && byte != b'\\'
+}
+
+/// The high bit of each byte that is not plain; the lowest of them is right. One above it may be
+/// marked for nothing, as a subtraction borrows from the byte that follows.
+fn marks(word: u64) -> u64 {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
+    let is_zero = |word: u64| word.wrapping_sub(ONES) & !word;
+    let is_control = word.wrapping_sub(ONES * 0x20) & !word;
+    let quote = is_zero(word ^ (ONES * b'"' as u64));
+    let backslash = is_zero(word ^ (ONES * b'\\' as u64));
+    (is_control | quote | backslash) & HIGH
+}
+
+/// Appends `text` as a JSON string: as it is where nothing in it needs an escape, otherwise as the
+/// serialiser has it.
+pub(super) fn write_text(buffer: &mut Vec<u8>, text: &str) {
+    if plain_prefix(text.as_bytes()) == text.len() {
+        buffer.reserve(text.len() + 2);
+        buffer.push(b'"');
+        buffer.extend_from_slice(text.as_bytes());
+        buffer.push(b'"');
+    } else {
+        let written = serde_json::to_writer(buffer, text);
+        debug_assert!(written.is_ok(), "a text always serialises");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn plain_prefix_ends_at_each_special_byte() {
+        for byte in 0..=u8::MAX {
+            for length in 0..20 {
+                for other in [b'x', b' ', b'!', b'#', b'[', b']', 0x7f, 0x80, 0xff] {
+                    let mut bytes = vec![other; length];
+                    bytes.push(byte);
+                    bytes.extend([b'"'; 9]);
+                    let end = if is_plain(byte) { length + 1 } else { length };
+                    assert_eq!(plain_prefix(&bytes), end, "{byte:#x} behind {length}");
+                }
+            }
+        }
+        assert_eq!(plain_prefix(b""), 0);
+    }
+
+    proptest! {
+        #[test]
+        fn plain_prefix_is_that_of_single_bytes(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
+            let end = bytes.iter().position(|&byte| !is_plain(byte)).unwrap_or(bytes.len());
+            prop_assert_eq!(plain_prefix(&bytes), end);
+        }
+
+        #[test]
+        fn texts_are_written_as_serde_writes_them(text in any::<String>()) {
+            let mut buffer = Vec::new();
+            write_text(&mut buffer, &text);
+            prop_assert_eq!(buffer, serde_json::to_vec(&text).unwrap());
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! How the messages of each chat are written: their constant parts are copied, and their texts, too,
+//! where they need no escapes. The serialiser writes the same, and everything else.
+
+use super::plain_text::write_text;
+use super::server::{ChatMessage, Payload, RecipeUpdate, serialise};
+
+impl Payload for ChatMessage<'_> {
+    const TYPE: &'static str = "chat_message";
+
+    fn write(&self, buffer: &mut Vec<u8>) {
+        let Self { content, user_id, data, position } = self;
+        buffer.extend_from_slice(b"{\"content\":");
+        write_text(buffer, content);
+        buffer.extend_from_slice(b",\"user_id\":");
+        write_text(buffer, user_id);
+        if let Some(data) = data {
+            buffer.extend_from_slice(b",\"data\":");
+            buffer.extend_from_slice(data.get().as_bytes());
+        }
+        if let Some(position) = position {
+            buffer.extend_from_slice(b",\"position\":");
+            serialise(buffer, position);
+        }
+        buffer.push(b'}');
+    }
+}
+
+impl Payload for RecipeUpdate<'_> {
+    const TYPE: &'static str = "recipe_update";
+
+    fn write(&self, buffer: &mut Vec<u8>) {
+        let Self { request_id, content, recipe_data, source, position, .. } = self;
+        // Acknowledgements come once a connection.
+        let Self { session: None, history: None, resumed: None, missed: None, .. } = self else {
+            return serialise(buffer, self);
+        };
+        buffer.extend_from_slice(b"{\"request_id\":");
+        match request_id {
+            Some(id) => write_text(buffer, id),
+            None => buffer.extend_from_slice(b"null"),
+        }
+        buffer.extend_from_slice(b",\"content\":");
+        write_text(buffer, content);
+        buffer.extend_from_slice(b",\"recipe_data\":");
+        let recipe = recipe_data.map_or("null", |recipe| recipe.get());
+        buffer.extend_from_slice(recipe.as_bytes());
+        if let Some(source) = source {
+            buffer.extend_from_slice(b",\"source\":");
+            serialise(buffer, source);
+        }
+        if let Some(position) = position {
+            buffer.extend_from_slice(b",\"position\":");
+            serialise(buffer, position);
+        }
+        buffer.push(b'}');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::option;
+    use proptest::prelude::*;
+    use serde_json::value::RawValue;
+
+    use super::*;
+    use crate::id::{MessageIds, Seed};
+    use crate::protocol::{
+        ClientMessage, Position, ServerMessage, SessionInfo, UpdateSource, parse,
+    };
+    use crate::time::UnixTime;
+
+    fn is_as_serde_writes_it(payload: &impl Payload) {
+        let mut quick = Vec::new();
+        payload.write(&mut quick);
+        assert_eq!(String::from_utf8(quick).unwrap(), serde_json::to_string(payload).unwrap());
+    }
+
+    fn position() -> impl Strategy<Value = Option<Position>> {
+        option::of(
+            (any::<u64>(), any::<u64>()).prop_map(|(number, tag)| Position::new(number, tag)),
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn chat_is_written_as_serde_writes_it(
+            (content, user_id) in (any::<String>(), any::<String>()),
+            (position, has_data) in (position(), any::<bool>()),
+        ) {
+            let text = r#"{"type":"chat_message","id":"m","timestamp":"2026-11-22T10:00:00Z","payload":{"content":"x","data":{"a": "\u00e9"}}}"#;
+            let Ok(ClientMessage::Chat { data, .. }) = parse(text) else { panic!("{text}") };
+            let data = data.filter(|_| has_data);
+            let chat = ChatMessage { content: &content, user_id: &user_id, data, position };
+            is_as_serde_writes_it(&chat);
+        }
+
+        #[test]
+        fn updates_are_written_as_serde_writes_them(
+            (content, request_id) in (any::<String>(), option::of(any::<String>())),
+            (position, has_recipe, is_of_model) in (position(), any::<bool>(), any::<bool>()),
+            (is_first, resumed) in (any::<bool>(), option::of(any::<bool>())),
+        ) {
+            let raw: &RawValue = serde_json::from_str(r#"{"id":"soup", "steps":[]}"#).unwrap();
+            let at = UnixTime::from_millis(1_800_000_000_000).to_rfc3339();
+            let session = SessionInfo {
+                user_id: "alice",
+                expires_at: at,
+                reauth_at: at,
+                ping_interval_ms: 30_000,
+                resume: None,
+                reconnect: None,
+            };
+            let update = RecipeUpdate {
+                request_id: request_id.as_deref(),
+                content: &content,
+                recipe_data: has_recipe.then_some(raw),
+                session: is_first.then_some(session),
+                history: None,
+                source: is_of_model.then_some(UpdateSource::Model),
+                position,
+                resumed,
+                missed: None,
+            };
+            is_as_serde_writes_it(&update);
+            let id = MessageIds::new(Seed::predictable(1)).next(UnixTime::default());
+            let message = ServerMessage::new(&id, at, update);
+            let mut quick = Vec::new();
+            message.write(&mut quick);
+            assert_eq!(String::from_utf8(quick).unwrap(), serde_json::to_string(&message).unwrap());
+        }
+    }
+}
