@@ -15,6 +15,13 @@ use crate::node::work::ticket::Ticket;
 use crate::protocol::Position;
 use crate::time::Instant;
 
+/// Whom a message is for: the room's group, how many are in it, and how many of them get it.
+struct Readers {
+    group: Option<u32>,
+    members: usize,
+    count: usize,
+}
+
 impl Rooms {
     /// Publishes a message: puts it into the room's log, if there is one, and hands it to everybody in
     /// the room but `except`, or begins to. `write` makes its frame, with its position, unless nobody
@@ -29,7 +36,8 @@ impl Rooms {
         except: Option<ConnId>,
         (kind, write): (Delivered, impl FnOnce(&mut Cx, Option<Position>) -> Shared),
     ) -> usize {
-        let (_, _, readers) = self.readers(connections, room, except);
+        let to = self.readers(connections, room, except);
+        let readers = to.count;
         if cx.policy.is_cluster {
             let frame = write(cx, None);
             let text = payload_of(&frame).into();
@@ -41,22 +49,17 @@ impl Rooms {
             return 0;
         }
         let frame = write(cx, position);
-        self.distribute(cx, connections, room, except, (position, frame, kind))
+        self.distribute_to(cx, connections, (room, to), except, (position, frame, kind))
     }
 
-    /// The room's group, how many are in it, and how many of them are not `except`.
-    fn readers(
-        &self,
-        connections: &Connections,
-        room: &str,
-        except: Option<ConnId>,
-    ) -> (Option<u32>, usize, usize) {
+    /// Whom a message to `room` is for.
+    fn readers(&self, connections: &Connections, room: &str, except: Option<ConnId>) -> Readers {
         let group = self.rooms.number_of(room);
         let is_there =
             |id: ConnId| connections.find(id).is_some() && self.rooms.group_of(id.slot()) == group;
         let members = group.map_or(0, |group| self.rooms.size(group));
-        let readers = members - usize::from(members > 0 && except.is_some_and(is_there));
-        (group, members, readers)
+        let count = members - usize::from(members > 0 && except.is_some_and(is_there));
+        Readers { group, members, count }
     }
 
     /// Hands the frame of a message to everybody in the room but `except`, or begins to, and puts it
@@ -67,17 +70,28 @@ impl Rooms {
         connections: &mut Connections,
         room: &str,
         except: Option<ConnId>,
+        message: (Option<Position>, Shared, Delivered),
+    ) -> usize {
+        let to = self.readers(connections, room, except);
+        self.distribute_to(cx, connections, (room, to), except, message)
+    }
+
+    fn distribute_to(
+        &mut self,
+        cx: &mut Cx,
+        connections: &mut Connections,
+        (room, to): (&str, Readers),
+        except: Option<ConnId>,
         (position, frame, kind): (Option<Position>, Shared, Delivered),
     ) -> usize {
-        let (group, members, readers) = self.readers(connections, room, except);
         if let Some(position) = position {
             let most = self.log_bytes(&cx.policy);
             self.logs.put(room, position, &frame, most);
         }
-        let Some(group) = group.filter(|_| readers > 0) else { return 0 };
+        let Some(group) = to.group.filter(|_| to.count > 0) else { return 0 };
         connections.pool.share(&frame);
         let mut delivery = Delivery { frame, except, kind, next: self.rooms.first(group) };
-        let is_small = members <= self.deliveries.slice;
+        let is_small = to.members <= self.deliveries.slice;
         if is_small && (self.deliveries.is_empty() || !self.deliveries.queues.contains_key(&group))
         {
             let (_, reached) = self.hand_over(cx, connections, &mut delivery, usize::MAX);
@@ -85,7 +99,7 @@ impl Rooms {
             return reached;
         }
         self.deliveries.push(group, Item::Message(delivery));
-        readers
+        to.count
     }
 
     /// Hands a message to at most `most` members from its cursor on: how many were looked at, and
