@@ -10,6 +10,7 @@
 //! several messages share counts once.
 
 mod message;
+mod order;
 mod shared;
 
 use std::num::NonZeroU32;
@@ -19,7 +20,7 @@ use std::time::Duration;
 use hashbrown::HashTable;
 use slab::Slab;
 
-use self::message::{LIFETIME_SECONDS, MessageState, RememberedMessage};
+use self::message::{Absent, LIFETIME_SECONDS, MessageState, RememberedMessage};
 pub(crate) use self::message::{Lookup, MessageKey};
 use self::shared::SharedAnswers;
 use crate::id::Seed;
@@ -59,6 +60,8 @@ pub(crate) struct DedupCache {
     weight: usize,
     max_weight: usize,
     forgotten: u64,
+    /// What was looked for last and is not there, until the next change: `put` need not look again.
+    absent: Option<Absent>,
 }
 
 #[derive(Debug)]
@@ -87,6 +90,7 @@ impl DedupCache {
             weight: 0,
             max_weight,
             forgotten: 0,
+            absent: None,
         }
     }
 
@@ -108,7 +112,14 @@ impl DedupCache {
     /// What is known of the message, if it came before. O(32).
     pub(crate) fn find(&mut self, now: Instant, key: MessageKey) -> Option<Lookup> {
         self.forget_expired(now);
-        let message = self.fresh(now, key)?;
+        let message = match self.look_for(now, key) {
+            Ok(message) if message.state.is_fresh(now) => message,
+            Ok(_) => return None,
+            Err(absent) => {
+                self.absent = Some(absent);
+                return None;
+            }
+        };
         if message.content != key.content {
             return Some(Lookup::OtherContent);
         }
@@ -120,11 +131,23 @@ impl DedupCache {
         })
     }
 
+    /// The message of this id, or what is known if there is none. O(32).
+    fn look_for(&self, now: Instant, key: MessageKey) -> Result<&RememberedMessage, Absent> {
+        let index = self.index_of(key.member);
+        let entry = index.and_then(|index| self.entries.get(index as usize));
+        let (mut newer, mut oldest) = (NONE, NONE);
+        for (number, message) in self.walk(entry.map_or(NONE, |entry| entry.newest)) {
+            if message.id == key.id {
+                return Ok(message);
+            }
+            (newer, oldest) = (oldest, number);
+        }
+        Err(Absent { now, member: key.member, id: key.id, index, newer, oldest })
+    }
+
     /// The message of this id that is remembered, whatever it says. O(32).
     fn fresh(&self, now: Instant, key: MessageKey) -> Option<&RememberedMessage> {
-        let entry = self.entries.get(self.index_of(key.member)? as usize)?;
-        let (_, message) = self.walk(entry.newest).find(|(_, message)| message.id == key.id)?;
-        message.state.is_fresh(now).then_some(message)
+        self.look_for(now, key).ok().filter(|message| message.state.is_fresh(now))
     }
 
     /// The application is asked, as the question of this ticket.
@@ -186,11 +209,15 @@ impl DedupCache {
     }
 
     fn put(&mut self, now: Instant, key: MessageKey, mut state: MessageState) {
-        self.forget_expired(now);
+        let absent = self.absent.take().filter(|it| it.is_of(now, key));
+        if absent.is_none() {
+            self.forget_expired(now);
+        }
         let charge = self.weigh_in(&mut state);
-        let index = self.index_of(key.member);
+        let index = absent.as_ref().map_or_else(|| self.index_of(key.member), |it| it.index);
         let newest = index.map_or(NONE, |index| self.entry(index).newest);
-        let (newer, known) = self.locate(newest, key.id);
+        let (newer, known) =
+            if absent.is_some() { (NONE, None) } else { self.locate(newest, key.id) };
         let known = known.map(|number| (number, self.message(number).state.is_fresh(now)));
         if let Some((number, is_fresh)) = known
             && (is_fresh || number == newest)
@@ -215,7 +242,7 @@ impl DedupCache {
             match index {
                 Some(index) => {
                     self.by_user.reweigh(index, charge, 0);
-                    self.append(index, number);
+                    self.append(index, number, absent.map(|it| (it.newer, it.oldest)));
                 }
                 None => self.create(key, charge, number),
             }
@@ -246,12 +273,14 @@ impl DedupCache {
         }
     }
 
-    fn append(&mut self, index: u32, number: u32) {
+    /// Makes `number` the newest of an entry. `oldest` are its last two, where they are known.
+    fn append(&mut self, index: u32, number: u32, oldest: Option<(u32, u32)>) {
         let entry = self.entry(index);
         entry.newest = number;
         entry.count = entry.count.saturating_add(1);
         if entry.count.get() > MESSAGES {
-            self.drop_oldest(index);
+            let (newer, oldest) = oldest.unwrap_or_else(|| self.oldest(index));
+            self.drop_message(index, newer, oldest);
         }
     }
 
@@ -270,6 +299,7 @@ impl DedupCache {
     }
 
     fn remove(&mut self, index: u32) {
+        self.absent = None;
         self.unlink(index);
         let Some(entry) = self.entries.try_remove(index as usize) else { return };
         self.weight -= ENTRY_WEIGHT;
@@ -308,16 +338,15 @@ impl DedupCache {
         (if *is_charged { own + weight } else { own }) as u64
     }
 
-    /// Forgets the oldest message of an entry with at least two. O(32).
-    fn drop_oldest(&mut self, index: u32) {
+    /// The oldest message of an entry, behind the one that came right after it. O(32).
+    fn oldest(&mut self, index: u32) -> (u32, u32) {
         let newest = self.entry(index).newest;
-        let numbers = self.walk(newest).map(|(number, _)| number);
-        let (newer, oldest) = numbers.fold((NONE, NONE), |(_, last), number| (last, number));
-        self.drop_message(index, newer, oldest);
+        self.walk(newest).fold((NONE, NONE), |(_, last), (number, _)| (last, number))
     }
 
     /// Forgets message `number` of an entry with at least two, which comes right before `newer`.
     fn drop_message(&mut self, index: u32, newer: u32, number: u32) {
+        self.absent = None;
         if let Some(message) = self.messages.try_remove(number as usize) {
             let refund = self.weigh_out(&message.state);
             self.by_user.reweigh(index, 0, refund);
@@ -354,31 +383,6 @@ impl DedupCache {
             self.entries.get(index as usize).is_some_and(|entry| entry.member == member)
         };
         self.by_member.find(member, is_it).copied()
-    }
-
-    fn link_back(&mut self, index: u32) {
-        let previous = std::mem::replace(&mut self.back, index);
-        let entry = self.entry(index);
-        (entry.previous, entry.next) = (previous, NONE);
-        if previous == NONE {
-            self.front = index;
-        } else {
-            self.entry(previous).next = index;
-        }
-    }
-
-    fn unlink(&mut self, index: u32) {
-        let MemberLog { previous, next, .. } = *self.entry(index);
-        if previous == NONE {
-            self.front = next;
-        } else {
-            self.entry(previous).next = next;
-        }
-        if next == NONE {
-            self.back = previous;
-        } else {
-            self.entry(next).previous = previous;
-        }
     }
 
     #[expect(clippy::indexing_slicing, reason = "indices are this table's own, never a peer's")]

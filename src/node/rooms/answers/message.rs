@@ -36,6 +36,27 @@ pub(crate) enum Lookup {
     OtherContent,
 }
 
+/// No message of this id is remembered of its user and room. It holds until something is remembered or
+/// forgotten.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Absent {
+    /// When it was looked for: nothing that was due then is left.
+    pub(crate) now: Instant,
+    pub(crate) member: u64,
+    pub(crate) id: u64,
+    /// The entry of its user and room, if there is one.
+    pub(crate) index: Option<u32>,
+    /// The oldest message of that, and the one that came right after it.
+    pub(crate) oldest: u32,
+    pub(crate) newer: u32,
+}
+
+impl Absent {
+    pub(crate) fn is_of(&self, now: Instant, key: MessageKey) -> bool {
+        (self.now, self.member, self.id) == (now, key.member, key.id)
+    }
+}
+
 /// A message with an id that is remembered.
 #[derive(Debug)]
 pub(crate) struct RememberedMessage {

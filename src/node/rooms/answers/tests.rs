@@ -216,3 +216,48 @@ fn a_late_answer_outlives_newer_messages() {
     assert_eq!(content(&mut answers, at(1_100), key(1, 1)), None);
     assert_eq!((answers.entries.len(), answers.messages.len()), (1, 1));
 }
+
+/// A message is looked for before it is put, or not: what is remembered is the same. Random messages of
+/// a few users, some of which expire or are forgotten.
+#[test]
+fn looking_first_changes_nothing_that_is_kept() {
+    let [mut plain, mut looking] = [cache(6_000), cache(6_000)];
+    let mut rng = crate::id::Rng::new(1);
+    let (mut seconds, shared) = (0, Update::text("shared"));
+    for step in 1..30_000_u32 {
+        seconds += u64::from(rng.below(50) == 0) * rng.below(400);
+        let key = key(rng.below(6), rng.below(60));
+        let other = MessageKey { id: rng.below(60), ..key };
+        let answer = match rng.below(3) {
+            0 => Err(ErrorCode::Internal),
+            1 => Ok(Update::text("own")),
+            _ => Ok(Arc::clone(&shared)),
+        };
+        let ticket = Ticket { index: 0, serial: step };
+        let looks_between = rng.below(4) == 0;
+        let what = rng.below(6);
+        for (answers, looks) in [(&mut plain, false), (&mut looking, true)] {
+            if looks {
+                let _ = answers.find(at(seconds), key);
+            }
+            if looks && looks_between {
+                let _ = answers.find(at(seconds), other);
+            }
+            match what {
+                0 => answers.asked(at(seconds), key, ticket),
+                1 => answers.forget(at(seconds), key, Ticket { index: 0, serial: step - 1 }),
+                _ => answers.answered(at(seconds), key, &answer),
+            }
+        }
+        if step % 50 == 0 {
+            assert_eq!(plain.weight, looking.weight, "step {step}");
+        }
+    }
+    assert_eq!(plain.forgotten, looking.forgotten);
+    assert!(plain.forgotten > 0);
+    for (user, id) in (0..6).flat_map(|user| (0..60).map(move |id| (user, id))) {
+        let [a, b] = [&mut plain, &mut looking]
+            .map(|answers| format!("{:?}", answers.find(at(seconds), key(user, id))));
+        assert_eq!(a, b, "{user} {id}");
+    }
+}
