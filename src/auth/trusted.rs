@@ -156,7 +156,10 @@ impl IssuerRules {
         let length = user.chars().count() + self.user_prefix.chars().count();
         let fits =
             !user.is_empty() && length <= MAX_USER_CHARS && !user.chars().any(char::is_control);
-        fits.then(|| [&*self.user_prefix, user].concat().into())
+        fits.then(|| match &*self.user_prefix {
+            "" => user.into(),
+            prefix => [prefix, user].concat().into(),
+        })
     }
 }
 

@@ -119,7 +119,7 @@ impl Material {
 
     pub(super) fn prepare(self) -> PreparedKey {
         PreparedKey::Known(match self {
-            Self::Secret(secret) => DecodingKey::from_secret(&secret),
+            Self::Secret(secret) => return PreparedKey::secret(&secret),
             Self::Rsa { n, e } => DecodingKey::from_rsa_raw_components(&n, &e),
             Self::Point(Curve::P521, point) => return PreparedKey::P521(point),
             Self::Point(_, point) => DecodingKey::from_ec_der(&point),

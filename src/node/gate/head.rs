@@ -206,7 +206,7 @@ fn chat(
     let credential = Credential::find(lines.headers, lines.target.query);
     let names = ["origin", "user-agent"].map(|name| single(lines.headers, name));
     let details = ClientDetails::new(subprotocol, names, lines.target.query, rules.client_bytes);
-    Ok(Upgrade { room, accept: accept.into(), subprotocol, credential, details })
+    Ok(Upgrade { room, accept, subprotocol, credential, details })
 }
 
 /// A request for something of the application's.

@@ -47,7 +47,7 @@ pub(crate) struct Upgrade {
     /// The recipe's id, percent-decoded.
     pub(crate) room: SmolStr,
     /// The answer to `Sec-WebSocket-Key`.
-    pub(crate) accept: Box<str>,
+    pub(crate) accept: [u8; 20],
     /// The client offered our subprotocol.
     pub(crate) subprotocol: bool,
     /// What an old client sends instead of an `auth`.
@@ -63,7 +63,7 @@ impl Upgrade {
             Credential::None | Credential::Conflict { .. } => 0,
         };
         let details = self.details.as_ref().map_or(0, ClientDetails::kept_bytes);
-        self.room.len() + self.accept.len() + token + details
+        self.room.len() + token + details
     }
 }
 

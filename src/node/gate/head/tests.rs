@@ -1,3 +1,6 @@
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use super::*;
 use crate::config::Origins;
 
@@ -46,7 +49,7 @@ fn an_upgrade_gives_its_room_and_accept_key() {
     let with_frames = format!("{text}frames");
     let upgrade = RequestKind::Upgrade(Upgrade {
         room: "soup-7".into(),
-        accept: "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=".into(),
+        accept: STANDARD.decode("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=").unwrap().try_into().unwrap(),
         subprotocol: true,
         credential: Credential::Token { kind: crate::node::Legacy::Query, token: "x".into() },
         details: None,
