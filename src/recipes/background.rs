@@ -14,13 +14,14 @@ pub(super) fn go_last() {
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
 mod tests {
     use super::*;
-    use rustix::process::getpriority_process;
-
     #[test]
+    #[cfg(target_os = "linux")]
     fn only_the_thread_that_asks_goes_last() {
+        use rustix::process::getpriority_process;
+
         let before = getpriority_process(None).unwrap();
         let there = std::thread::spawn(|| {
             go_last();
