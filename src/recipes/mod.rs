@@ -22,7 +22,6 @@ mod accounts;
 mod amount;
 mod app;
 mod assistant;
-mod background;
 mod command;
 mod completions;
 mod convert;

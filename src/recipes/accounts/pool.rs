@@ -11,10 +11,10 @@ use super::hash_queue::{Attempt, Counts, HashOutcome, HashQueue, HashRefusal, Ne
 use crate::config;
 use crate::id::Seed;
 use crate::node::{Request, StartFlag, Ticket};
-use crate::recipes::background::go_last;
 use crate::recipes::completions::{CompletionSink, HttpAnswer};
 use crate::recipes::http;
 use crate::recipes::storage::TaskError;
+use crate::recipes::storage::go_last;
 use crate::time::Instant;
 
 /// Computes a hash, and answers.

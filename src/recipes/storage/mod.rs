@@ -15,6 +15,7 @@
 //! Tasks whose asker has given up are skipped.
 
 pub(super) mod access;
+mod background;
 mod backup;
 mod batch;
 pub(super) mod chat;
@@ -56,6 +57,7 @@ use rusqlite::Connection;
 
 use crate::node::{Payer, QUESTION_BYTES, StartFlag};
 
+pub(super) use self::background::go_last;
 pub use self::backup::{BackupError, backup, restore};
 pub(super) use self::batch::{BATCH_TIME, Commit, TaskError, by_statement};
 use self::batch::{BatchItem, Batcher, MAX_BATCH, Task};

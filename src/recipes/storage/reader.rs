@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use super::background::go_last;
 use super::progress::clock;
 use super::queue::{Busy, EndOfQueue, QueueLimits, QueuedTask, TaskClass, TaskQueue};
 use crate::node::{Payer, QUESTION_BYTES};
-use crate::recipes::background::go_last;
 
 /// Reads a text, and queues what it says. `Err`: the queue was full, and it gave way to another
 /// user's.

@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
+use super::background::go_last;
 use super::health::{FailureCause, StorageHealth, text_of};
-use crate::recipes::background::go_last;
 
 /// How long the start waits.
 const MOMENT: Duration = Duration::from_millis(500);
