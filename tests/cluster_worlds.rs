@@ -109,3 +109,8 @@ fn going_on_after_a_fail_over_is_found() {
 fn answers_before_the_publication_are_found() {
     assert_found(Planted::AskedBeforePublished, &["was not published"]);
 }
+
+#[test]
+fn ghosts_of_dead_nodes_are_found() {
+    assert_found(Planted::GhostsStay, &["G5"]);
+}

@@ -61,10 +61,14 @@ pub(super) fn list_rooms(node: &Node, page: ListPage) -> Response {
         rooms: Vec<Room<'a>>,
         #[serde(skip_serializing_if = "Option::is_none")]
         next: Option<String>,
+        /// In a cluster: whose they are.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        node: Option<&'a str>,
     }
     let GroupPage { groups, next } = node.page_of_rooms(page.after, page.limit);
     let rooms = groups.into_iter().map(|(room, connections)| Room { room, connections });
-    Response::json(200, &Rooms { rooms: rooms.collect(), next: next.map(|it| it.to_string()) })
+    let (next, node) = (next.map(|it| it.to_string()), node.cluster_name());
+    Response::json(200, &Rooms { rooms: rooms.collect(), next, node })
 }
 
 /// One page of the users with a connection in a room.
@@ -79,10 +83,14 @@ pub(super) fn list_users(node: &Node, page: ListPage) -> Response {
         users: Vec<User<'a>>,
         #[serde(skip_serializing_if = "Option::is_none")]
         next: Option<String>,
+        /// In a cluster: whose they are.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        node: Option<&'a str>,
     }
     let GroupPage { groups, next } = node.page_of_users(page.after, page.limit);
     let users = groups.into_iter().map(|(user_id, connections)| User { user_id, connections });
-    Response::json(200, &Users { users: users.collect(), next: next.map(|it| it.to_string()) })
+    let (next, node) = (next.map(|it| it.to_string()), node.cluster_name());
+    Response::json(200, &Users { users: users.collect(), next, node })
 }
 
 /// The connections of a room, the last to come first. O(connections in it), each of which costs less
@@ -98,11 +106,15 @@ pub(super) fn list_room(node: &Node, room: &str) -> Response {
     struct Listed<'a> {
         room: &'a str,
         connections: Vec<Member<'a>>,
+        /// In a cluster: whose they are.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        node: Option<&'a str>,
     }
     let members = node.members_of(room).map(|member| Member {
         id: member.id.to_string(),
         user_id: member.user,
         since: member.since.to_rfc3339(),
     });
-    Response::json(200, &Listed { room, connections: members.collect() })
+    let node = node.cluster_name();
+    Response::json(200, &Listed { room, connections: members.collect(), node })
 }

@@ -47,7 +47,9 @@ pub fn answer(node: &mut Node, now: Now) {
             OperatorEvent::Confirmed { noun, count, by } => {
                 Some(Response::json(200, &json!({ noun: count, "nodes": by })))
             }
-            OperatorEvent::Published(published) => Some(publish::response(published)),
+            OperatorEvent::Published(published) => {
+                Some(publish::response(published, node.cluster_name()))
+            }
             OperatorEvent::Ordered(kind, result, by) => Some(order_response(kind, result, by)),
             OperatorEvent::OrderOverdue { is_in_force } => Some(order_overdue(is_in_force)),
             OperatorEvent::Collected { form, response } => {

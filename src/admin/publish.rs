@@ -135,7 +135,7 @@ fn update(content: String, recipe_data: Option<Box<RawValue>>) -> Result<Update,
 }
 
 /// What is answered: for how many it was, at which rooms it failed, or why it was refused.
-pub(super) fn response(published: Published) -> Response {
+pub(super) fn response(published: Published, node: Option<&str>) -> Response {
     let (tally, targets) = match published {
         Published::Done { tally, targets } => (tally, targets),
         Published::KeyReused => {
@@ -160,9 +160,18 @@ pub(super) fn response(published: Published) -> Response {
         Some(error) => {
             let delivered = tally.delivered;
             let failed = json!({ "rooms": failed, "error": error.as_str() });
-            Response::json(200, &json!({ "delivered": delivered, "failed": failed }))
+            let mut answer = json!({ "delivered": delivered, "failed": failed });
+            if let (Some(node), Some(answer)) = (node, answer.as_object_mut()) {
+                answer.insert("node".to_owned(), node.into());
+            }
+            Response::json(200, &answer)
         }
-        None => counted("delivered", tally.delivered as usize),
+        None => match node {
+            Some(node) => {
+                Response::json(200, &json!({ "delivered": tally.delivered, "node": node }))
+            }
+            None => counted("delivered", tally.delivered as usize),
+        },
     }
 }
 

@@ -47,10 +47,17 @@
 //! Silence, and a first message that carries no token: no secret was guessed and no signature
 //! checked. What they hold is a place among the pending, which has a bound for each address.
 //!
+//! # Several nodes
+//!
+//! The nodes of a cluster tell each other of forged tokens, within a tenth of a second, and each charges
+//! them all. So an address that goes from node to node has 13 looks at each of them at once, at most, and
+//! then the 12 a minute of a single node.
+//!
 //! # The number
 //!
 //! [`Allowances`] keeps it, in one moment for each address.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -111,7 +118,16 @@ impl Evidence {
 
 /// What each address has used of its allowance. See the module's page for the rule.
 #[derive(Debug)]
-pub(crate) struct AddressLimiter(Allowances<Address>);
+pub(crate) struct AddressLimiter {
+    used: Allowances<Address>,
+    /// In a cluster: forged tokens that other nodes are to be told of.
+    forged: Option<BTreeMap<Address, u32>>,
+}
+
+/// Addresses that other nodes are told of at once. What is beyond that is charged here only.
+const FORGED_ADDRESSES: usize = 4_096;
+/// Forged tokens that shut an address's door.
+const MOST_FORGED: u32 = 13;
 
 impl AddressLimiter {
     /// What an address costs.
@@ -122,13 +138,13 @@ impl AddressLimiter {
     /// addresses are remembered, 0: without a bound.
     #[must_use]
     pub(crate) fn new(per_minute: u32, capacity: usize) -> Self {
-        Self(Allowances::new(per_minute, capacity))
+        Self { used: Allowances::new(per_minute, capacity), forged: None }
     }
 
     /// The same from here on. What was used before drains at the pace that it was charged at; who
     /// is beyond `capacity` goes with the next that comes.
     pub(crate) fn set_allowance(&mut self, per_minute: u32, capacity: usize) {
-        self.0.set_allowance(per_minute, capacity);
+        self.used.set_allowance(per_minute, capacity);
     }
 
     /// May an attempt of `address` be looked at?
@@ -136,7 +152,7 @@ impl AddressLimiter {
     /// # Errors
     /// The door is shut: for how long yet.
     pub(crate) fn look(&mut self, now: Instant, address: Address) -> Result<(), Duration> {
-        let excess = self.0.excess(now, address);
+        let excess = self.used.excess(now, address);
         if excess.is_zero() { Ok(()) } else { Err(excess) }
     }
 
@@ -144,28 +160,60 @@ impl AddressLimiter {
     /// good one is let in.
     pub(crate) fn charge(&mut self, now: Instant, address: Address, evidence: Evidence) -> bool {
         match evidence {
-            Evidence::Honest => self.0.charge(now, address, 1).is_ok(),
-            // Attempts that were looked at together cost what they would one by one.
+            Evidence::Honest => self.used.charge(now, address, 1).is_ok(),
             Evidence::Forged => {
-                let is_within = self.0.charge(now, address, FORGED_COST).is_ok();
-                if !is_within {
-                    self.0.force(now, address, FORGED_COST, FORGED_COST);
+                if let Some(forged) = &mut self.forged
+                    && (forged.len() < FORGED_ADDRESSES || forged.contains_key(&address))
+                {
+                    *forged.entry(address).or_default() += 1;
                 }
-                is_within
+                self.charge_forged(now, address)
             }
+        }
+    }
+
+    fn charge_forged(&mut self, now: Instant, address: Address) -> bool {
+        let is_within = self.used.charge(now, address, FORGED_COST).is_ok();
+        if !is_within {
+            // Attempts that were looked at together cost what they would one by one.
+            self.used.force(now, address, FORGED_COST, FORGED_COST);
+        }
+        is_within
+    }
+
+    /// Other nodes are told of forged tokens from now on.
+    pub(crate) fn share(&mut self) {
+        self.forged = Some(BTreeMap::new());
+    }
+
+    /// Is there something to be told?
+    pub(crate) fn has_forged(&self) -> bool {
+        self.forged.as_ref().is_some_and(|forged| !forged.is_empty())
+    }
+
+    /// What other nodes are to be told: addresses as numbers, and how many forged tokens came from each.
+    pub(crate) fn take_forged(&mut self) -> Vec<(u64, u32)> {
+        let forged = self.forged.as_mut().map(std::mem::take).unwrap_or_default();
+        forged.into_iter().map(|(address, count)| (address.to_bits(), count)).collect()
+    }
+
+    /// Another node had forged tokens of this address.
+    pub(crate) fn charge_elsewhere(&mut self, now: Instant, (address, count): (u64, u32)) {
+        for _ in 0..count.min(MOST_FORGED) {
+            self.charge_forged(now, Address(address));
         }
     }
 
     /// Addresses of which something is remembered.
     #[must_use]
     pub(crate) fn len(&self) -> usize {
-        self.0.len()
+        self.used.len()
     }
 
     /// How many addresses were forgotten before they had drained because the table was full.
     #[must_use]
     pub(crate) fn evictions(&self) -> u64 {
-        self.0.evictions()
+        self.used.evictions()
     }
 }
 

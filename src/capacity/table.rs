@@ -15,7 +15,7 @@ use crate::net::{TLS_CONNECTION_BYTES, TLS_RECORD_BYTES};
 use crate::node::{
     CLAIMS_BYTES, CLIENT_DETAILS_BYTES, CONNECTION_BYTES, END_BYTES, ENDS_A_TOKEN_FAULT,
     IDEMPOTENCY_KEY_BYTES, PENDING_ADDRESS_BYTES, QUESTION_BYTES, ROOM_STATE_BYTES,
-    TOKEN_FAULT_BYTES, UNKEPT_BYTES, Watched,
+    SESSION_TOKEN_BYTES, TOKEN_FAULT_BYTES, UNKEPT_BYTES, Watched,
 };
 use crate::protocol::{MAX_ROOM_CHARS, MAX_USER_CHARS};
 #[cfg(feature = "recipes")]
@@ -214,7 +214,7 @@ fn cluster(config: &Config, rows: &mut Vec<Row>) {
         row(
             "limits.connections, rooms of the cluster",
             config.limits.connections,
-            ROOM_STATE_BYTES,
+            ROOM_STATE_BYTES + SESSION_TOKEN_BYTES,
         ),
     ]);
 }

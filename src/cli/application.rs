@@ -57,6 +57,7 @@ pub(super) fn choose(config: &Config) -> Result<(Box<dyn App>, Background), Stri
         "recipes" => {
             return Err("app: this program was built without the feature `recipes`".to_owned());
         }
+        _ if config.cluster.is_on() => return Err(NO_SHARED_OWNERS.to_owned()),
         _ => Access::Owner,
     };
     let seed = net::seed()
@@ -68,7 +69,14 @@ pub(super) fn choose(config: &Config) -> Result<(Box<dyn App>, Background), Stri
 
 #[cfg(feature = "recipes")]
 const NO_SHARED_RECIPES: &str = "cluster.url: the recipe chat keeps its recipes in a file of one \
-                                 node: set backend.url, or run `serve --app memory-open`";
+                                 node, and other nodes cannot ask it. For recipes, run one server, \
+                                 without [cluster]. For several nodes, set backend.url to an \
+                                 application that all of them ask (docs/backend.md), or run `serve \
+                                 --app memory-open`, which keeps nothing";
+const NO_SHARED_OWNERS: &str = "cluster.url: `--app memory` lets each node find another owner of a \
+                                room. Set backend.url to an application that all nodes ask \
+                                (docs/backend.md), or run `serve --app memory-open`, whose rooms \
+                                are open to every user";
 
 /// The recipe chat, with the assistant's model if that is configured.
 #[cfg(feature = "recipes")]
@@ -360,5 +368,23 @@ impl PreparedBackend {
         let tls = backend::client_tls(&config.backend).map_err(|error| error.to_string())?;
         let secret = backend::signing_secret(&config.backend).map_err(|error| error.to_string())?;
         Ok(Self { tls, secret, warnings })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn apps_of_one_node_refuse_a_cluster() {
+        let refusal = |app: &str| {
+            let mut config = Config { app: app.to_owned(), ..Config::default() };
+            config.cluster.url = "redis://127.0.0.1".to_owned();
+            choose(&config).err().unwrap_or_default()
+        };
+        #[cfg(feature = "recipes")]
+        assert!(refusal("auto").contains("run one server, without [cluster]"));
+        assert!(refusal("memory").contains("memory-open"));
+        assert_eq!(refusal("memory-open"), "");
     }
 }

@@ -46,7 +46,9 @@ mod work;
 use std::fmt;
 
 #[cfg(feature = "net")]
-pub(crate) use self::cluster::{room_states::ROOM_STATE_BYTES, unkept::UNKEPT_BYTES};
+pub(crate) use self::cluster::{
+    SESSION_TOKEN_BYTES, room_states::ROOM_STATE_BYTES, unkept::UNKEPT_BYTES,
+};
 #[cfg(feature = "net")]
 pub(crate) use self::connections::PENDING_ADDRESS_BYTES;
 #[cfg(feature = "net")]
@@ -243,7 +245,9 @@ impl Node {
         // What is on its way goes on in the next turn, and is not waited for.
         let delivery = (!self.rooms.deliveries.is_empty()).then_some(Instant::START);
         let judged = self.gate.tokens.key_waits.has_ready().then_some(Instant::START);
+        let forged = self.cluster.as_ref().filter(|_| self.gate.limits.attempts.has_forged());
         let next = [
+            forged.map(|cluster| cluster.tells_forged_at),
             self.connections.next_deadline(),
             self.work.questions.next(),
             self.gate.drain.as_ref().and_then(Drain::next),

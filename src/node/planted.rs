@@ -51,6 +51,8 @@ pub enum Planted {
     GoesOnAfterFailOver,
     /// In a cluster, the application is asked while the message is being published.
     AskedBeforePublished,
+    /// In a cluster, what a node has said of who is present is never forgotten.
+    GhostsStay,
 }
 
 /// The planted fault. Outside of tests and simulations it is empty and takes no memory.

@@ -36,6 +36,8 @@ pub(super) enum Message {
     News { content: String, position: Option<String> },
     /// A message of another user.
     Relayed { id: String, user: String, content: String, position: Option<String> },
+    /// Who is in the room; `None`: too many.
+    Presence { users: Option<Vec<String>>, connections: u64 },
     /// A request for a fresh token.
     AuthRequired,
     /// The connection is about to be closed, and the client comes back after this time.
@@ -90,6 +92,8 @@ struct ReceivedPayload {
     reconnect_after_ms: Option<u64>,
     error: Option<String>,
     deadline: Option<String>,
+    users: Option<Vec<String>>,
+    connections: Option<u64>,
 }
 
 impl Message {
@@ -126,6 +130,10 @@ impl Message {
             ("going_away", None, None) => {
                 let after_ms = payload.reconnect_after_ms.ok_or_else(|| wrong("no time"))?;
                 Ok(Self::GoingAway { after_ms })
+            }
+            ("presence", None, None) => {
+                let connections = payload.connections.ok_or_else(|| wrong("no connections"))?;
+                Ok(Self::Presence { users: payload.users, connections })
             }
             ("auth_required", None, None) if deadline.is_some() => Ok(Self::AuthRequired),
             _ => Err(wrong("a message of no known form")),
@@ -275,9 +283,18 @@ pub(super) fn envelope(kind: &str, id: &str, field: &str, value: &str) -> String
 pub(super) fn resuming_auth(id: &str, token: &str, brings: &Belongings) -> String {
     let Belongings { position, memo } = brings;
     let resume = serde_json::json!({ "position": position, "memo": memo });
+    auth(id, &serde_json::json!({ "token": token, "resume": resume }))
+}
+
+/// The same of one that also wants to know who is in the room.
+pub(super) fn watching_auth(id: &str, token: &str, position: Option<&str>) -> String {
+    let resume = serde_json::json!({ "position": position });
+    auth(id, &serde_json::json!({ "token": token, "resume": resume, "presence": true }))
+}
+
+fn auth(id: &str, payload: &serde_json::Value) -> String {
     serde_json::json!({
-        "type": "auth", "id": id, "timestamp": "2026-11-22T10:00:00Z",
-        "payload": { "token": token, "resume": resume },
+        "type": "auth", "id": id, "timestamp": "2026-11-22T10:00:00Z", "payload": payload,
     })
     .to_string()
 }

@@ -272,7 +272,7 @@ impl ModelStore {
         let expires = self.now + call.count(3) * 1_000;
         match self.ids.get_mut(call.key(0)) {
             Some((known, _)) if known[0] == b'R' && known[29..] == *answer => true,
-            Some((known, until)) if known[0] == b'A' && known[29..] == *me => {
+            Some((known, until)) if known[0] == b'F' || known[0] == b'A' && known[29..] == *me => {
                 *known = [b"R", &known[1..29], answer].concat();
                 *until = expires;
                 true

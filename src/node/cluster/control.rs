@@ -6,6 +6,8 @@
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
+use crate::node::rooms::remote_presence::RoomWord;
+
 /// An order for every node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
@@ -66,6 +68,10 @@ pub(crate) enum Word {
     /// The engine says that you ask about the message `id` in `room`, and somebody waits for that. If
     /// you do not, somebody else may.
     StillAsking { room: SmolStr, id: [u8; 16] },
+    /// What `node`, in the process that has drawn `run`, has to say about rooms.
+    Rooms { node: SmolStr, run: u64, rooms: Vec<RoomWord> },
+    /// `node` has had so many forged tokens from each of these addresses.
+    Forged { node: SmolStr, addresses: Vec<(u64, u32)> },
     #[serde(other)]
     Unknown,
 }

@@ -27,7 +27,7 @@ pub(crate) mod stored_answer;
 pub(crate) mod unkept;
 mod wanted;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::time::Duration;
 
@@ -40,12 +40,12 @@ use self::room_states::{FollowedRooms, LinkView};
 use self::unkept::UnkeptAnswers;
 use crate::bus::{BusCommand, BusFault, BusLink, LinkSettings, LogName};
 use crate::config::{Cluster as ClusterConfig, ClusterUrl};
-use crate::id::{ConnId, Rng, Seed, SeededState};
+use crate::id::{ConnId, Rng, Seed, SeededState, Slot};
 use crate::node::observe::MinuteThrottle;
 use crate::node::work::port::BusOrder;
 use crate::node::work::ticket::Ticket;
 use crate::protocol::Position;
-use crate::time::Instant;
+use crate::time::{Instant, UnixTime};
 
 /// How long an answer of the engine is waited for where nobody else says.
 pub(crate) const COMMAND_TIME: Duration = Duration::from_secs(5);
@@ -54,15 +54,25 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// How long a message waits until it is looked at again that another node is asked about.
 const ASKED_ELSEWHERE: Duration = Duration::from_millis(150);
 
+/// How many rooms are read at once where nobody waits for them. So a node with 100,000 rooms that reaches
+/// the engine again has at most 64 logs of `cluster.keep_bytes` on their way to it, 4 MiB by default, and
+/// what others ask of the engine waits for 64 scripts at most, some 2 ms. With a round trip of a
+/// millisecond that is no bound on its pace.
+pub(crate) const READS_AT_ONCE: usize = 64;
+
 /// The node's side of the cluster.
 #[derive(Debug)]
 pub(crate) struct ClusterMember {
     pub(crate) link: BusLink,
     /// This node's.
     pub(crate) name: SmolStr,
+    /// Tells this process from an earlier one of the same name.
+    pub(crate) run: u64,
     pub(crate) rooms: FollowedRooms,
     pub(crate) nodes: Nodes,
     pub(crate) unkept: UnkeptAnswers,
+    /// With which token each connection was let in last.
+    pub(crate) sessions: BTreeMap<Slot, SessionToken>,
     /// What the answers of the engine are for.
     pending: HashMap<u64, Pending, SeededState>,
     last_command: u64,
@@ -75,7 +85,11 @@ pub(crate) struct ClusterMember {
     /// Revocations were read at least once: nobody is admitted before.
     pub(crate) has_revocations: bool,
     /// Connections that join when revocations were read.
-    pub(crate) early: Vec<ConnId>,
+    pub(crate) early: BTreeSet<ConnId>,
+    /// When other nodes may be told of forged tokens again.
+    pub(crate) tells_forged_at: Instant,
+    /// How many logs of rooms are being read.
+    pub(crate) reads: usize,
     /// Since when the link is down; `None`: it is up.
     pub(crate) down_since: Option<Instant>,
     /// It is down for a short time only, so joins wait for it.
@@ -92,6 +106,18 @@ pub(crate) struct ClusterMember {
     tags: Rng,
     ids: Rng,
 }
+
+/// The token of a session, for orders that come late.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SessionToken {
+    /// By this node's clock.
+    pub(crate) accepted_at: UnixTime,
+    pub(crate) issued_at: Option<UnixTime>,
+}
+
+/// What a connection takes of [`ClusterMember::sessions`].
+#[cfg(feature = "net")]
+pub(crate) const SESSION_TOKEN_BYTES: usize = 2 * size_of::<(Slot, SessionToken)>();
 
 /// What an answer of the engine is for.
 #[derive(Debug)]
@@ -148,16 +174,20 @@ impl ClusterMember {
         Some(Self {
             link: BusLink::new(settings, &seed),
             name,
+            run: ids.next_u64(),
             rooms: FollowedRooms::new(&seed),
             nodes: Nodes::new(config.lease.get()),
             unkept: UnkeptAnswers::new(&seed),
+            sessions: BTreeMap::new(),
             pending: HashMap::with_hasher(SeededState::new(&seed.derive("pending commands"))),
             last_command: 0,
             elsewhere: VecDeque::new(),
             control_head: None,
             hears_orders: true,
             has_revocations: false,
-            early: Vec::new(),
+            early: BTreeSet::new(),
+            tells_forged_at: Instant::START,
+            reads: 0,
             down_since: None,
             is_patient: true,
             losses: MinuteThrottle::default(),
@@ -235,7 +265,9 @@ impl ClusterMember {
     pub(crate) fn read_room(&mut self, now: Instant, room: &SmolStr) -> Result<(), BusFault> {
         let Some(head) = self.rooms.begin_reading(room) else { return Ok(()) };
         let pending = Pending::Read { room: room.clone(), head };
-        self.read_log(now, LogName::Room(room.clone()), head, pending)
+        self.read_log(now, LogName::Room(room.clone()), head, pending)?;
+        self.reads += 1;
+        Ok(())
     }
 
     /// The head of `room` is to be compared with what the engine has.

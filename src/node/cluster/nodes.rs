@@ -39,6 +39,14 @@ pub(crate) struct NodeInfo {
     pub(crate) connections: usize,
     pub(crate) rooms: usize,
     pub(crate) users: usize,
+    /// Drawn by the process: the next one of the same name has another. 0: an older version.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) run: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// A node as others see it.
@@ -149,8 +157,13 @@ impl Nodes {
             name: &node.name,
             is_self: node.name == own,
             lease_ms: u64::try_from(until.since(now).as_millis()).unwrap_or(u64::MAX),
-            info: serde_json::from_slice(&node.info).unwrap_or_default(),
+            info: NodeInfo { run: 0, ..node_info(&node.info) },
         })
+    }
+
+    /// Those that are alive, with what their processes have drawn.
+    pub(crate) fn runs(&self, now: Instant) -> BTreeMap<SmolStr, u64> {
+        self.live(now).map(|node| (node.name.clone(), run_of(&node.info))).collect()
     }
 
     pub(crate) fn is_live(&self, now: Instant, name: &str) -> bool {
@@ -233,4 +246,13 @@ impl Nodes {
         };
         self.rounds.values().filter(|round| round.is_published).map(end).min()
     }
+}
+
+/// What the process has drawn that tells this of itself.
+pub(crate) fn run_of(info: &[u8]) -> u64 {
+    node_info(info).run
+}
+
+fn node_info(info: &[u8]) -> NodeInfo {
+    serde_json::from_slice(info).unwrap_or_default()
 }

@@ -18,7 +18,7 @@ use std::time::Duration;
 use hashbrown::HashMap;
 use smol_str::SmolStr;
 
-pub(crate) use super::wanted::{LinkView, Wanted};
+pub(crate) use super::wanted::{EntryStep, LinkView, RoomVisit, Wanted};
 use crate::bus::{EntryKind, LogEntry};
 use crate::id::{ConnId, Seed, SeededState};
 use crate::node::planted::{Fault, Planted};
@@ -36,7 +36,7 @@ const COMPARE_QUIET: Duration = Duration::from_secs(60);
 /// What a room that is followed takes: its place, and its names in the queues.
 #[cfg(feature = "net")]
 pub(crate) const ROOM_STATE_BYTES: usize =
-    2 * size_of::<FollowedRoom>() + 3 * size_of::<(Instant, SmolStr)>();
+    2 * size_of::<FollowedRoom>() + 3 * size_of::<(Instant, SmolStr)>() + size_of::<SmolStr>();
 
 /// How far this node is in a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +68,8 @@ struct FollowedRoom {
     is_unsubscribed: bool,
     /// It is being broken, and no break was seen in its log since.
     is_breaking: bool,
+    /// It has a place among those that are to be read.
+    is_queued: bool,
 }
 
 /// The rooms that are followed.
@@ -78,22 +80,9 @@ pub(crate) struct FollowedRooms {
     visits: VecDeque<(Instant, SmolStr)>,
     /// Rooms in which something was said, and when their heads are compared.
     compares: VecDeque<(Instant, SmolStr)>,
+    /// Rooms that are to be read when fewer are being read. Those that are not `is_queued` were read.
+    reads: VecDeque<SmolStr>,
     pub(crate) fault: Fault,
-}
-
-/// What becomes of an entry that was announced, or read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum EntryStep {
-    /// It is the next one: it is delivered.
-    Deliver,
-    /// It is the next one, and says that what was before it cannot be told.
-    Break,
-    /// It is known, or the room is being read.
-    Ignore,
-    /// It is the next one, of a kind that only later versions know.
-    Skip,
-    /// It does not follow what is known: the room is to be read.
-    Read,
 }
 
 impl FollowedRooms {
@@ -102,6 +91,7 @@ impl FollowedRooms {
             rooms: HashMap::with_hasher(SeededState::new(&seed.derive("cluster rooms"))),
             visits: VecDeque::new(),
             compares: VecDeque::new(),
+            reads: VecDeque::new(),
             fault: Fault::default(),
         }
     }
@@ -151,6 +141,7 @@ impl FollowedRooms {
                     is_broken: false,
                     is_breaking: false,
                     is_unsubscribed: false,
+                    is_queued: false,
                 };
                 self.rooms.insert(room.clone(), it);
                 Wanted::Subscribe
@@ -175,7 +166,31 @@ impl FollowedRooms {
     pub(crate) fn begin_reading(&mut self, room: &str) -> Option<Option<Position>> {
         let room = self.rooms.get_mut(room)?;
         room.state = FollowState::Reading;
+        room.is_queued = false;
         Some(room.head)
+    }
+
+    /// The room is to be read, before those that nobody waits for if somebody waits for it.
+    pub(crate) fn queue_read(&mut self, name: &SmolStr) {
+        let Some(room) = self.rooms.get_mut(name) else { return };
+        if std::mem::replace(&mut room.is_queued, true) {
+            return;
+        }
+        if room.waiting.is_empty() {
+            self.reads.push_back(name.clone());
+        } else {
+            self.reads.push_front(name.clone());
+        }
+    }
+
+    /// The next room that is to be read.
+    pub(crate) fn next_read(&mut self) -> Option<SmolStr> {
+        while let Some(name) = self.reads.pop_front() {
+            if self.rooms.get(&name).is_some_and(|room| room.is_queued) {
+                return Some(name);
+            }
+        }
+        None
     }
 
     /// The room was read, and stands at `head`. Who has waited for it.
@@ -196,7 +211,10 @@ impl FollowedRooms {
 
     /// The link is down.
     pub(crate) fn lose_all(&mut self) {
-        self.rooms.values_mut().for_each(|room| room.state = FollowState::Lost);
+        self.reads.clear();
+        for room in self.rooms.values_mut() {
+            (room.state, room.is_queued) = (FollowState::Lost, false);
+        }
     }
 
     fn compare_soon(&mut self, now: Instant, name: &SmolStr) {
@@ -353,18 +371,6 @@ impl FollowedRooms {
             _ => Some(RoomVisit::Nothing),
         }
     }
-}
-
-/// What is to be done about a room that was looked at.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum RoomVisit {
-    /// It is not followed any more.
-    Drop(SmolStr),
-    /// Its newest position is compared with the engine's.
-    Compare(SmolStr, Position),
-    /// It could not be read, and is tried again.
-    Read(SmolStr),
-    Nothing,
 }
 
 #[cfg(test)]

@@ -1,4 +1,8 @@
-//! What somebody who wants to join a room of the cluster has to wait for.
+//! What somebody who wants to join a room of the cluster has to wait for, and what becomes of its entries.
+
+use smol_str::SmolStr;
+
+use crate::protocol::Position;
 
 /// How the link to the engine stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,4 +24,31 @@ pub(crate) enum Wanted {
     Read,
     /// It is being read.
     Wait,
+}
+
+/// What becomes of an entry that was announced, or read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum EntryStep {
+    /// It is the next one: it is delivered.
+    Deliver,
+    /// It is the next one, and says that what was before it cannot be told.
+    Break,
+    /// It is known, or the room is being read.
+    Ignore,
+    /// It is the next one, of a kind that only later versions know.
+    Skip,
+    /// It does not follow what is known: the room is to be read.
+    Read,
+}
+
+/// What is to be done about a room that was looked at.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum RoomVisit {
+    /// It is not followed any more.
+    Drop(SmolStr),
+    /// Its newest position is compared with the engine's.
+    Compare(SmolStr, Position),
+    /// It could not be read, and is tried again.
+    Read(SmolStr),
+    Nothing,
 }

@@ -180,6 +180,9 @@ impl Node {
         if let Some(waiting) = waiting {
             self.forget_waiting(slot, *waiting, wanted_room);
         }
+        if let Some(cluster) = &mut self.cluster {
+            cluster.sessions.remove(&slot);
+        }
         let Self { cx, connections, rooms, gate, .. } = self;
         let connection = connections.id_of(slot);
         let user = rooms.users.name_of(slot).cloned();
@@ -214,6 +217,7 @@ impl Node {
                 gate.tokens.release(accepted.reserved);
                 let id = connections.id_of(slot);
                 if let (Some(cluster), Some(room)) = (&mut self.cluster, wanted) {
+                    cluster.early.remove(&id);
                     cluster.rooms.forget_waiting(&room.name, id);
                 }
             }

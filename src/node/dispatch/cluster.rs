@@ -2,6 +2,7 @@
 
 mod chat;
 mod follow;
+mod gossip;
 mod orders;
 
 use std::time::Duration;
@@ -12,7 +13,7 @@ use crate::bus::{BusCommand, BusEvent, BusFault, BusReply, LogEntry, LogName};
 use crate::id::Slot;
 use crate::node::Node;
 use crate::node::cluster::control;
-use crate::node::cluster::nodes::{ListedNode, NodeInfo};
+use crate::node::cluster::nodes::{ListedNode, NodeInfo, run_of};
 use crate::node::cluster::room_states::{EntryStep, RoomVisit};
 use crate::node::cluster::{COMMAND_TIME, Pending};
 use crate::node::work::port::{BusInput, BusOrder};
@@ -88,6 +89,7 @@ impl Node {
         self.visit_rooms();
         self.end_rounds();
         self.fence();
+        self.gossip();
         self.serve_link();
     }
 
@@ -100,6 +102,7 @@ impl Node {
             connections: self.connections.public(),
             rooms: self.rooms.rooms.len(),
             users: self.rooms.users.len(),
+            run: self.cluster.as_ref().map_or(0, |cluster| cluster.run),
         };
         let Some(cluster) = &mut self.cluster else { return };
         if !std::mem::replace(&mut cluster.hears_orders, true) {
@@ -114,6 +117,11 @@ impl Node {
             // The announcement of an order may be lost, and no later one may come to show it.
             self.read_control();
         }
+    }
+
+    /// This node's name in the cluster. `None`: the server is alone.
+    pub(crate) fn cluster_name(&self) -> Option<&str> {
+        self.cluster.as_ref().map(|cluster| &*cluster.name)
     }
 
     /// The nodes that are alive, and this one's name. `None`: the server is alone.
@@ -167,6 +175,7 @@ impl Node {
         // is ordered from now on is read again when the log is subscribed to.
         self.read_control();
         self.send_unkept();
+        self.rooms.remote.begin(now);
     }
 
     fn link_is_down(&mut self, reason: &str) {
@@ -184,6 +193,7 @@ impl Node {
             }
         }
         cluster.rooms.lose_all();
+        self.rooms.remote.pause();
     }
 
     /// Joins go on where the link is down for long.
@@ -207,7 +217,13 @@ impl Node {
             Some(Pending::Claim { ticket }) => self.chat_claimed(ticket, &result),
             Some(Pending::News { room }) => self.news_published(&room, &result),
             Some(Pending::Break { room }) => self.room_broken(&room, &result),
-            Some(Pending::Read { room, head }) => self.room_read(&room, head, result),
+            Some(Pending::Read { room, head }) => {
+                if let Some(cluster) = &mut self.cluster {
+                    cluster.reads = cluster.reads.saturating_sub(1);
+                }
+                self.room_read(&room, head, result);
+                self.read_queued();
+            }
             Some(Pending::Compare { room }) => self.compared(&room, &result),
             Some(Pending::Revocations) => self.revocations_read(result),
             Some(Pending::Control) => self.control_read(result),
@@ -221,7 +237,10 @@ impl Node {
                     (&mut self.cluster, result)
                 {
                     let times = (self.cx.now.monotonic, asked_at);
-                    cluster.nodes.set_live(times, live, taken_from.is_some());
+                    let before = cluster.nodes.runs(times.0);
+                    let twin = taken_from.is_some_and(|info| run_of(&info) != cluster.run);
+                    cluster.nodes.set_live(times, live, twin);
+                    self.nodes_listed(asked_at, &before);
                 }
             }
             Some(Pending::Nothing) | None => {}
@@ -265,7 +284,8 @@ impl Node {
             let command = BusCommand::Subscribe(vec![LogName::Room(room)]);
             let _ = cluster.link.send(now, 0, command, now);
         } else {
-            self.read_room(&room);
+            cluster.rooms.queue_read(&room);
+            self.read_queued();
         }
     }
 

@@ -74,8 +74,12 @@ pub(crate) enum Charge {
 impl Limits {
     pub(crate) fn new(config: &Config) -> Self {
         let limits = &config.limits;
+        let mut attempts = AddressLimiter::new(limits.auth_per_minute_per_ip, limits.addresses);
+        if !config.cluster.url.is_empty() {
+            attempts.share();
+        }
         Self {
-            attempts: AddressLimiter::new(limits.auth_per_minute_per_ip, limits.addresses),
+            attempts,
             user_attempts: Allowances::new(limits.auth_per_minute_per_user, limits.users),
             user_requests: Allowances::new(limits.requests_per_minute_per_user, limits.users),
             address_requests: Allowances::new(limits.requests_per_minute_per_ip, limits.addresses),

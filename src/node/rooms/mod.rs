@@ -11,6 +11,8 @@ pub(crate) mod lingering;
 pub(crate) mod log;
 pub(crate) mod moderation;
 pub(crate) mod presence;
+pub(crate) mod remote_presence;
+mod shared_presence;
 pub(crate) mod stored_logs;
 pub(crate) mod unpublished;
 pub(crate) mod user_share;
@@ -27,6 +29,7 @@ use self::deliveries::Deliveries;
 use self::groups::Groups;
 use self::lingering::LingeringLeaves;
 use self::log::RoomLogs;
+use self::remote_presence::RemotePresence;
 use self::user_share::UserShare;
 use self::watched::Watched;
 use crate::config::Limits;
@@ -47,6 +50,8 @@ pub(crate) struct Rooms {
     pub(crate) claims: KeptClaims,
     /// The rooms whose users somebody wants to know.
     pub(crate) watched: Watched,
+    /// In a cluster: who is in them at other nodes.
+    pub(crate) remote: RemotePresence,
     /// Their last messages, for those who come back.
     pub(crate) logs: RoomLogs,
     /// Who has left, and may come back before anybody is told.
@@ -81,6 +86,7 @@ impl Rooms {
             departed: Allowances::new(0, limits.users),
             claims: KeptClaims::default(),
             watched: Watched::default(),
+            remote: RemotePresence::default(),
             logs: RoomLogs::new(seed),
             lingering: LingeringLeaves::default(),
             deliveries: Deliveries::default(),
@@ -92,7 +98,8 @@ impl Rooms {
 
     /// When something here is due.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        let next = [self.watched.next(), self.logs.next_end(), self.lingering.next()];
+        let (watched, remote) = (self.watched.next(), self.remote.next());
+        let next = [watched, remote, self.logs.next_end(), self.lingering.next()];
         next.into_iter().flatten().min()
     }
 

@@ -5,6 +5,12 @@
 //! of up to `limits.presence_members` connections, so that one step is short, and so that nobody's
 //! coming and going becomes work for thousands. In a larger room a watcher hears the number of
 //! connections when it joins, and all hear once that the list ends.
+//!
+//! In a cluster, what other nodes have reported of the room is part of it: see [`RemotePresence`].
+//!
+//! [`RemotePresence`]: super::remote_presence::RemotePresence
+
+use smol_str::SmolStr;
 
 use crate::id::Slot;
 use crate::node::connections::Connections;
@@ -26,13 +32,21 @@ impl Rooms {
         slot: Slot,
     ) {
         let Some(group) = self.rooms.group_of(slot) else { return };
-        let watches = watches(connections, slot);
+        let (watches, most) = (watches(connections, slot), cx.policy.presence_members);
+        let is_first_watcher = watches && self.watched.is_listed(group).is_none();
         if watches {
             self.watched.add_watcher(group);
         }
+        if cx.policy.is_cluster
+            && most > 0
+            && let Some(room) = self.rooms.name_of(slot).cloned()
+        {
+            let is_first = self.rooms.size(group) == 1;
+            let watchers = is_first_watcher.then_some(true);
+            self.share_presence(cx.now.monotonic, &room, (is_first, watchers));
+        }
         let Some(is_listed) = self.watched.is_listed(group) else { return };
-        let most = cx.policy.presence_members;
-        if self.rooms.size(group) <= most {
+        if self.is_small(cx, group) {
             self.watched.changed(cx.now.monotonic, group);
         } else if is_listed {
             // At once: its members are few now, and may be many in a second.
@@ -52,16 +66,25 @@ impl Rooms {
         lingers: bool,
     ) {
         let Some(group) = self.rooms.group_of(slot) else { return };
-        if watches(connections, slot) {
+        let watches = watches(connections, slot);
+        if watches {
             self.watched.remove_watcher(group);
         }
         if !lingers {
             self.watched.changed(now, group);
         }
+        if !self.remote.is_empty()
+            && let Some(room) = self.rooms.name_of(slot).cloned()
+        {
+            let is_last_watcher = watches && self.watched.is_listed(group).is_none();
+            let watchers = is_last_watcher.then_some(false);
+            self.share_presence(now, &room, (false, watchers));
+        }
     }
 
     /// A leave of `room` lingers no longer.
-    pub(crate) fn presence_ended(&mut self, now: Instant, room: &str) {
+    pub(crate) fn presence_ended(&mut self, now: Instant, room: &SmolStr) {
+        self.remote.changed(now, room);
         if let Some(group) = self.rooms.number_of(room) {
             self.watched.changed(now, group);
         }
@@ -72,13 +95,28 @@ impl Rooms {
     pub(crate) fn tell_presence(&mut self, cx: &mut Cx, connections: &mut Connections) {
         for _ in 0..ROOMS_A_CALL {
             let Some(group) = self.watched.take_due(cx.now.monotonic) else { return };
-            let is_small = self.rooms.size(group) <= cx.policy.presence_members;
+            let is_small = self.is_small(cx, group);
             let was_listed = self.watched.is_listed(group) == Some(true);
             if !is_small && !was_listed {
                 continue;
             }
             self.tell(cx, connections, group, is_small);
         }
+    }
+
+    /// May its watchers have a list?
+    fn is_small(&self, cx: &Cx, group: u32) -> bool {
+        let (elsewhere, is_listed) = self.elsewhere(group);
+        is_listed && self.rooms.size(group) + elsewhere <= cx.policy.presence_members
+    }
+
+    /// Connections at other nodes, and whether their users are known.
+    fn elsewhere(&self, group: u32) -> (usize, bool) {
+        if self.remote.is_empty() {
+            return (0, true);
+        }
+        let room = self.rooms.first(group).and_then(|member| self.rooms.name_of(member));
+        room.map_or((0, true), |room| self.remote.count(room))
     }
 
     /// Tells all watchers of a room who is there, or that there is no list any more.
@@ -116,11 +154,13 @@ impl Rooms {
         let first = first.filter(|_| with_users);
         let members = std::iter::successors(first, |&member| self.rooms.next(member));
         let members = members.filter_map(|slot| self.users.name_of(slot));
-        let listed = lingering().take(if with_users { usize::MAX } else { 0 });
+        let remote = room.into_iter().flat_map(|room| self.remote.users(room));
+        let listed = lingering().chain(remote).take(if with_users { usize::MAX } else { 0 });
         let mut users: Vec<&str> = members.chain(listed).map(|user| user.as_str()).collect();
         users.sort_unstable();
         users.dedup();
-        let connections = (self.rooms.size(group) + lingering().count()) as u64;
+        let connections =
+            (self.rooms.size(group) + lingering().count() + self.elsewhere(group).0) as u64;
         cx.message(Presence { users: with_users.then_some(&users), connections })
     }
 }

@@ -2,6 +2,7 @@
 
 mod faults;
 mod orders;
+mod presence;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

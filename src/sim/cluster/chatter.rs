@@ -5,9 +5,9 @@ use std::time::Duration;
 use super::chain::Chain;
 use super::facts::message_id;
 use super::process::CLUSTER_SECRET;
+use super::revocations;
 use super::stage::{ClusterStage, LinePart, StageEvent};
 use crate::protocol::{CloseReason, ErrorCode, Position};
-use crate::sim::errand::Belongings;
 use crate::sim::truth::room_name;
 use crate::sim::wire::{self, Message, ReturnTerms, Seen, WireReader};
 use crate::time::{Instant, UnixTime};
@@ -47,8 +47,12 @@ pub(super) struct Chatter {
     /// What it has heard; `None`: it does not know where it is.
     pub(super) chain: Option<Chain>,
     pub(super) open: Vec<OpenMessage>,
+    /// Who is in the room, as it was told last.
+    pub(super) present: Option<(Option<Vec<String>>, u64)>,
     /// When its token was issued.
     pub(super) issued: UnixTime,
+    /// The same of the one that this connection was let in with.
+    pub(super) entered_with: UnixTime,
     pub(super) inside_since: Instant,
     attempts: u64,
     messages: u64,
@@ -71,7 +75,9 @@ impl Chatter {
             reader: WireReader::default(),
             chain: None,
             open: Vec::new(),
+            present: None,
             issued: UnixTime::from_millis(0),
+            entered_with: UnixTime::from_millis(0),
             inside_since: Instant::START,
             attempts: 0,
             messages: 0,
@@ -112,7 +118,7 @@ impl Chatter {
         let line = stage.open(self.number, node);
         self.attempts += 1;
         (self.line, self.state) = (Some(line), ChatterState::Connecting);
-        self.reader = WireReader::default();
+        (self.reader, self.present) = (WireReader::default(), None);
         let now = stage.now.unix.as_millis();
         let revoked = stage.revocations.last_of(&self.user);
         // Some try the token once more that was taken from them.
@@ -129,7 +135,7 @@ impl Chatter {
         }
         let position = self.chain.as_ref().and_then(|chain| chain.at).map(|at| at.to_string());
         let text = if self.supports_resume {
-            wire::resuming_auth(&id, &token, &Belongings { position: position.clone(), memo: None })
+            wire::watching_auth(&id, &token, position.as_deref())
         } else {
             wire::envelope("auth", &id, "token", &token)
         };
@@ -268,6 +274,10 @@ impl Chatter {
             Seen::Message(Message::Answer { to, said, position }) => {
                 self.answered(stage, to.as_deref(), said, position.as_deref())
             }
+            Seen::Message(Message::Presence { users, connections }) => {
+                self.present = Some((users, connections));
+                Ok(())
+            }
             Seen::Message(Message::AuthRequired) => {
                 self.renew(stage);
                 Ok(())
@@ -294,7 +304,7 @@ impl Chatter {
             return Ok(()); // It was asked for a fresh token.
         }
         (self.state, self.failures) = (ChatterState::Inside, 0);
-        self.inside_since = stage.now.monotonic;
+        (self.inside_since, self.entered_with) = (stage.now.monotonic, self.issued);
         let at =
             told.as_ref().and_then(|told| told.kept.position.as_deref()).and_then(Position::parse);
         if told.as_ref().is_some_and(|told| told.resumed) {
@@ -367,7 +377,6 @@ impl Chatter {
     }
 
     fn closed(&mut self, stage: &mut ClusterStage, code: u16, text: &str) -> Result<(), String> {
-        let number = self.number;
         let was_inside = self.state == ChatterState::Inside;
         self.cut(stage);
         let is = |reason: CloseReason| reason.code() == code && reason.text() == text;
@@ -376,13 +385,8 @@ impl Chatter {
             return Ok(());
         }
         if is(CloseReason::SessionRevoked) {
-            // A node that carries it out late closes those with newer tokens, too.
-            return match stage.revocations.last_of(&self.user) {
-                Some(_) => Ok(()),
-                None => {
-                    Err(format!("G4: client {number} is disconnected, and nobody has asked for it"))
-                }
-            };
+            let issued = was_inside.then_some(self.entered_with);
+            return revocations::excuse(stage, (self.number, &self.user), issued);
         }
         // Of a node that was stopped, or has not read revocations.
         let usual =

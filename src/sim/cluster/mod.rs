@@ -12,6 +12,7 @@
 //! | G2 | a client hears every message of its room once and in order, or is told that it begins anew |
 //! | G3 | a message id has one answer; the application is asked twice only where whoever asked is gone, or the engine has lost its memory |
 //! | G4 | a user who was disconnected is let in by no node, and is connected nowhere after a bound |
+//! | G5 | in the end, whoever watches a room has the list of those who are in it, at all nodes |
 //! | G6 | no connection is closed because the engine is gone, and what is answered was published |
 
 mod asks;
@@ -23,6 +24,7 @@ mod mishap;
 mod mishaps;
 mod orders;
 mod plan;
+mod presence;
 mod process;
 mod revocations;
 mod stage;

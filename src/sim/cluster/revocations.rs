@@ -11,6 +11,8 @@ use crate::time::UnixTime;
 
 /// How long a node that is in touch with the engine has for a revocation: its lease, and a bound.
 const CARRIED_OUT: Duration = Duration::from_secs(20);
+/// `auth.leeway`, and the second that `iat` is rounded to.
+const LEEWAY: Duration = Duration::from_secs(31);
 
 /// An operator ends the sessions of `user` at this node.
 pub(super) fn disconnect(stage: &mut ClusterStage, place: &mut NodePlace, user: &str) {
@@ -52,5 +54,24 @@ pub(super) fn judge(
     if since.max(confirmed) + CARRIED_OUT < now {
         let done = if is_new { "is let in at" } else { "is still connected to" };
         stage.fail(format!("G4: {user} {done} {name}, and was disconnected {confirmed:?}"));
+    }
+}
+
+/// The client of this number is closed as the sessions of `user` were ended; `issued` is when the token was
+/// that this connection was let in with, if it was.
+///
+/// # Errors
+/// They were not, or before that token.
+pub(super) fn excuse(
+    stage: &ClusterStage,
+    (number, user): (usize, &str),
+    issued: Option<UnixTime>,
+) -> Result<(), String> {
+    match stage.revocations.last_of(user) {
+        None => Err(format!("G4: client {number} is disconnected, and nobody has asked for it")),
+        Some(at) if issued.is_some_and(|issued| issued > at + LEEWAY) => Err(format!(
+            "G4: client {number} is disconnected with a token that is newer than {at:?}"
+        )),
+        Some(_) => Ok(()),
     }
 }

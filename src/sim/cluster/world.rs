@@ -6,6 +6,7 @@ use super::chatter::{Chatter, ChatterState};
 use super::facts::EngineSpy;
 use super::mishap;
 use super::plan::{ClusterCounts, Clusters};
+use super::presence;
 use super::process::NodePlace;
 use super::revocations;
 use super::stage::{ClusterStage, LinePart, StageEvent};
@@ -118,7 +119,10 @@ impl NodesWorld {
             (ChatterState::Inside, Some(Err(what))) => what,
             (ChatterState::Inside, _) => match client.open.first() {
                 Some(open) => format!("G3: {} is never answered", open.id),
-                None => return,
+                None => match presence::judge(&self.clients, client) {
+                    Ok(()) => return,
+                    Err(what) => what,
+                },
             },
             (state, _) => format!("does not get through: {state:?}"),
         };

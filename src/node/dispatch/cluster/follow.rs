@@ -7,6 +7,7 @@ use crate::bus::{BusCommand, BusFault, BusReply, EntryKind, LogEntry, LogName};
 use crate::id::{ConnId, Slot};
 use crate::node::Node;
 use crate::node::cluster::room_states::{EntryStep, FollowState, LinkView, Wanted};
+use crate::node::cluster::{READS_AT_ONCE, SessionToken};
 use crate::node::connections::frame::Shared;
 use crate::node::connections::waiting::{AcceptedAuth, PendingAuth};
 use crate::node::gate::user_limit::look_again;
@@ -26,6 +27,8 @@ impl Node {
         let Self { cx, connections, cluster: Some(cluster), rooms, .. } = self else {
             return Some(accepted);
         };
+        let issued_at = accepted.principal.issued_at;
+        cluster.sessions.insert(slot, SessionToken { accepted_at: cx.now.unix, issued_at });
         let Some(room) = connections.get(slot).and_then(|it| it.wanted_name()).cloned() else {
             return Some(accepted); // It is in its room.
         };
@@ -36,7 +39,7 @@ impl Node {
                 cx.metrics.cluster_refused += 1;
                 self.refuse_place(slot, &accepted, CloseReason::BackendUnavailable);
             } else {
-                cluster.early.push(id);
+                cluster.early.insert(id);
                 self.wait_for_room(slot, accepted);
             }
             return None;
@@ -107,10 +110,21 @@ impl Node {
 
     /// What comes of `room` is announced from now on.
     pub(super) fn room_subscribed(&mut self, room: &SmolStr) {
-        let state = self.cluster.as_ref().and_then(|cluster| cluster.rooms.state(room));
+        let Some(cluster) = &mut self.cluster else { return };
         let was_read = self.cx.fault.is(Planted::ReadBeforeSubscribed);
-        if !was_read || state == Some(FollowState::Lost) {
-            self.read_room(room);
+        if !was_read || cluster.rooms.state(room) == Some(FollowState::Lost) {
+            cluster.rooms.queue_read(room);
+            self.read_queued();
+        }
+    }
+
+    /// Reads the rooms that wait for it, as many as may be read at once.
+    pub(super) fn read_queued(&mut self) {
+        while let Some(cluster) = &mut self.cluster
+            && cluster.reads < READS_AT_ONCE
+            && let Some(room) = cluster.rooms.next_read()
+        {
+            self.read_room(&room);
         }
     }
 

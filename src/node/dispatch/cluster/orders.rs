@@ -302,11 +302,21 @@ impl Node {
         reached
     }
 
-    /// Refuses a user's tokens up to `at`, and closes the connections.
+    /// Refuses a user's tokens up to `at`, and closes the connections. Those that were let in afterwards,
+    /// with a newer token, stay: this node may hear of it late.
     fn revoke_here(&mut self, user: &str, at: UnixTime) -> usize {
         let hash = self.cx.hash(&[user]);
-        self.gate.tokens.revocations.revoke(self.cx.now, hash, at);
-        let members: Vec<Slot> = self.rooms.users.members(user).collect();
+        let revocations = &mut self.gate.tokens.revocations;
+        revocations.revoke(self.cx.now, hash, at);
+        let sessions = self.cluster.as_ref().map(|cluster| &cluster.sessions);
+        // The clocks of nodes and issuer may differ, so both have to be newer.
+        let is_newer = |slot: &Slot| {
+            let session = sessions.and_then(|sessions| sessions.get(slot));
+            session
+                .is_some_and(|it| it.accepted_at > at && !revocations.refuses(hash, it.issued_at))
+        };
+        let members = self.rooms.users.members(user).filter(|slot| !is_newer(slot));
+        let members: Vec<Slot> = members.collect();
         self.close_all(members, CloseReason::SessionRevoked)
     }
 
@@ -348,6 +358,8 @@ impl Node {
                 self.end_rounds();
             }
             Ok(Word::StillAsking { room, id }) => self.still_asking(&room, id),
+            Ok(Word::Rooms { node, run, rooms }) => self.hear_of_rooms((&node, run), rooms),
+            Ok(Word::Forged { node, addresses }) => self.hear_of_forged(&node, addresses),
             Ok(Word::Unknown) | Err(_) => {}
         }
     }

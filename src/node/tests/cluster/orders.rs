@@ -154,3 +154,72 @@ fn an_order_that_is_not_published_is_no_success() {
     cluster.seconds(2);
     assert_eq!(*result.lock().unwrap(), Some(false));
 }
+
+/// The node was cut off while somebody was disconnected, and then let them in with a new token.
+#[test]
+fn a_late_revocation_spares_newer_sessions() {
+    let mut cluster = ClusterWorld::new(2);
+    let signed = |world: &World| {
+        let now = world.now.unix.as_millis() / 1_000;
+        world.sign(&json!({ "sub": "ann", "exp": now + 900, "iat": now, "nonce": world.messages }))
+    };
+    let old = signed(&cluster.nodes[1]);
+    let before = cluster.connected(1, "soup", "ann");
+    cluster.cut(1);
+    order(&mut cluster, 0, "ann");
+    // Longer than `auth.leeway`.
+    cluster.seconds(70);
+    let world = &mut cluster.nodes[1];
+    let [after, late] = [signed(world), old].map(|token| {
+        let id = world.authenticating("soup");
+        world.auth(id, &token);
+        id
+    });
+    cluster.pump();
+    // `late` is a new session, too, but with a token from before.
+    assert_eq!((cluster.see(1, after).len(), cluster.see(1, late).len()), (1, 1));
+    cluster.mend(1);
+    cluster.seconds(10);
+    for id in [before, late] {
+        assert_eq!(cluster.see(1, id).pop().unwrap()["reason"], "Session revoked");
+    }
+    assert_eq!(cluster.see(1, after), [] as [Value; 0]);
+    assert_eq!(cluster.nodes[1].node.cluster.as_ref().unwrap().sessions.len(), 1);
+}
+
+/// A forged token, and what its sender is told.
+fn forge(cluster: &mut ClusterWorld, node: usize) -> String {
+    let now = cluster.nodes[node].now.unix.as_millis() / 1_000;
+    let claims = json!({ "sub": "ann", "exp": now + 900 });
+    let token = crate::testing::token("not the secret, but as long as it", &claims);
+    refused(cluster, node, crate::logs::known(&token))
+}
+
+/// Is nothing looked at any more that comes from the clients' address?
+fn is_shut(cluster: &mut ClusterWorld, node: usize) -> bool {
+    let world = &mut cluster.nodes[node];
+    let address = "127.0.0.1".parse::<std::net::IpAddr>().unwrap().into();
+    world.node.gate.limits.attempts.look(world.now.monotonic, address).is_err()
+}
+
+#[test]
+fn a_forger_is_shut_out_of_all_nodes() {
+    let mut cluster = ClusterWorld::new(3);
+    for attempt in 0..13 {
+        assert!(!is_shut(&mut cluster, 2));
+        forge(&mut cluster, attempt % 2);
+        cluster.millis(150);
+    }
+    assert_eq!([0, 1, 2].map(|node| is_shut(&mut cluster, node)), [true; 3]);
+}
+
+#[test]
+fn without_the_engine_a_node_counts_its_own_forgers() {
+    let mut cluster = ClusterWorld::new(2);
+    cluster.cut(1);
+    for _ in 0..13 {
+        forge(&mut cluster, 1);
+    }
+    cluster.millis(150);
+    assert_eq!([0, 1].map(|node| is_shut(&mut cluster, node)), [false, true]);
+}
