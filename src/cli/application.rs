@@ -43,21 +43,16 @@ pub(super) enum BuiltInApp {
 
 /// Creates the application, and its background work, which starts once the server exists.
 pub(super) fn choose(config: &Config) -> Result<(Box<dyn App>, Background), String> {
-    let is_auto = config.app == "auto";
-    if is_auto && !config.backend.url.is_empty() {
+    if let Some(refusal) = refusal(config) {
+        return Err(refusal.to_owned());
+    }
+    if is_backend(config) {
         return backend_app(config);
     }
     let access = match config.app.as_str() {
         "memory-open" => Access::Open,
         #[cfg(feature = "recipes")]
-        "auto" | "recipes" if config.cluster.is_on() => return Err(NO_SHARED_RECIPES.to_owned()),
-        #[cfg(feature = "recipes")]
         "auto" | "recipes" => return recipes_app(config),
-        #[cfg(not(feature = "recipes"))]
-        "recipes" => {
-            return Err("app: this program was built without the feature `recipes`".to_owned());
-        }
-        _ if config.cluster.is_on() => return Err(NO_SHARED_OWNERS.to_owned()),
         _ => Access::Owner,
     };
     let seed = net::seed()
@@ -67,7 +62,21 @@ pub(super) fn choose(config: &Config) -> Result<(Box<dyn App>, Background), Stri
     Ok((Box::new(MemoryApp::new(config, access, &seed)), background))
 }
 
-#[cfg(feature = "recipes")]
+fn is_backend(config: &Config) -> bool {
+    config.app == "auto" && !config.backend.url.is_empty()
+}
+
+/// Why the configured application cannot run.
+pub(super) fn refusal(config: &Config) -> Option<&'static str> {
+    if config.app == "recipes" && cfg!(not(feature = "recipes")) {
+        return Some("app: this program was built without the feature `recipes`");
+    }
+    if is_backend(config) || config.app == "memory-open" || !config.cluster.is_on() {
+        return None;
+    }
+    Some(if has_storage(config) { NO_SHARED_RECIPES } else { NO_SHARED_OWNERS })
+}
+
 const NO_SHARED_RECIPES: &str = "cluster.url: the recipe chat keeps its recipes in a file of one \
                                  node, and other nodes cannot ask it. For recipes, run one server, \
                                  without [cluster]. For several nodes, set backend.url to an \

@@ -73,6 +73,7 @@ pub(super) fn run(args: &CheckFlags, config: &Config) -> CommandResult {
     tls(config, &mut found);
     let few = found.take(descriptors::fill(&mut resolved, descriptors::possible())).flatten();
     found.warnings.extend(few);
+    found.faults.extend(application::refusal(config).map(ToOwned::to_owned));
     match application::inspect(config) {
         Ok(warnings) => found.warnings.extend(warnings),
         Err(faults) => found.faults.extend(faults),
