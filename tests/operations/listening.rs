@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 use rustix::process::Signal;
 
 use crate::support::process::{BINARY, FILE, Process, Scratch, connect};
+use crate::support::{PATIENCE, now};
 
 const CONFIG: &str = "listen = ['127.0.0.1:0', 'unix:http.sock']\nlisten_mode = '0666'\n\
     [admin]\nlisten = 'unix:admin.sock'\nmetrics_listen = '127.0.0.1:0'\n\
@@ -40,11 +41,19 @@ fn ask(mut stream: impl std::io::Read + std::io::Write, request: &str) -> String
     answer
 }
 
-/// Where the log says that metrics are shown.
+/// Where the log says that metrics are shown. A thread writes the log, so the line may come later than
+/// what the server prints.
 fn collectors_address(scratch: &Scratch) -> SocketAddr {
-    let log = scratch.read("log");
-    let (_, place) = log.rsplit_once("metrics only: ").unwrap();
-    place.split(')').next().unwrap().parse().unwrap()
+    let began = now();
+    loop {
+        let log = scratch.read("log");
+        let line = log.rsplit_once("metrics only: ").and_then(|(_, place)| place.split_once(')'));
+        if let Some((place, _)) = line {
+            return place.parse().unwrap();
+        }
+        assert!(began.elapsed() < PATIENCE, "{log}");
+        std::thread::yield_now();
+    }
 }
 
 fn mode(path: &Path) -> u32 {
