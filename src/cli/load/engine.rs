@@ -347,7 +347,7 @@ fn wake(script: &mut dyn Script, engine: &mut LoadEngine, now: Instant) {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the engine is a driver: it hands time down")]
-fn clock() -> std::time::Instant {
+pub(super) fn clock() -> std::time::Instant {
     std::time::Instant::now()
 }
 

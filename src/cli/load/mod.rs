@@ -19,6 +19,7 @@ mod crowd;
 mod engine;
 mod fanout;
 mod figures;
+mod listener_watch;
 mod meter;
 mod mixed;
 mod peer;
@@ -78,7 +79,9 @@ pub(crate) fn run(args: &LoadArgs, auth: &Auth, secret: &[u8]) -> Result<(), Str
         LoadScenario::Return(options) => {
             let users = 0..options.connections;
             let tokens: Result<Vec<_>, _> = users.map(|user| signer.token(user, now)).collect();
-            tokens.and_then(|tokens| returning::run(&mut engine, &meter, options, tokens))
+            tokens.and_then(|tokens| {
+                returning::run(&mut engine, &meter, (options, target.address), tokens)
+            })
         }
         _ => play(scenario, &mut engine, &meter, common.concurrency),
     };

@@ -12,7 +12,8 @@ use super::figures::{Percentiles, grouped};
 pub(super) struct Returned {
     pub(super) attempts_per_client: f64,
     pub(super) peak_attempts_per_second: u64,
-    /// From the moment that the server was back.
+    /// From the moment that the server listened again; where it never stopped, that the first client got
+    /// through.
     pub(super) back_us: Percentiles,
     /// Clients that went on where they were, and those that began anew.
     pub(super) resumed: u64,

@@ -5,6 +5,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::net::SocketAddr;
 use std::process::{Child, Command};
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use super::args::ReturnArgs;
 use super::crowd::Hold;
 use super::engine::{LoadEngine, Notice, Script, TextKind};
 use super::figures::Latency;
+use super::listener_watch::ListenerWatch;
 use super::meter::ResourceMeter;
 use super::peer::{PeerRole, Visit};
 use super::report::Measured;
@@ -33,7 +35,7 @@ const AFTERWARDS: Duration = Duration::from_secs(1);
 pub(super) fn run(
     engine: &mut LoadEngine,
     meter: &ResourceMeter,
-    options: &ReturnArgs,
+    (options, address): (&ReturnArgs, SocketAddr),
     tokens: Vec<String>,
 ) -> Result<Measured, String> {
     engine.show("connecting");
@@ -42,7 +44,7 @@ pub(super) fn run(
     engine.run(&mut Hold::new(engine, options.quiet.get()))?;
     let cpu = meter.cpu()?;
     engine.show("coming back");
-    away.begin(engine.now(), &options.restart)?;
+    away.begin(engine.now(), &options.restart, address)?;
     engine.run(&mut away)?;
     let elapsed = away.last_back.since(away.lost.unwrap_or(away.last_back));
     let (mut returned, latency) = away.returned()?;
@@ -93,7 +95,8 @@ struct Away {
     next_talker: u32,
     /// The command that restarts the server; `None`: not begun.
     restart: Option<Child>,
-    /// When the first connection was lost, the server was back, and the last client was.
+    watch: Option<ListenerWatch>,
+    /// When the first connection was lost, the first client got through, and the last one did.
     lost: Option<Instant>,
     server_back: Option<Instant>,
     last_back: Instant,
@@ -126,6 +129,7 @@ impl Away {
             next_chat: now,
             next_talker: 0,
             restart: None,
+            watch: None,
             lost: None,
             server_back: None,
             last_back: now,
@@ -144,7 +148,9 @@ impl Away {
     }
 
     /// Runs the command that restarts the server.
-    fn begin(&mut self, now: Instant, command: &str) -> Result<(), String> {
+    fn begin(&mut self, now: Instant, command: &str, address: SocketAddr) -> Result<(), String> {
+        let watch = ListenerWatch::begin(address, now);
+        self.watch = Some(watch.map_err(|error| format!("cannot watch {address}: {error}"))?);
         let started = Command::new("sh").args(["-c", command]).spawn();
         self.restart = Some(started.map_err(|error| format!("cannot run {command:?}: {error}"))?);
         self.next_chat = now;
@@ -200,7 +206,9 @@ impl Away {
         client.failures = 0;
         if let Some(lost_at) = client.lost_at.take() {
             self.away_for.record(now.since(lost_at));
-            self.back.record(now.since(*self.server_back.get_or_insert(now)));
+            let got_through = *self.server_back.get_or_insert(now);
+            let listens = self.watch.as_ref().and_then(ListenerWatch::back_at);
+            self.back.record(now.since(listens.map_or(got_through, |at| at.min(got_through))));
             self.last_back = now;
         }
     }
