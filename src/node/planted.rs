@@ -41,6 +41,10 @@ pub enum Planted {
     LeaveTwice,
     /// Of a memo only the moments are read.
     MemoUnread,
+    /// A memo from before a user was disconnected is good for another token.
+    MemoOutlivesDisconnect,
+    /// All clients get the same slot.
+    OneSlotForAll,
     /// In a cluster, each attempt to publish a message has the tag of the first one.
     OneTagForAllAttempts,
     /// In a cluster, entries follow each other where their numbers do.

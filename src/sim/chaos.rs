@@ -100,7 +100,7 @@ impl Engine {
         let exp = (self.now.unix.as_millis() / 1_000).saturating_add_signed(life);
         let mut claims =
             serde_json::json!({ "sub": user, "exp": exp, "jti": self.tokens.to_string() });
-        if self.scenario.disturbances
+        if (self.scenario.disturbances || self.scenario.dates_tokens)
             && let Some(claims) = claims.as_object_mut()
         {
             claims.insert("iat".to_owned(), (self.now.unix.as_millis() / 1_000).into());

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use super::check::Expect;
 use super::engine::{Engine, News, TimedEvent};
-use super::errand::{Belongings, Errand};
+use super::errand::{Belongings, ComerState, Errand};
 use super::late::SharedDistrust;
 use super::network::{Conditions, LinkId};
-use super::truth::{Truth, room_name};
+use super::truth::{Truth, room_name, start};
 use super::wire::{self, Message, ReturnTerms, Seen};
 use crate::id::Rng;
 use crate::protocol::CloseReason;
@@ -16,14 +16,6 @@ use crate::time::Instant;
 /// The time for an acknowledgement.
 const PATIENCE: Duration = Duration::from_secs(15);
 const LONGEST: Duration = Duration::from_secs(60);
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ComerState {
-    Away,
-    Connecting,
-    Inside,
-    Closing,
-}
 
 /// A client that supports resuming, or one that does not.
 #[derive(Debug)]
@@ -39,6 +31,10 @@ pub(super) struct Comer {
     link: Option<LinkId>,
     errand: Errand,
     pub(super) own: Belongings,
+    /// The token that it came with last.
+    token: String,
+    /// What it had before its user was disconnected.
+    before: Option<(String, Belongings)>,
     /// What another client has, of another room.
     pub(super) stray: Belongings,
     pub(super) distrust: SharedDistrust,
@@ -69,6 +65,8 @@ impl Comer {
             link: None,
             errand: Errand::Return,
             own: Belongings::default(),
+            token: String::new(),
+            before: None,
             stray: Belongings::default(),
             distrust: SharedDistrust::default(),
             heard: None,
@@ -143,16 +141,26 @@ impl Comer {
         (self.link, self.state, self.owed) = (Some(link), ComerState::Connecting, None);
         self.attempts += 1;
         self.errand = match is_rough {
-            true => Errand::draw(&mut self.rng, &self.own, &self.stray, self.supports_resume),
+            true => {
+                let before = self.before.as_ref().map(|(_, before)| before);
+                let has = (&self.own, &self.stray, before);
+                Errand::draw(&mut self.rng, has, self.supports_resume)
+            }
             false => Errand::Return,
         };
         let id = format!("auth-{}-{}", self.number, self.attempts);
         let mut token = engine.token(&format!("user-{}", self.number), 7_200);
-        if self.errand == Errand::Forged {
-            token.push('A');
+        match (self.errand, &self.before) {
+            (Errand::Forged, _) => token.push('A'),
+            (Errand::Revoked, Some((before, _))) => token.clone_from(before),
+            _ => self.token.clone_from(&token),
         }
         let text = if self.supports_resume {
-            let (has, who) = ((&self.own, &self.stray), (engine.tokens, &self.distrust));
+            let own = match (self.errand, &self.before) {
+                (Errand::Revoked, Some((_, before))) => before,
+                _ => &self.own,
+            };
+            let (has, who) = ((own, &self.stray), (engine.tokens, &self.distrust));
             wire::resuming_auth(&id, &token, &self.errand.brings(&mut self.rng, has, who))
         } else {
             wire::envelope("auth", &id, "token", &token)
@@ -179,6 +187,13 @@ impl Comer {
             let mask = self.rng.next_u64() as u32;
             engine.expect(link, Expect::Answer(id));
             engine.send(link, &wire::masked(0x81, text.as_bytes(), mask));
+        }
+    }
+
+    /// An operator disconnects its user.
+    pub(super) fn disconnected(&mut self) {
+        if !self.token.is_empty() {
+            self.before = Some((self.token.clone(), self.own.clone()));
         }
     }
 
@@ -295,8 +310,10 @@ impl Comer {
     }
 
     fn acknowledged(&mut self, truth: &Truth, told: Option<ReturnTerms>) -> Result<(), String> {
-        if self.errand == Errand::Forged {
-            return Err("is let in with a position and a forged token".to_owned());
+        match self.errand {
+            Errand::Forged => return Err("is let in with a position and a forged token".to_owned()),
+            Errand::Revoked => return Err("is let in with a token that was revoked".to_owned()),
+            _ => {}
         }
         let Some(told) = told.filter(|_| self.supports_resume) else {
             let wrong = "is not told whether it goes on where it was".to_owned();
@@ -380,9 +397,4 @@ impl Comer {
             None => Ok(()),
         }
     }
-}
-
-/// Enough of a message to tell it from others.
-fn start(content: &str) -> &str {
-    content.get(..content.len().min(12)).unwrap_or(content)
 }

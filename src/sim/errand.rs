@@ -3,6 +3,15 @@
 use super::late::SharedDistrust;
 use crate::id::Rng;
 
+/// Where a client is that comes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ComerState {
+    Away,
+    Connecting,
+    Inside,
+    Closing,
+}
+
 /// What a client brings when it connects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Errand {
@@ -16,6 +25,8 @@ pub(super) enum Errand {
     Borrowed,
     /// Its token and position, with a memo of which a bit is another.
     Flipped,
+    /// A token, a position and a memo from before its user was disconnected.
+    Revoked,
 }
 
 /// What a client has got of a room that it wants to go on in.
@@ -26,12 +37,17 @@ pub(super) struct Belongings {
 }
 
 impl Errand {
-    pub(super) fn draw(rng: &mut Rng, own: &Belongings, stray: &Belongings, resumes: bool) -> Self {
-        match rng.below(12) {
+    pub(super) fn draw(
+        rng: &mut Rng,
+        (own, stray, before): (&Belongings, &Belongings, Option<&Belongings>),
+        resumes: bool,
+    ) -> Self {
+        match rng.below(14) {
             0 if own.position.is_some() => Self::Forged,
             1 if resumes && stray.position.is_some() => Self::Stray,
             2 if resumes && stray.memo.is_some() => Self::Borrowed,
             3 if resumes && own.memo.is_some() => Self::Flipped,
+            4 | 5 if before.is_some() => Self::Revoked,
             _ => Self::Return,
         }
     }

@@ -15,6 +15,8 @@ use crate::time::UnixTime;
 #[derive(Debug, Default)]
 struct Distrust {
     admitted: BTreeMap<(String, String), UnixTime>,
+    /// Users whom an operator has disconnected, and when.
+    disconnected: BTreeMap<String, UnixTime>,
     tokens: BTreeSet<u64>,
     faults: Vec<String>,
     told: u64,
@@ -27,6 +29,16 @@ impl SharedDistrust {
     /// The join with this token must be asked about, as the memo beside it is not good.
     pub(super) fn add(&self, token: u64) {
         self.lock().tokens.insert(token);
+    }
+
+    /// This user was disconnected: what it was admitted to before is void.
+    pub(super) fn disconnect(&self, user: &str, at: UnixTime) {
+        self.lock().disconnected.insert(user.to_owned(), at);
+    }
+
+    /// The users who were disconnected, and when.
+    pub(super) fn disconnected(&self) -> Vec<(String, UnixTime)> {
+        self.lock().disconnected.iter().map(|(user, at)| (user.clone(), *at)).collect()
     }
 
     /// Users who came in though the application had to be asked.
@@ -57,7 +69,11 @@ impl SharedDistrust {
         let at = distrust.admitted.get(&key).copied();
         // An admission counts from its answer, which comes later.
         let is_known = at.is_some_and(|at| join.now.since(at) < trusted * 2);
-        if !is_known || distrust.tokens.contains(&token) {
+        // A clock that was set back does not make a memo good that is from the future.
+        let is_from_future = at.is_some_and(|at| at > join.now);
+        let disconnected = distrust.disconnected.get(join.user);
+        let is_void = at.zip(disconnected).is_some_and(|(at, disconnected)| at < *disconnected);
+        if !is_known || is_from_future || is_void || distrust.tokens.contains(&token) {
             let fault = format!("{} is let in by a memo alone", join.user);
             distrust.faults.push(fault);
         }

@@ -15,6 +15,8 @@ pub(super) enum Mishap {
     Stall(Duration),
     /// Somebody says so much that the room's log overflows.
     Burst(usize, u64),
+    /// An operator disconnects the client's user.
+    Disconnect(usize),
     /// The client's network goes.
     Cut(usize),
 }
@@ -26,11 +28,12 @@ pub(super) fn mishaps(clients: usize, rooms: usize, rng: &mut Rng) -> Vec<(Insta
     let mut mishaps = vec![(second(9), Mishap::Cut(0)), (second(10), Mishap::Burst(0, 70))];
     for _ in 0..6 + rng.below(8) {
         let client = rng.below(clients as u64) as usize;
-        let mishap = match rng.below(8) {
+        let mishap = match rng.below(9) {
             0 | 1 => Mishap::Restart,
             2 => Mishap::Kill,
             3 => Mishap::Stall(Duration::from_millis(rng.below(20_000))),
             4 | 5 => Mishap::Burst(client % rooms, 1 + rng.below(90)),
+            6 => Mishap::Disconnect(client),
             _ => Mishap::Cut(client),
         };
         let at = Duration::from_secs(20) + Duration::from_micros(rng.below(340_000_000));

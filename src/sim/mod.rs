@@ -38,6 +38,8 @@
 //! * Between two `resumed: false`, a client that supports resuming hears every message of its room
 //!   once and in order, and `missed` is the number that follows.
 //! * A position lets nobody in, and one of another room is not known.
+//! * A memo alone lets nobody in: not with a forged or revoked token, not for another user or room, not once its
+//!   user was disconnected, and not if it is from the future.
 //!
 //! [`Clusters`] is a world of several nodes over one engine in memory, which clients move between while
 //! links, nodes and the engine fail: what is published is heard once and in order on every node, a
@@ -89,6 +91,7 @@ mod mishaps;
 mod network;
 mod observe;
 mod old;
+mod return_counts;
 mod return_storm;
 mod returns;
 mod scenario;
@@ -104,8 +107,9 @@ mod world;
 
 pub use crate::driver::Planted;
 pub use cluster::{ClusterCounts, Clusters};
+pub use return_counts::ReturnCounts;
 pub use return_storm::{ReturnStorm, StormReturned};
-pub use returns::{ReturnCounts, Returns};
+pub use returns::Returns;
 pub use scenario::{Mix, Scenario};
 pub use storm::{Counted, Storm};
 pub use world::{Report, Violation, World};

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use super::comer::{Comer, ComerState};
+use super::comer::Comer;
+use super::errand::ComerState;
 use super::late::SharedDistrust;
 use super::returns::{ReturnWorld, Returns, process};
 use super::scenario::{Mix, Scenario};
 use super::world::Violation;
+use crate::driver::Planted;
 use crate::id::Rng;
 use crate::protocol::CloseReason;
 use crate::time::Instant;
@@ -19,12 +21,17 @@ const ADMISSION: Duration = Duration::from_micros(400);
 const LONGEST: Duration = Duration::from_secs(300);
 
 /// Thousands of clients that come back after a restart.
+///
+/// The node, its turn, the governor and the history are those of the server. Simulated are the sockets, the
+/// clock, and what a turn takes: 2 ms, and 400 µs for each client that it lets in.
 #[derive(Clone, Copy, Debug)]
 pub struct ReturnStorm {
     /// How many clients there are.
     pub clients: usize,
     /// By how much the server overestimates its capacity when the drain begins.
     pub overestimated: u64,
+    /// A fault planted in the node, in tests of the scenario.
+    pub planted: Option<Planted>,
 }
 
 /// The measurements of such a storm.
@@ -56,7 +63,7 @@ impl ReturnStorm {
             clients: self.clients,
             rooms: self.clients.div_ceil(10),
             length: LONGEST,
-            planted: None,
+            planted: self.planted,
         };
         let scenario = self.scenario(seed);
         let server =
@@ -104,6 +111,7 @@ impl ReturnStorm {
 
     fn scenario(&self, seed: u64) -> Scenario {
         let mut scenario = Scenario::drawn(seed);
+        scenario.planted = self.planted;
         scenario.clients = Mix::default();
         scenario.turn = TURN;
         scenario.config.auth.jwks_file.clear();

@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::app::SharedAppControl;
-use super::comer::{Comer, ComerState};
+use super::comer::Comer;
 use super::driver::SimServer;
 use super::engine::TimedEvent;
+use super::errand::ComerState;
 use super::late::{LateJoins, SharedDistrust};
 use super::mishaps::{Mishap, mishaps};
+use super::return_counts::ReturnCounts;
 use super::scenario::{Mix, Scenario};
 use super::truth::Truth;
 use super::world::Violation;
@@ -17,12 +19,16 @@ use crate::driver::Planted;
 use crate::id::{Rng, Seed};
 use crate::memory::{Access, MemoryApp};
 use crate::node::Metrics;
-use crate::time::{Instant, Now};
+use crate::time::{Instant, Now, UnixTime};
 
 /// How long the last mishaps have to be got over.
 const HEALING: Duration = Duration::from_secs(300);
+/// By how much a wall clock is set back.
+const AN_HOUR: Duration = Duration::from_secs(3_600);
 /// More steps than any world takes.
 const MOST_STEPS: u64 = 3_000_000;
+/// The same for each of its clients.
+const MOST_STEPS_EACH: u64 = 100;
 
 /// A world of clients that come back.
 ///
@@ -43,27 +49,6 @@ pub struct Returns {
     pub length: Duration,
     /// A fault planted in the node, in tests of the checkers.
     pub planted: Option<Planted>,
-}
-
-/// What has happened in a world of clients that come back.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ReturnCounts {
-    /// How often a client went on where it was.
-    pub resumed: u64,
-    /// How often a client gave a position and had to begin anew.
-    pub not_resumed: u64,
-    /// How often a client was told when to come back.
-    pub slots: u64,
-    /// How often the server was stopped in order and started again.
-    pub restarts: u64,
-    /// How often it was killed.
-    pub kills: u64,
-    /// How many rooms' logs went from one process to the next.
-    pub rooms_read: u64,
-    /// How many tokens were refused.
-    pub refused: u64,
-    /// How many joins the application was only told of.
-    pub told: u64,
 }
 
 impl Returns {
@@ -95,7 +80,7 @@ impl Returns {
 
     fn scenario(&self, seed: u64) -> Scenario {
         let mut scenario = Scenario::drawn(seed);
-        scenario.planted = self.planted;
+        (scenario.planted, scenario.dates_tokens) = (self.planted, true);
         scenario.clients = Mix::default();
         scenario.config.auth.jwks_file.clear();
         let limits = &mut scenario.config.limits;
@@ -131,6 +116,8 @@ pub(super) struct ReturnWorld {
     pub(super) checks: bool,
     /// By how much a turn is longer for each client that it lets in.
     pub(super) admission: Duration,
+    /// By how much the wall clock is behind when the next process starts.
+    set_back: Duration,
     rng: Rng,
 }
 
@@ -182,6 +169,7 @@ impl ReturnWorld {
             attempts: Vec::new(),
             checks: true,
             admission: Duration::ZERO,
+            set_back: Duration::ZERO,
             rng,
         }
     }
@@ -214,6 +202,7 @@ impl ReturnWorld {
 
     fn act(&mut self, mishap: Mishap) -> Result<(), Violation> {
         let now = self.server.engine.now.monotonic;
+        let is_set_back = self.seed % 5 == 1;
         match mishap {
             Mishap::Stall(length) => {
                 self.busy_until = self.busy_until.max(now + length);
@@ -236,7 +225,20 @@ impl ReturnWorld {
                     client.cut(&mut self.server.engine);
                 }
             }
+            Mishap::Disconnect(client) => {
+                // Where the clock is set back, nobody could come back for an hour.
+                let Some(client) = self.clients.get_mut(client).filter(|_| !is_set_back) else {
+                    return Ok(());
+                };
+                client.disconnected();
+                let SimServer { node, engine, .. } = &mut self.server;
+                let user = format!("user-{}", client.number);
+                node.disconnect(engine.now, &user);
+                self.distrust.disconnect(&user, engine.now.unix);
+                self.counted.disconnected += 1;
+            }
             Mishap::Kill => {
+                self.set_back = if is_set_back { AN_HOUR } else { Duration::ZERO };
                 self.counted.kills += 1;
                 let down = Duration::from_millis(self.rng.below(3_000));
                 self.replace_by(self.server.engine.scenario.clone(), down, None)?;
@@ -296,7 +298,12 @@ impl ReturnWorld {
         let Now { monotonic, unix } = old.engine.now;
         let up_at = monotonic + down;
         let SimServer { node, engine, .. } = &mut self.server;
-        engine.now = Now { monotonic: up_at, unix: unix + down };
+        let set_back = std::mem::take(&mut self.set_back).as_millis() as u64;
+        let unix = UnixTime::from_millis((unix + down).as_millis().saturating_sub(set_back));
+        engine.now = Now { monotonic: up_at, unix };
+        for (user, at) in self.distrust.disconnected() {
+            node.restore_revocation(engine.now, &user, at);
+        }
         engine.tokens = old.engine.tokens;
         engine.times.stopped_until = up_at;
         engine.is_healed = old.engine.is_healed;
@@ -344,7 +351,7 @@ impl ReturnWorld {
         self.steps += 1;
         let Self { server, clients, truth, attempts, .. } = self;
         let engine = &mut server.engine;
-        if self.steps > MOST_STEPS {
+        if self.steps > MOST_STEPS + MOST_STEPS_EACH * clients.len() as u64 {
             engine.fail("the world does not end");
         }
         engine.advance(to);

@@ -72,6 +72,8 @@ pub struct Scenario {
     /// while? The wall clock then does not jump, because a revocation depends on it. Two honest
     /// clients share an address each, and every other client has its own.
     pub disturbances: bool,
+    /// Whether tokens say when they were issued; where there are disturbances, they do.
+    pub dates_tokens: bool,
     /// The virtual time until the faults end. The first re-authentication (section 5 of the
     /// protocol) comes after 14 minutes.
     pub length: Duration,
@@ -173,6 +175,7 @@ impl Scenario {
             rooms: 1 + rng.below(3) as usize,
             faults: true,
             disturbances: false,
+            dates_tokens: false,
             rivals: false,
             planted: None,
             length: Duration::from_secs(16 * 60),

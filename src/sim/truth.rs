@@ -46,3 +46,8 @@ impl Truth {
 pub(super) fn room_name(number: usize) -> String {
     format!("room-{number}")
 }
+
+/// Enough of a message to tell it from others.
+pub(super) fn start(content: &str) -> &str {
+    content.get(..content.len().min(12)).unwrap_or(content)
+}

@@ -6,6 +6,7 @@ use crate::id::Slot;
 use crate::node::Node;
 use crate::node::app::Admission;
 use crate::node::gate::governor::SLOW_JOIN;
+use crate::node::planted::Planted;
 use crate::node::work::port::Outcome;
 use crate::protocol::{CloseReason, GoingAway};
 use crate::time::{Instant, Now};
@@ -67,7 +68,10 @@ impl Node {
         if !supports_resume {
             return;
         }
-        let after = gate.governor.take_slot(now, earliest, &mut gate.rng);
+        let mut after = gate.governor.take_slot(now, earliest, &mut gate.rng);
+        if cx.fault.is(Planted::OneSlotForAll) {
+            after = earliest;
+        }
         cx.metrics.slots += 1;
         cx.metrics.overload_slots += u64::from(reason == CloseReason::Overloaded);
         let reconnect_after_ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);

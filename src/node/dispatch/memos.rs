@@ -6,6 +6,7 @@ use crate::node::Node;
 use crate::node::app::Admission;
 use crate::node::connections::waiting::PendingResume;
 use crate::node::gate::memos::{Admitted, digest_of};
+use crate::node::planted::Planted;
 use crate::node::work::port::Outcome;
 use crate::protocol::{CloseReason, Memo};
 
@@ -54,7 +55,9 @@ impl Node {
             return false;
         };
         let user = cx.hash(&[&principal.user]);
-        let holds = !gate.tokens.revocations.refuses(user, Some(at))
+        let is_revoked = gate.tokens.revocations.refuses(user, Some(at))
+            && !cx.fault.is(Planted::MemoOutlivesDisconnect);
+        let holds = !is_revoked
             && rooms.logs.knows(&room, *seen)
             && rooms.rooms.count(&room) < cx.policy.room_members;
         pending.trusted_since = Some(at).filter(|_| holds);
