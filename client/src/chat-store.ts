@@ -87,7 +87,7 @@ export class ChatStore<Recipe, Data extends object = Json> {
     chat.on('message', (message) => {
       const me = chat.session?.user_id ?? null;
       if (message.type === 'chat_message') {
-        this.#change(heard(this.#lines, message, me));
+        this.#change(heard(this.#lines, message, me, chat.history));
       } else {
         this.#change(answered(this.#lines, message), null);
       }

@@ -53,13 +53,21 @@ export function failed(lines: Lines, error: ChatError): Lines {
 }
 
 /**
- * `me` is our own user id: the same user may have another tab. What we said ourselves comes again
- * if the connection broke before its answer.
+ * `me` is our own user id: the same user may have another tab. A message comes again, under its id,
+ * if its sender's connection broke before the answer and the server was started again since.
  */
-export function heard(lines: Lines, chat: ServerChatMessage, me: string | null): Lines {
+export function heard(
+  lines: Lines,
+  chat: ServerChatMessage,
+  me: string | null,
+  history: readonly HistoryEntry[],
+): Lines {
   const { content, user_id: userId, data = null } = chat.payload;
   const from = userId === me ? 'me' : 'others';
-  if (from === 'me' && lines.some((line) => line.id === chat.id)) return lines;
+  const isIt = (line: Line) =>
+    line.id === chat.id && line.from !== 'server' && (from === 'me' || line.userId === userId);
+  const isOld = (entry: HistoryEntry) => entry.id === chat.id && entry.user_id === userId;
+  if (lines.some(isIt) || history.some(isOld)) return lines;
   return add(lines, { id: chat.id, from, userId, content, data, state: 'done', error: null });
 }
 

@@ -27,9 +27,9 @@ async function open(options: object = {}) {
   return chat;
 }
 
-const from = (data: unknown) => ({
+const from = (data: unknown, id = 'm') => ({
   type: 'chat_message',
-  id: 'm',
+  id,
   timestamp: '',
   payload: { content: 'Stir', user_id: 'bob', data },
 });
@@ -90,7 +90,7 @@ test('lines have the data', async () => {
   FakeSocket.last.accept();
   void chat.send('Stir', { step: 2 });
   FakeSocket.last.say(from({ step: 7 }));
-  FakeSocket.last.say(from(undefined));
+  FakeSocket.last.say(from(undefined, 'n'));
   expect(seen.at(-1)).toEqual([{ step: 2 }, { step: 7 }, null]);
   off();
 });

@@ -188,6 +188,25 @@ describe('useRecipeChat', () => {
     expect(lines()).toBe('server:Two.:done');
   });
 
+  test('shows once what others have sent again, under its id', async () => {
+    const socket = await live();
+    const say = (id: string, user_id: string) =>
+      act(async () =>
+        socket.say({
+          type: 'chat_message',
+          id,
+          timestamp: '',
+          payload: { content: `${user_id} ${id}`, user_id },
+        }),
+      );
+    await say('m1', 'bob');
+    await say('m2', 'bob');
+    await say('m1', 'bob');
+    // An id is its sender's.
+    await say('m1', 'carol');
+    expect(lines()).toBe('others:bob m1:done|others:bob m2:done|others:carol m1:done');
+  });
+
   test('keeps its connection when it is rendered again, with the newest functions', async () => {
     const socket = await live();
     await show(<Chat options={{ refreshToken: async () => 'token-of-a-later-render' }} />);

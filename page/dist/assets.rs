@@ -3,13 +3,13 @@
     Asset {
         path: "/",
         media: "text/html; charset=utf-8",
-        tag: "\"1af75943809730cf\"",
+        tag: "\"c70a5e608bba4caa\"",
         body: include_bytes!("page.html.gz"),
     },
     Asset {
-        path: "/assets/page-5d68052db2c3f778.js",
+        path: "/assets/page-90ef281e26a6d1d4.js",
         media: "text/javascript; charset=utf-8",
-        tag: "\"5d68052db2c3f778\"",
+        tag: "\"90ef281e26a6d1d4\"",
         body: include_bytes!("page.js.gz"),
     },
     Asset {
@@ -45,7 +45,7 @@
     Asset {
         path: "/worker.js",
         media: "text/javascript; charset=utf-8",
-        tag: "\"92c7bd6441496903\"",
+        tag: "\"74564ddb27d40236\"",
         body: include_bytes!("worker.js.gz"),
     },
 ]

@@ -34,19 +34,22 @@ export function useEarlier(
   const [isLoading, setIsLoading] = useState(false);
   const [fault, setFault] = useState<string | null>(null);
   const isAsking = useRef(false);
+  // What is shown when a page has come, and not when it was asked for.
+  const shown = useRef<ReadonlySet<string>>(new Set());
   let now = kept;
   if (history !== kept.history) {
     now = follow(kept, history);
     setKept(now);
   }
 
+  shown.current = new Set([...now.entries, ...now.history, ...messages].map((one) => one.id));
+
   const load = () => {
     if (!isJoined || isAsking.current || now.next === null) return;
     isAsking.current = true;
     setIsLoading(true);
     setFault(null);
-    const known = new Set([...now.entries, ...now.history, ...messages].map((one) => one.id));
-    readBefore(id, now.next, known)
+    readBefore(id, now.next, shown)
       .then(({ entries, next }) =>
         setKept((last) => ({ ...last, entries: [...entries, ...last.entries], next })),
       )
@@ -56,7 +59,10 @@ export function useEarlier(
         setIsLoading(false);
       });
   };
-  return { history: [...now.entries, ...now.history], isLoading, fault, load };
+  // What came while a page was on its way is shown once, too.
+  const live = new Set(messages.map((one) => one.id));
+  const entries = now.entries.filter((one) => !live.has(one.id));
+  return { history: [...entries, ...now.history], isLoading, fault, load };
 }
 
 /** After the room was entered again, its history begins later. What it had stays. */
@@ -69,10 +75,14 @@ function follow(kept: Kept, history: readonly HistoryEntry[]): Kept {
 }
 
 /** The next page that has something new. */
-async function readBefore(id: string, from: string | undefined, known: ReadonlySet<string>) {
+async function readBefore(
+  id: string,
+  from: string | undefined,
+  shown: { readonly current: ReadonlySet<string> },
+) {
   for (let before = from; ; ) {
     const { messages, next = null } = await readMessages(id, before);
-    const entries = messages.filter((one) => !known.has(one.id));
+    const entries = messages.filter((one) => !shown.current.has(one.id));
     if (entries.length > 0 || next === null) return { entries, next };
     before = next;
   }

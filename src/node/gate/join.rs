@@ -46,11 +46,14 @@ pub(crate) fn ask_to_join(
     let room = wanted.or_else(|| rooms.rooms.name_of(slot)).cloned()?;
     let ticket = work.questions.issue();
     let expires_at = principal.expires_at;
-    if let Some(asked_at) = rooms.logs.head(&room).filter(|_| !reauth)
-        && connection.session.supports_resume()
-    {
+    if !reauth && connection.session.supports_resume() {
+        let most = rooms.log_bytes(&cx.policy);
+        if !cx.policy.is_cluster {
+            let until = cx.now.monotonic + cx.policy.answer_timeout + GRACE;
+            rooms.logs.expect(&room, until, most);
+        }
         let waiting = connection.waiting.get_or_insert_default();
-        waiting.resume.get_or_insert_default().asked_at = Some(asked_at);
+        waiting.resume.get_or_insert_default().asked_at = rooms.logs.head(&room);
     }
     rooms.claims.offer(slot, kept_claims(&cx.policy, &principal.claims));
     let replaces = if reauth { None } else { rooms.lingering.claim(&room, &principal.user) };

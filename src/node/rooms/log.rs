@@ -143,6 +143,19 @@ impl RoomLogs {
         }
     }
 
+    /// Somebody may join `room` until then. It has a log from now on, so that a newcomer gets what is said
+    /// between the application's question and its answer, also in a room that had none.
+    pub(crate) fn expect(&mut self, room: &SmolStr, until: Instant, most: usize) {
+        match self.logs.get_mut(room) {
+            Some(log) => log.ends_at = log.ends_at.map(|ends_at| ends_at.max(until)),
+            None if most > 0 => {
+                let base = Position::new(0, self.next_tag());
+                self.restore((room.clone(), base), [], (until, most));
+            }
+            None => {}
+        }
+    }
+
     /// `room` has a log; a new one begins at `head`, and goes at `ends_at` if nobody comes. Where rooms
     /// are those of a cluster, positions are given elsewhere.
     pub(crate) fn ensure(&mut self, room: &SmolStr, head: Position, bounds: (Instant, usize)) {
