@@ -2,9 +2,11 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { get } from 'node:http';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { json } from 'node:stream/consumers';
 import { after, test } from 'node:test';
 import { chromium } from 'playwright-core';
 import { finest, follow, known } from '../../client/scripts/logs.js';
@@ -32,6 +34,9 @@ export const SECURE = {
   TLS__CERT_FILE: join(TLS, 'p256.pem'),
   TLS__KEY_FILE: join(TLS, 'p256.key.pem'),
 };
+
+/** A configuration with which `stats` works. The socket is in the server's own folder. */
+export const WITH_STATS = { ADMIN__LISTEN: 'unix:admin.sock' };
 
 /** A test with a server of its own: `env` is its configuration. */
 export function scene(name, env, play) {
@@ -163,6 +168,13 @@ class World {
     if (token !== undefined) headers['authorization'] = `Bearer ${token}`;
     const init = { method: 'POST', headers, body: JSON.stringify(body) };
     return (await fetch(this.origin + path, init)).json();
+  }
+
+  /** What the server has counted since its start. */
+  async stats() {
+    const socketPath = join(this.#folder, 'admin.sock');
+    const options = { socketPath, path: '/v1/stats', headers: { host: 'localhost' } };
+    return json(await new Promise((found, fail) => get(options, found).on('error', fail)));
   }
 
   /** A page of somebody who has just signed up. */
