@@ -19,6 +19,12 @@ pub(super) fn unit(text: &str, start: usize) -> Option<(Range<usize>, UnitKind)>
         }
     };
     let rest = from(text, found.0.end);
+    // "Filo sheets" are of dough.
+    let is_dough = text.get(found.0.clone()).is_some_and(|name| name.eq_ignore_ascii_case("filo"))
+        && !["d'", "d’", "di "].iter().any(|of| rest.trim_start().starts_with(of));
+    if is_dough {
+        return None;
+    }
     let joined = rest.strip_prefix('-').map(|rest| rest.starts_with(char::is_alphabetic));
     (!joined.unwrap_or(rest.starts_with(['\'', '’']))).then_some(found)
 }

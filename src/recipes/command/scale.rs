@@ -174,9 +174,15 @@ fn needed(text: &str) -> Option<Scale<'_>> {
 
 /// "A dozen people", "two dozen guests".
 fn dozens(text: &str) -> Option<Scale<'_>> {
-    let number = Number::parse(text)?;
-    let what = after(text.get(number.end..)?.trim(), "dozen")?;
-    let people = Ratio::whole(12).times(number.value)?;
+    let (count, rest) = match after_any(text, &["a", "one"]) {
+        Some(rest) => (Ratio::ONE, rest),
+        None => {
+            let number = Number::parse(text)?;
+            (number.value, text.get(number.end..)?.trim())
+        }
+    };
+    let what = after(rest, "dozen")?;
+    let people = Ratio::whole(12).times(count)?;
     is_people(what).then_some(Scale::To(people, "people"))
 }
 

@@ -60,7 +60,7 @@ pub(crate) static ITALIAN: Language = Language {
         (UnitKind::Kitchen, "mestolo/mestoli"),
         (UnitKind::Piece, "spicchio/spicchi pizzico/pizzichi foglia/foglie fetta/fette"),
         (UnitKind::Piece, "rametto/rametti mazzetto/mazzetti manciata/manciate costa/coste"),
-        (UnitKind::Piece, "ciuffo/ciuffi noce/noci goccia/gocce gambo/gambi"),
+        (UnitKind::Piece, "ciuffo/ciuffi noce/noci goccia/gocce filo/fili gambo/gambi"),
         (UnitKind::Piece, "dado/dadi pezzo/pezzi pugno/pugni cubetto/cubetti testa/teste"),
         (UnitKind::Piece, "filetto/filetti rotolo/rotoli"),
         (UnitKind::Piece, "dozzina/dozzine"),
