@@ -14,7 +14,6 @@ use crate::node::{Request, StartFlag, Ticket};
 use crate::recipes::completions::{CompletionSink, HttpAnswer};
 use crate::recipes::http;
 use crate::recipes::storage::TaskError;
-use crate::recipes::storage::go_last;
 use crate::time::Instant;
 
 /// Computes a hash, and answers.
@@ -67,10 +66,9 @@ impl HashPool {
         });
         for _ in 0..accounts.hashes.max(1) {
             let shared = Arc::clone(&shared);
-            thread::Builder::new().name("vestibule-accounts".to_owned()).spawn(move || {
-                go_last();
-                shared.work();
-            })?;
+            thread::Builder::new()
+                .name("vestibule-accounts".to_owned())
+                .spawn(move || shared.work())?;
         }
         Ok(Self(shared))
     }

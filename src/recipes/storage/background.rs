@@ -7,7 +7,7 @@ const NICE: i32 = 10;
 /// storage thread, which people wait for in a chat. An idle core works for this thread as before.
 ///
 /// On Linux this is about the calling thread alone (setpriority(2), C library/kernel differences).
-pub(crate) fn go_last() {
+pub(super) fn go_last() {
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::process::setpriority_process(None, NICE) {
         log::debug!("a background thread has the priority of the others: {error}");

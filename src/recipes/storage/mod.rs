@@ -57,7 +57,6 @@ use rusqlite::Connection;
 
 use crate::node::{Payer, QUESTION_BYTES, StartFlag};
 
-pub(super) use self::background::go_last;
 pub use self::backup::{BackupError, backup, restore};
 pub(super) use self::batch::{BATCH_TIME, Commit, TaskError, by_statement};
 use self::batch::{BatchItem, Batcher, MAX_BATCH, Task};
