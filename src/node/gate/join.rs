@@ -18,7 +18,9 @@ use crate::node::rooms::log::Missed;
 use crate::node::work::Workload;
 use crate::node::work::port::{Completion, Outcome, Payer, Work};
 use crate::node::work::questions::{GRACE, NewQuestion, QuestionKind, cost};
-use crate::protocol::{CloseReason, Memo, RecipeUpdate, ReconnectInfo, ResumeInfo, SessionInfo};
+use crate::protocol::{
+    CloseReason, Memo, Position, RecipeUpdate, ReconnectInfo, ResumeInfo, SessionInfo,
+};
 
 /// What a re-authentication is acknowledged with; a first one in the application's words.
 const REAUTHENTICATED: &str = "Re-authenticated";
@@ -47,13 +49,8 @@ pub(crate) fn ask_to_join(
     let ticket = work.questions.issue();
     let expires_at = principal.expires_at;
     if !reauth && connection.session.supports_resume() {
-        let most = rooms.log_bytes(&cx.policy);
-        if !cx.policy.is_cluster {
-            let until = cx.now.monotonic + cx.policy.answer_timeout + GRACE;
-            rooms.logs.expect(&room, until, most);
-        }
         let waiting = connection.waiting.get_or_insert_default();
-        waiting.resume.get_or_insert_default().asked_at = rooms.logs.head(&room);
+        waiting.resume.get_or_insert_default().asked_at = expect(cx, rooms, &room);
     }
     rooms.claims.offer(slot, kept_claims(&cx.policy, &principal.claims));
     let replaces = if reauth { None } else { rooms.lingering.claim(&room, &principal.user) };
@@ -102,6 +99,16 @@ pub(crate) fn ask_to_join(
     let waiting = connections.get_mut(slot)?.waiting.get_or_insert_default();
     waiting.set_auth(PendingAuth::Join(join));
     None
+}
+
+/// Where a room stands that a client may join, whose messages are kept for it from now on. In a cluster,
+/// the engine keeps them.
+fn expect(cx: &Cx, rooms: &mut Rooms, room: &SmolStr) -> Option<Position> {
+    if !cx.policy.is_cluster {
+        let most = rooms.log_bytes(&cx.policy);
+        rooms.logs.expect(room, cx.now.monotonic + cx.policy.answer_timeout + GRACE, most);
+    }
+    rooms.logs.head(room)
 }
 
 /// The join that waits for this answer, and for no other. `None`: nobody does.

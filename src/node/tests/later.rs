@@ -363,3 +363,31 @@ fn long_answer_after_a_short_one_is_no_slow_consumer() {
     world.settle();
     assert_eq!(contents(&world.see(id)), ["now", &long]);
 }
+
+#[test]
+fn newcomer_hears_what_is_said_before_its_answer() {
+    let (mut world, asked) = slow_world();
+    let knock = |world: &mut World, user: &str, supports_resume: bool| {
+        let id = world.authenticating("later");
+        let token = world.token(user, 900);
+        let token = crate::logs::known(&token);
+        let payload = if supports_resume {
+            json!({ "token": token, "resume": {} })
+        } else {
+            json!({ "token": token })
+        };
+        world.say(id, "auth", payload);
+        id
+    };
+    let bob = knock(&mut world, "bob", false);
+    let alice = knock(&mut world, "alice", true);
+    let joins = tickets(&asked);
+    // The application has answered both, and its answer to the second comes late.
+    admit(&mut world, joins[0]);
+    world.chat(bob, "now");
+    admit(&mut world, joins[1]);
+    let seen = world.see(alice);
+    let [Seen::Message(first), Seen::Message(news)] = &*seen else { panic!("{seen:?}") };
+    assert_eq!(first["payload"]["resumed"], false);
+    assert_eq!(news["payload"]["content"], "now");
+}

@@ -114,39 +114,6 @@ fn client_that_comes_back_gets_what_it_has_missed() {
 }
 
 #[test]
-fn newcomer_hears_what_is_said_before_its_answer() {
-    let (mut world, asked) = later::slow_world();
-    let knock = |world: &mut World, user: &str, supports_resume: bool| {
-        let id = world.authenticating("later");
-        let token = world.token(user, 900);
-        let token = crate::logs::known(&token);
-        let payload = if supports_resume {
-            json!({ "token": token, "resume": {} })
-        } else {
-            json!({ "token": token })
-        };
-        world.say(id, "auth", payload);
-        id
-    };
-    let bob = knock(&mut world, "bob", false);
-    let alice = knock(&mut world, "alice", true);
-    let tickets = later::tickets(&asked);
-    // The application has answered both, and its answer to the second comes late.
-    later::admit(&mut world, tickets[0]);
-    world.chat(bob, "now");
-    later::admit(&mut world, tickets[1]);
-    let seen = world.see(alice);
-    let [Seen::Message(first), Seen::Message(news)] = &*seen else { panic!("{seen:?}") };
-    assert_eq!(first["payload"]["resumed"], false);
-    assert_eq!(news["payload"]["content"], "now");
-    // The log that was kept for a newcomer who is refused goes soon.
-    let carol = knock(&mut world, "carol", true);
-    later::deny(&mut world, *later::tickets(&asked).last().unwrap());
-    drop((carol, world.see(carol)));
-    assert_eq!(world.node.metrics().resumed, 0);
-}
-
-#[test]
 fn missed_messages_that_are_lost_come_again() {
     let mut world = open();
     let bob = world.connected("soup", "bob");
