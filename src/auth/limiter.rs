@@ -126,7 +126,7 @@ pub(crate) struct AddressLimiter {
 
 /// Addresses that other nodes are told of at once. What is beyond that is charged here only.
 const FORGED_ADDRESSES: usize = 4_096;
-/// Forged tokens that shut an address's door.
+/// Forged tokens that block an address.
 const MOST_FORGED: u32 = 13;
 
 impl AddressLimiter {

@@ -50,7 +50,7 @@ pub(crate) fn ask_to_join(
     let expires_at = principal.expires_at;
     if !reauth && connection.session.supports_resume() {
         let waiting = connection.waiting.get_or_insert_default();
-        waiting.resume.get_or_insert_default().asked_at = expect(cx, rooms, &room);
+        waiting.resume.get_or_insert_default().asked_at = keep_for_newcomer(cx, rooms, &room);
     }
     rooms.claims.offer(slot, kept_claims(&cx.policy, &principal.claims));
     let replaces = if reauth { None } else { rooms.lingering.claim(&room, &principal.user) };
@@ -103,10 +103,14 @@ pub(crate) fn ask_to_join(
 
 /// Where a room stands that a client may join, whose messages are kept for it from now on. In a cluster,
 /// the engine keeps them.
-fn expect(cx: &Cx, rooms: &mut Rooms, room: &SmolStr) -> Option<Position> {
+fn keep_for_newcomer(cx: &Cx, rooms: &mut Rooms, room: &SmolStr) -> Option<Position> {
     if !cx.policy.is_cluster {
         let most = rooms.log_bytes(&cx.policy);
-        rooms.logs.expect(room, cx.now.monotonic + cx.policy.answer_timeout + GRACE, most);
+        rooms.logs.keep_for_newcomer(
+            room,
+            cx.now.monotonic + cx.policy.answer_timeout + GRACE,
+            most,
+        );
     }
     rooms.logs.head(room)
 }

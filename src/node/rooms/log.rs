@@ -145,7 +145,7 @@ impl RoomLogs {
 
     /// Somebody may join `room` until then. It has a log from now on, so that a newcomer gets what is said
     /// between the application's question and its answer, also in a room that had none.
-    pub(crate) fn expect(&mut self, room: &SmolStr, until: Instant, most: usize) {
+    pub(crate) fn keep_for_newcomer(&mut self, room: &SmolStr, until: Instant, most: usize) {
         match self.logs.get_mut(room) {
             Some(log) => log.ends_at = log.ends_at.map(|ends_at| ends_at.max(until)),
             None if most > 0 => {
