@@ -6,11 +6,13 @@ use crate::nodes::Nodes;
 use crate::pause;
 use crate::support::{PATIENCE, now};
 
-/// Waits until the replica has what its master has now.
+/// Waits until the replica has what its master has now, and the master knows: it counts a replica only once that
+/// has acknowledged something, a second after its link is up at worst.
 fn wait_until_copied(master: &Engine, replica: &Engine) {
     let offset = |engine: &Engine| engine.info("master_repl_offset").parse::<u64>().unwrap();
     let (goal, began) = (offset(master), now());
-    while replica.info("master_link_status") != "up" || offset(replica) < goal {
+    let is_known = || master.ask(&["INFO", "replication"]).contains("state=online");
+    while replica.info("master_link_status") != "up" || offset(replica) < goal || !is_known() {
         assert!(began.elapsed() < PATIENCE, "the replica has no copy");
         pause(std::time::Duration::from_millis(20));
     }
