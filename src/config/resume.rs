@@ -20,7 +20,7 @@ section! {
     linger: Length = Length::from_secs(10), "`0s` to `1h`", reload;
     /// How long a restart takes from the end of the drain; the time of the last one counts if it is
     /// longer. Clients that can be told when to come back are closed at the end of the drain, and each
-    /// has its own moment after this. `0s`: other servers take them at once, so they are closed as all
+    /// has its own moment, the first after 1.25 times this. `0s`: other servers take them at once, so they are closed as all
     /// others are.
     restart: Length = Length::from_secs(1), "`0s` to `366d`", reload;
     /// With `true`, the last messages of rooms are kept in the file `history` of `data` while the

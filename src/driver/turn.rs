@@ -184,10 +184,10 @@ impl<S> Turn<S> {
         self.end_pause();
         self.serve_share(node, io);
         let end = io.now();
-        node.end_turn(end, !self.schedule.is_idle());
         self.ended = end.monotonic;
-        let micros = self.ended.since(began).as_micros();
-        node.metrics_mut().turns.record(u64::try_from(micros).unwrap_or(u64::MAX));
+        let took = self.ended.since(began);
+        node.end_turn(end, took, !self.schedule.is_idle());
+        node.metrics_mut().turns.record(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
     }
 
     /// Hands the node the items that other threads left.

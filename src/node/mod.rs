@@ -245,8 +245,11 @@ impl Node {
         // What is on its way goes on in the next turn, and is not waited for.
         let delivery = (!self.rooms.deliveries.is_empty()).then_some(Instant::START);
         let judged = self.gate.tokens.key_waits.has_ready().then_some(Instant::START);
+        // A call between two turns has left something to do.
+        let called = (!self.cx.actions.is_empty()).then_some(Instant::START);
         let forged = self.cluster.as_ref().filter(|_| self.gate.limits.attempts.has_forged());
         let next = [
+            called,
             forged.map(|cluster| cluster.tells_forged_at),
             self.connections.next_deadline(),
             self.work.questions.next(),

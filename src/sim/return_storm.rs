@@ -90,7 +90,8 @@ impl ReturnStorm {
         let history = world.history();
         // Where all clients support resuming, the drain has no length: it ends when it begins.
         let config = &world.server.engine.scenario.config;
-        let up_at = now + config.resume.restart.get();
+        // A restart takes a little longer than it is configured to.
+        let up_at = now + config.resume.restart.get().mul_f64(1.25);
         let down = up_at.since(world.server.engine.now.monotonic);
         let before: u64 = world.clients.iter().map(|client| client.attempts).sum();
         world.attempts.clear();

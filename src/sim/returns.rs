@@ -226,6 +226,8 @@ impl ReturnWorld {
                 }
             }
             Mishap::Disconnect(client) => {
+                // A process that stands still hears of nothing.
+                self.run_until(self.busy_until)?;
                 // Where the clock is set back, nobody could come back for an hour.
                 let Some(client) = self.clients.get_mut(client).filter(|_| !is_set_back) else {
                     return Ok(());

@@ -5,6 +5,8 @@ use std::time::Duration;
 use crate::id::Slot;
 use crate::node::Node;
 use crate::node::app::Admission;
+#[cfg(feature = "sim")]
+use crate::node::gate::governor::Capacity;
 use crate::node::gate::governor::SLOW_JOIN;
 use crate::node::planted::Planted;
 use crate::node::work::port::Outcome;
@@ -18,26 +20,27 @@ const JOINS_AT_ONCE: usize = 32;
 const AFTER_OVERLOAD: Duration = Duration::from_secs(1);
 
 impl Node {
-    /// A turn of the driver has ended, and has left new connections for the next one, or not. From
-    /// that, and from those that wait inside, the node measures how many clients it can let in.
-    pub fn end_turn(&mut self, now: Now, leaves_arrivals: bool) {
+    /// A turn of the driver has ended that `took` so long, and has left new connections for the next one, or
+    /// not. From that, and from those that wait inside, the node measures how many clients it can let in.
+    pub fn end_turn(&mut self, now: Now, took: Duration, leaves_arrivals: bool) {
         let has_waiting = leaves_arrivals
             || self.gate.checks.has_waiting()
             || self.work.questions.joins() > JOINS_AT_ONCE;
         let admitted = self.cx.metrics.authenticated;
-        self.gate.governor.end_turn(now.monotonic, admitted, has_waiting);
+        self.gate.governor.end_turn((now.monotonic, took), admitted, has_waiting);
     }
 
     /// How many clients a second can be let in, as measured. The simulator asks.
     #[cfg(feature = "sim")]
     pub(crate) fn capacity_per_second(&self) -> u64 {
-        self.gate.governor.capacity_per_second()
+        self.gate.governor.capacity().asked
     }
 
     /// Has the node believe that so many can be let in.
     #[cfg(feature = "sim")]
     pub(crate) fn set_capacity_per_second(&mut self, per_second: u64) {
-        self.gate.governor.restore(per_second, Duration::ZERO);
+        let measured = Capacity { asked: per_second, unasked: per_second };
+        self.gate.governor.restore(measured, Duration::ZERO);
     }
 
     /// A join that was `asked` then has its answer.
@@ -60,7 +63,7 @@ impl Node {
             // Other servers are there.
             (CloseReason::ShuttingDown, Some(_)) if cx.policy.restart.is_zero() => Duration::ZERO,
             (CloseReason::ShuttingDown, Some(drain)) => {
-                drain.end().since(now) + cx.policy.restart.max(gate.governor.away())
+                drain.end().since(now) + gate.governor.back_after(cx.policy.restart)
             }
             (CloseReason::Overloaded, _) => AFTER_OVERLOAD,
             _ => return,
@@ -68,7 +71,8 @@ impl Node {
         if !supports_resume {
             return;
         }
-        let mut after = gate.governor.take_slot(now, earliest, &mut gate.rng);
+        let is_unasked = !cx.policy.trust_join.is_zero();
+        let mut after = gate.governor.take_slot(now, (earliest, is_unasked), &mut gate.rng);
         if cx.fault.is(Planted::OneSlotForAll) {
             after = earliest;
         }

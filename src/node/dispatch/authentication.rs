@@ -283,7 +283,8 @@ impl Node {
     fn joined(&mut self, slot: Slot, join: &PendingJoin, outcome: Outcome) {
         let memo = self.memo_for(slot);
         let Self { cx, connections, rooms, gate, .. } = self;
-        let within = gate.governor.window(connections.len());
+        let is_unasked = !cx.policy.trust_join.is_zero();
+        let within = gate.governor.window(connections.len(), is_unasked);
         let is_admitted = matches!(outcome, Outcome::Join(Admission::Admit(_)));
         match join.replaces {
             // Also of one for which the room has no place: it leaves in its own name.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::ConnId;
 use crate::node::Node;
+use crate::node::gate::governor::Capacity;
 use crate::node::rooms::lingering::Leave;
 use crate::node::rooms::stored_logs::{self, HistoryError};
 use crate::protocol::CloseReason;
@@ -20,7 +21,8 @@ const BETWEEN_LEAVES_MICROS: u64 = 1_000;
 /// The first line, before the leaves and the logs.
 #[derive(Serialize, Deserialize)]
 struct ProcessLine {
-    capacity_per_second: u64,
+    #[serde(flatten)]
+    capacity: Capacity,
     /// In milliseconds since 1970.
     ended_at: u64,
     /// The generation of the last connection: those of the next process are named differently.
@@ -55,7 +57,7 @@ impl Node {
     /// Those of `to`.
     pub fn write_history(&self, now: Now, to: &mut dyn Write) -> io::Result<usize> {
         let line = ProcessLine {
-            capacity_per_second: self.gate.governor.capacity_per_second(),
+            capacity: self.gate.governor.capacity(),
             ended_at: now.unix.as_millis(),
             generation: self.connections.last_generation(),
             leaves: self.rooms.lingering.len(),
@@ -87,10 +89,10 @@ impl Node {
     pub fn read_history(&mut self, now: Now, text: &str) -> Result<usize, HistoryError> {
         self.cx.now = now;
         let (first, mut text) = text.split_once('\n').ok_or(HistoryError::Malformed)?;
-        let ProcessLine { capacity_per_second, ended_at, generation, leaves } =
+        let ProcessLine { capacity, ended_at, generation, leaves } =
             serde_json::from_str(first).map_err(|_| HistoryError::Malformed)?;
         let away = now.unix.since(UnixTime::from_millis(ended_at));
-        self.gate.governor.restore(capacity_per_second, away);
+        self.gate.governor.restore(capacity, away);
         self.connections.begin_after(generation);
         for number in 0..leaves {
             let (line, rest) = text.split_once('\n').ok_or(HistoryError::Malformed)?;

@@ -4,8 +4,13 @@
 //! first attempt, so that together they come no faster than they can be let in. How fast that is
 //! depends on the host and on the application. If a setting said four times too much, refused
 //! attempts would take the rest: so it is measured, while clients have to wait.
+//!
+//! A client that the application is only told of (`resume.trust_join`) waits for this thread alone. How
+//! many of those can be let in follows from what the others cost the thread.
 
 use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 use crate::id::Rng;
 use crate::time::Instant;
@@ -26,8 +31,13 @@ const SHARE: f64 = 0.8;
 const LONGEST: Duration = Duration::from_secs(60);
 /// The window is never shorter, so that a stumble of the network does not bring everybody at once.
 const SHORTEST_WINDOW: Duration = Duration::from_secs(1);
-/// By how much the next restart may be longer than the last one.
+/// By how much a restart may take longer than expected.
 const AWAY_MARGIN: f64 = 1.25;
+/// Fewer admissions say little of what one costs.
+const LEAST_ADMISSIONS: u64 = 100;
+/// So many times what was measured is believed of clients for whom the application is not asked: if that is
+/// too much, the last of them is in within twice the time.
+const MOST_UNASKED: f64 = 4.0;
 /// A join that takes longer says that the application is beyond its capacity.
 pub(crate) const SLOW_JOIN: Duration = Duration::from_secs(1);
 
@@ -37,12 +47,29 @@ struct Mark {
     at: Instant,
     /// How many had been let in by then.
     admitted: u64,
+    /// How long the turns had taken by then.
+    busy: Duration,
+}
+
+/// Capacities, in clients a second.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Capacity {
+    /// With what the application is asked.
+    #[serde(rename = "capacity_per_second")]
+    pub(crate) asked: u64,
+    /// Of this thread alone.
+    #[serde(default, rename = "unasked_per_second")]
+    pub(crate) unasked: u64,
 }
 
 /// The measured capacity, and the slots that were given away.
 #[derive(Debug)]
 pub(crate) struct Governor {
     per_second: f64,
+    /// Of this thread alone; 0 before it was measured.
+    unasked_per_second: f64,
+    /// How long the turns took so far.
+    busy: Duration,
     /// Since when somebody has had to wait at each turn.
     waiting_since: Option<Mark>,
     /// Since when everything is counted, whoever waits.
@@ -58,6 +85,8 @@ impl Default for Governor {
     fn default() -> Self {
         Self {
             per_second: INITIAL_PER_SECOND,
+            unasked_per_second: 0.0,
+            busy: Duration::ZERO,
             waiting_since: None,
             counted_since: None,
             last_turn: None,
@@ -69,27 +98,40 @@ impl Default for Governor {
 }
 
 impl Governor {
-    /// How many clients can be let in within a second.
-    pub(crate) fn capacity_per_second(&self) -> u64 {
-        self.per_second as u64
+    /// How many clients can be let in within a second, and how many for whom the application is not asked.
+    pub(crate) fn capacity(&self) -> Capacity {
+        Capacity { asked: self.per_second as u64, unasked: self.per_second_of(true) as u64 }
+    }
+
+    fn per_second_of(&self, is_unasked: bool) -> f64 {
+        let most = if is_unasked { MOST_UNASKED * self.per_second } else { self.per_second };
+        self.unasked_per_second.clamp(self.per_second, most)
     }
 
     /// Begins with what an earlier process has measured, which ended so long ago.
-    pub(crate) fn restore(&mut self, per_second: u64, away: Duration) {
-        self.per_second = (per_second as f64).max(LEAST_PER_SECOND);
+    pub(crate) fn restore(&mut self, measured: Capacity, away: Duration) {
+        self.per_second = (measured.asked as f64).max(LEAST_PER_SECOND);
+        self.unasked_per_second = measured.unasked as f64;
         // Longer ones are no restarts.
-        self.away = if away <= LONGEST { away.mul_f64(AWAY_MARGIN) } else { Duration::ZERO };
+        self.away = if away <= LONGEST { away } else { Duration::ZERO };
     }
 
-    /// How long the last restart took, and a little more: who comes before the server is back has come in
-    /// vain.
-    pub(crate) fn away(&self) -> Duration {
-        self.away
+    /// How long after its end the server is back, if a restart takes as long as `expected`, or as the last
+    /// one where that took longer, and a little more: who comes before has come in vain.
+    pub(crate) fn back_after(&self, expected: Duration) -> Duration {
+        expected.max(self.away).mul_f64(AWAY_MARGIN)
     }
 
-    /// A turn has ended, `admitted` clients have been let in so far, and more have to wait or not.
-    pub(crate) fn end_turn(&mut self, now: Instant, admitted: u64, has_waiting: bool) {
-        let here = Mark { at: now, admitted };
+    /// A turn has ended that `took` so long, `admitted` clients have been let in so far, and more have to
+    /// wait or not.
+    pub(crate) fn end_turn(
+        &mut self,
+        (now, took): (Instant, Duration),
+        admitted: u64,
+        has_waiting: bool,
+    ) {
+        self.busy += took;
+        let here = Mark { at: now, admitted, busy: self.busy };
         let rate = |since: Mark| {
             let seconds = now.since(since.at).as_secs_f64();
             (admitted.saturating_sub(since.admitted) as f64 / seconds, seconds)
@@ -113,10 +155,14 @@ impl Governor {
         let until = if is_idle { last } else { here };
         let length = until.at.since(counted_since.at);
         if is_idle || length >= REACHED_WITHIN {
-            let admitted = until.admitted.saturating_sub(counted_since.admitted) as f64;
-            let reached = admitted / length.max(REACHED_WITHIN).as_secs_f64();
+            let admitted = until.admitted.saturating_sub(counted_since.admitted);
+            let reached = admitted as f64 / length.max(REACHED_WITHIN).as_secs_f64();
             self.per_second = self.per_second.max(reached);
-            self.counted_since = Some(Mark { at: now, admitted: until.admitted });
+            let busy = until.busy.saturating_sub(counted_since.busy);
+            if admitted >= LEAST_ADMISSIONS && !busy.is_zero() {
+                self.unasked_per_second = admitted as f64 / busy.as_secs_f64();
+            }
+            self.counted_since = Some(Mark { at: now, ..until });
         }
     }
 
@@ -128,9 +174,11 @@ impl Governor {
         }
     }
 
-    /// Within how long all of so many clients may come back without a slot.
-    pub(crate) fn window(&self, clients: usize) -> Duration {
-        let window = Duration::from_secs_f64(clients as f64 * self.gap().as_secs_f64());
+    /// Within how long all of so many clients may come back without a slot. `is_unasked`: the application
+    /// will only be told of them.
+    pub(crate) fn window(&self, clients: usize, is_unasked: bool) -> Duration {
+        let gap = self.gap(is_unasked);
+        let window = Duration::from_secs_f64(clients as f64 * gap.as_secs_f64());
         window.clamp(SHORTEST_WINDOW, LONGEST)
     }
 
@@ -139,13 +187,13 @@ impl Governor {
     pub(crate) fn take_slot(
         &mut self,
         now: Instant,
-        earliest: Duration,
+        (earliest, is_unasked): (Duration, bool),
         rng: &mut Rng,
     ) -> Duration {
         let at = self.next_slot.max(now + earliest);
         let after = at.since(now);
         if after <= LONGEST {
-            self.next_slot = at + self.gap();
+            self.next_slot = at + self.gap(is_unasked);
             return after;
         }
         let spread = LONGEST.saturating_sub(earliest).as_micros();
@@ -153,8 +201,8 @@ impl Governor {
         earliest.min(LONGEST) + Duration::from_micros(spread)
     }
 
-    fn gap(&self) -> Duration {
-        Duration::from_secs_f64(1.0 / (SHARE * self.per_second))
+    fn gap(&self, is_unasked: bool) -> Duration {
+        Duration::from_secs_f64(1.0 / (SHARE * self.per_second_of(is_unasked)))
     }
 }
 
@@ -167,10 +215,17 @@ mod tests {
         Instant::START + Duration::from_millis(millis)
     }
 
+    /// How long each turn takes.
+    const TOOK: Duration = Duration::from_millis(1);
+
+    fn measured(asked: u64) -> Capacity {
+        Capacity { asked, unasked: 0 }
+    }
+
     /// Lets `per_turn` in at each of `turns` turns of 10 ms.
     fn run(governor: &mut Governor, (from, turns): (u64, u64), per_turn: u64, has_waiting: bool) {
         for turn in from..from + turns {
-            governor.end_turn(at(turn * 10), turn * per_turn, has_waiting);
+            governor.end_turn((at(turn * 10), TOOK), turn * per_turn, has_waiting);
         }
     }
 
@@ -178,58 +233,83 @@ mod tests {
     fn capacity_is_what_gets_in_while_others_wait() {
         let mut governor = Governor::default();
         run(&mut governor, (0, 6_000), 2, true);
-        assert!((195..=205).contains(&governor.capacity_per_second()), "{governor:?}");
+        assert!((195..=205).contains(&governor.capacity().asked), "{governor:?}");
         // Few who come are no reason to expect that only few can come.
         run(&mut governor, (6_000, 6_000), 0, false);
-        assert!((195..=205).contains(&governor.capacity_per_second()), "{governor:?}");
+        assert!((195..=205).contains(&governor.capacity().asked), "{governor:?}");
     }
 
     #[test]
     fn more_than_expected_counts_at_once() {
         let mut governor = Governor::default();
         run(&mut governor, (0, 200), 40, false);
-        assert_eq!(governor.capacity_per_second(), 4_000);
+        assert_eq!(governor.capacity().asked, 4_000);
     }
 
     #[test]
     fn burst_counts_though_nothing_happens_after_it() {
         let mut governor = Governor::default();
         run(&mut governor, (0, 31), 100, false);
-        governor.end_turn(at(60_000), 3_000, false);
-        assert_eq!(governor.capacity_per_second(), 3_000);
+        governor.end_turn((at(60_000), TOOK), 3_000, false);
+        assert_eq!(governor.capacity().asked, 3_000);
         // It counts once.
-        governor.end_turn(at(61_000), 3_000, false);
-        assert_eq!(governor.capacity_per_second(), 3_000);
+        governor.end_turn((at(61_000), TOOK), 3_000, false);
+        assert_eq!(governor.capacity().asked, 3_000);
+    }
+
+    #[test]
+    fn who_is_not_asked_about_costs_this_thread_only() {
+        let mut governor = Governor::default();
+        // 2,000 a second have to wait for the application, and take a tenth of the thread's time.
+        run(&mut governor, (0, 6_000), 20, true);
+        assert!((1_990..=2_010).contains(&governor.capacity().asked), "{governor:?}");
+        assert_eq!(governor.capacity().unasked, 4 * governor.capacity().asked);
+        let windows = [false, true].map(|is_unasked| governor.window(12_800, is_unasked));
+        assert_eq!(windows.map(|window| window.as_secs_f64().round() as u64), [8, 2]);
+        // What is not known is not believed.
+        governor.restore(measured(800), Duration::ZERO);
+        assert_eq!(governor.capacity(), Capacity { asked: 800, unasked: 800 });
+    }
+
+    #[test]
+    fn thread_without_idle_time_lets_no_more_in() {
+        let mut governor = Governor::default();
+        for turn in 0..200 {
+            let (at, took) = (at(turn * 10), Duration::from_millis(10));
+            governor.end_turn((at, took), turn * 40, false);
+        }
+        assert_eq!(governor.capacity(), Capacity { asked: 4_000, unasked: 4_000 });
     }
 
     #[test]
     fn slow_application_halves_it_once_in_ten_seconds() {
         let mut governor = Governor::default();
-        governor.restore(800, Duration::ZERO);
+        governor.restore(measured(800), Duration::ZERO);
         for millis in [0, 1, 9_999] {
             governor.lower(at(millis));
         }
-        assert_eq!(governor.capacity_per_second(), 400);
+        assert_eq!(governor.capacity().asked, 400);
         governor.lower(at(10_000));
-        assert_eq!(governor.capacity_per_second(), 200);
+        assert_eq!(governor.capacity().asked, 200);
         (1..100).for_each(|it| governor.lower(at(10_000 * it)));
-        assert_eq!(governor.capacity_per_second(), 10);
+        assert_eq!(governor.capacity().asked, 10);
     }
 
     #[test]
     fn last_restart_says_how_long_the_next_one_takes() {
         let mut governor = Governor::default();
-        assert_eq!(governor.away(), Duration::ZERO);
-        governor.restore(800, Duration::from_secs(4));
-        assert_eq!(governor.away(), Duration::from_secs(5));
-        governor.restore(800, Duration::from_secs(3_600));
-        assert_eq!(governor.away(), Duration::ZERO);
+        let after = |governor: &Governor| governor.back_after(Duration::from_secs(1)).as_millis();
+        assert_eq!(after(&governor), 1_250);
+        governor.restore(measured(800), Duration::from_secs(4));
+        assert_eq!(after(&governor), 5_000);
+        governor.restore(measured(800), Duration::from_secs(3_600));
+        assert_eq!(after(&governor), 1_250);
     }
 
     #[test]
     fn slots_follow_each_other_at_four_fifths_of_it() {
         let (mut governor, mut rng) = (Governor::default(), Seed::predictable(1).rng());
-        let mut slot = |now| governor.take_slot(at(now), Duration::from_secs(1), &mut rng);
+        let mut slot = |now| governor.take_slot(at(now), (Duration::from_secs(1), false), &mut rng);
         let slots: Vec<Duration> = (0..5).map(|_| slot(0)).collect();
         let expected = [1_000_000, 1_001_250, 1_002_500, 1_003_750, 1_005_000];
         assert_eq!(slots, expected.map(Duration::from_micros));
@@ -241,12 +321,12 @@ mod tests {
     fn nobody_waits_for_longer_than_a_minute() {
         let (mut governor, mut rng) = (Governor::default(), Seed::predictable(1).rng());
         let slots: Vec<_> = (0..100_000)
-            .map(|_| governor.take_slot(at(0), Duration::from_secs(1), &mut rng))
+            .map(|_| governor.take_slot(at(0), (Duration::from_secs(1), false), &mut rng))
             .collect();
         assert!(slots.iter().all(|slot| *slot <= LONGEST));
         assert!(slots[60_000..].iter().any(|slot| *slot < LONGEST / 4));
-        assert_eq!(governor.window(100_000), LONGEST);
-        assert_eq!(governor.window(10), SHORTEST_WINDOW);
-        assert_eq!(governor.window(8_000), Duration::from_secs(10));
+        assert_eq!(governor.window(100_000, false), LONGEST);
+        assert_eq!(governor.window(10, false), SHORTEST_WINDOW);
+        assert_eq!(governor.window(8_000, false), Duration::from_secs(10));
     }
 }

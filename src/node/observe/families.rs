@@ -113,7 +113,12 @@ impl<'a> View<'a> {
             level(
                 "vestibule_capacity_per_second",
                 "Clients that can be let in within a second, as measured while some had to wait.",
-                self.gate.governor.capacity_per_second(),
+                self.gate.governor.capacity().asked,
+            ),
+            level(
+                "vestibule_unasked_capacity_per_second",
+                "Clients that can be let in within a second where the application is only told of them.",
+                self.gate.governor.capacity().unasked,
             ),
         ]
     }

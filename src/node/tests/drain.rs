@@ -113,7 +113,7 @@ fn clients_that_resume_leave_last_and_have_slots() {
     let mut slots: Vec<_> = resuming.iter().filter_map(|&id| slot_of(&mut world, id)).collect();
     slots.sort_unstable();
     // One each 1.25 ms at first: 0.8 of a thousand a second.
-    assert_eq!(slots, [1_000, 1_001, 1_002, 1_003, 1_005, 1_006, 1_007, 1_008, 1_010]);
+    assert_eq!(slots, [1_250, 1_251, 1_252, 1_253, 1_255, 1_256, 1_257, 1_258, 1_260]);
     assert_eq!(world.node.metrics().slots, 9);
 }
 
@@ -124,7 +124,7 @@ fn drain_is_over_at_once_where_all_clients_resume() {
     world.node.handle_shutdown(world.now);
     world.settle();
     world.seconds(0);
-    assert_eq!(slot_of(&mut world, id), Some(1_000));
+    assert_eq!(slot_of(&mut world, id), Some(1_250));
 }
 
 #[test]
