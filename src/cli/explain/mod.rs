@@ -42,7 +42,11 @@ pub(super) fn run(args: &ExplainArgs, config: &Config) -> CommandResult {
         return print(&format!("{}\n", answer.trim_end()));
     }
     let record = ask::json(&answer).map_err(|fault| vec![format!("{fault}; try --json")])?;
-    let record = if args.id.is_some() { words::describe(&record) } else { words::list(&record) };
+    let is_filtered = args.user.is_some() || args.address.is_some();
+    let record = match args.id {
+        Some(_) => words::describe(&record),
+        None => words::list(&record, is_filtered),
+    };
     let lines = record.iter().map(|line| text::one_line(line) + "\n");
     print(&lines.collect::<String>())
 }

@@ -42,8 +42,8 @@ pub(super) fn describe(record: &Value) -> Vec<String> {
     lines
 }
 
-/// Describes closed connections, one line each.
-pub(super) fn list(record: &Value) -> Vec<String> {
+/// Describes closed connections, one line each; or says that there are none, of all or of those asked for.
+pub(super) fn list(record: &Value, is_filtered: bool) -> Vec<String> {
     let now = moment(record, "now").unwrap_or_default();
     let ends = record.get("ends").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let line = |record: &Value| {
@@ -59,7 +59,16 @@ pub(super) fn list(record: &Value) -> Vec<String> {
         Some(format!("{id}  {ago:>14}  {address}  {who}  {}{fault}", ending(end)))
     };
     let lines: Vec<String> = ends.iter().filter_map(line).collect();
-    if lines.is_empty() { vec!["No matching closed connections.".to_owned()] } else { lines }
+    match (lines.is_empty(), is_filtered, record.get("remembered").and_then(Value::as_u64)) {
+        (false, ..) => lines,
+        (true, false, _) => vec!["No connection has closed yet.".to_owned()],
+        (true, true, None) => vec!["No matching closed connections.".to_owned()],
+        (true, true, Some(kept)) => {
+            vec![format!(
+                "No matching closed connections. The last {kept} are kept (limits.recent_ends)."
+            )]
+        }
+    }
 }
 
 fn headline(record: &Value) -> String {
@@ -195,8 +204,9 @@ mod tests {
         let expected = "Last invalid message: `id` must be a string of 1 to 128 characters.";
         assert!(lines.iter().any(|line| line == expected), "{lines:#?}");
         // In the list it stands only where it is the cause.
-        let list =
-            |record: &Value| list(&json!({ "ends": [record], "now": record["now"] })).concat();
+        let list = |record: &Value| {
+            list(&json!({ "ends": [record], "now": record["now"] }), false).concat()
+        };
         assert!(!list(&record).contains("`id`"), "{}", list(&record));
         record["end"]["reason"] = "invalid_auth_message_format".into();
         assert!(list(&record).ends_with("(`id` must be a string of 1 to 128 characters)"));
@@ -208,7 +218,7 @@ mod tests {
         record["end"]["token_fault"] = "its `exp` is missing".into();
         let lines = describe(&record);
         assert!(lines.contains(&"The token: its `exp` is missing.".to_owned()), "{lines:#?}");
-        let list = list(&json!({ "ends": [record], "now": record["now"] })).concat();
+        let list = list(&json!({ "ends": [record], "now": record["now"] }), false).concat();
         assert!(list.ends_with("(its `exp` is missing)"), "{list}");
     }
 
@@ -231,8 +241,11 @@ mod tests {
         let record = json!({ "ends": [ended()], "now": "2026-11-22T13:00:06.000Z" });
         let expected = "0000002a-000007         3 h ago  192.0.2.7:9  alice  closed by the server: \
                         1008 Token expired, while authenticating";
-        assert_eq!(list(&record), [expected]);
-        assert_eq!(list(&json!({ "ends": [] })), ["No matching closed connections."]);
+        assert_eq!(list(&record, false), [expected]);
+        let none = json!({ "ends": [], "remembered": 1024 });
+        assert_eq!(list(&none, false), ["No connection has closed yet."]);
+        let kept = "No matching closed connections. The last 1024 are kept (limits.recent_ends).";
+        assert_eq!(list(&none, true), [kept]);
     }
 
     #[test]
