@@ -5,9 +5,9 @@ use crate::recipes::unit_kind::UnitKind;
 
 /// The words of Dutch recipes.
 pub(crate) static DUTCH: Language = Language {
-    ingredients: "ingrediëntenlijst | ingrediënten | ingredienten | ingrediënt | benodigdheden | \
+    ingredients: "ingrediëntenlijst | nodig | ingrediënten | ingredienten | ingrediënt | benodigdheden | \
         dit heb je nodig | wat heb je nodig | boodschappenlijst",
-    steps: "bereidingswijze | bereiding | bereidingsstappen | werkwijze | instructies | \
+    steps: "bereidingswijze | bereiding | bereiden | bereidingsstappen | werkwijze | instructies | \
         stappen | aan de slag | zo maak je het | zo maak je | voorbereiding en bereiding",
     notes: "opmerkingen | opmerking | notities | tips | tip | variatietip | variatie | \
         bewaren | bewaartip | voedingswaarden | voedingswaarde | serveertip | \
@@ -17,7 +17,7 @@ pub(crate) static DUTCH: Language = Language {
         voor ongeveer | voor ca. | voor | opbrengst | hoeveelheid",
     serves: "voor | goed voor",
     people: "personen | persoon | porties | portie | eters | pers. | stukken",
-    prep: "voorbereidingstijd | voorbereiding | bereidingstijd | bereidingsduur | \
+    prep: "bereiden | voorbereidingstijd | voorbereiding | bereidingstijd | bereidingsduur | \
         actieve tijd | werktijd",
     cook: "kooktijd | baktijd | oventijd | gaartijd | stooftijd | koken | bakken | \
         in de oven",
@@ -26,7 +26,7 @@ pub(crate) static DUTCH: Language = Language {
     minutes: "minuten | minuut | min",
     hours: "uren | uur | u",
     days: "dagen | dag",
-    titles: "naam van het recept | titel | recept | naam",
+    titles: "naam van het recept | onderwerp | titel | recept | naam",
     tags: "trefwoorden | categorieën | categorie | keuken | gang | soort gerecht",
     abouts: "beschrijving | over dit recept",
     others: "moeilijkheidsgraad | moeilijkheid | auteur | bron | calorieën | kosten | niveau",

@@ -41,7 +41,7 @@ pub(crate) static ENGLISH: Language = Language {
     minutes: "minutes | minute | mins | min | m",
     hours: "hours | hour | hrs | hr | h",
     days: "days | day | d",
-    titles: "recipe name | recipe title | title | recipe | name",
+    titles: "recipe name | subject | recipe title | title | recipe | name",
     tags: "tags | tag | keywords | keyword | categories | category | cuisine | course | \
         diet | dish type | meal | labels",
     abouts: "description | about | summary | introduction | about this recipe",

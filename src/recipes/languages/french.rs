@@ -9,7 +9,7 @@ pub(crate) static FRENCH: Language = Language {
         liste de courses | ce qu'il vous faut",
     steps: "préparation de la recette | étapes de préparation | préparation | preparation | \
         instructions | étapes | étape par étape | réalisation | recette | \
-        marche à suivre | déroulement",
+        marche à suivre | déroulement | comment faire | comment préparer",
     notes: "notes | note | remarques | remarque | astuces | astuce | conseils | conseil | \
         conseil du chef | le petit plus | variantes | variante | conservation | \
         ustensiles | matériel | valeurs nutritionnelles | informations nutritionnelles | \
@@ -28,7 +28,7 @@ pub(crate) static FRENCH: Language = Language {
     minutes: "minutes | minute | min | mn",
     hours: "heures | heure | h",
     days: "jours | jour",
-    titles: "nom de la recette | titre | nom",
+    titles: "nom de la recette | objet | titre | nom",
     tags: "mots-clés | mots clés | catégories | catégorie | cuisine | type de plat",
     abouts: "description | à propos",
     others: "difficulté | niveau | auteur | source | coût | calories | cout",

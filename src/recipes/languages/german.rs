@@ -29,7 +29,7 @@ pub(crate) static GERMAN: Language = Language {
     minutes: "minuten | minute | min",
     hours: "stunden | stunde | std",
     days: "tage | tag | tagen",
-    titles: "rezeptname | rezept | titel | name",
+    titles: "rezeptname | betreff | rezept | titel | name",
     tags: "schlagwörter | stichwörter | kategorien | kategorie | küche | gang | rubrik",
     abouts: "beschreibung | über dieses rezept",
     others: "schwierigkeitsgrad | schwierigkeit | quelle | autor | von | kalorien | kosten | \

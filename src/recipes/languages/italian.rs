@@ -24,7 +24,7 @@ pub(crate) static ITALIAN: Language = Language {
     minutes: "minuti | minuto | min",
     hours: "ore | ora | h",
     days: "giorni | giorno",
-    titles: "nome della ricetta | titolo | ricetta | nome",
+    titles: "nome della ricetta | oggetto | titolo | ricetta | nome",
     tags: "etichette | categorie | categoria | parole chiave | cucina | portata",
     abouts: "descrizione | presentazione",
     others: "difficoltà | autore | autrice | fonte | calorie | costo",

@@ -8,7 +8,7 @@ pub(crate) static PORTUGUESE: Language = Language {
     ingredients: "lista de ingredientes | ingredientes | ingrediente | você vai precisar de | \
         o que você precisa",
     steps: "modo de preparo | modo de preparação | modo de fazer | como fazer | preparação | \
-        preparo | instruções | passo a passo | passos | procedimento | confecção",
+        preparo | instruções | passo a passo | passos | procedimento | confecção | confeção",
     notes: "notas | nota | dicas | dica | observações | observação | sugestões | sugestão | \
         variações | informação nutricional | informações nutricionais | conservação | \
         utensílios",
@@ -18,7 +18,7 @@ pub(crate) static PORTUGUESE: Language = Language {
     serves: "para | serve | rende para",
     people: "porções | porção | doses | pessoas | pessoa | fatias",
     prep: "tempo de preparo | tempo de preparação | preparo | preparação | tempo ativo",
-    cook: "tempo de cozimento | tempo de forno | tempo de cozedura | tempo de confecção | \
+    cook: "tempo de cozimento | tempo de forno | tempo de cozedura | tempo de confecção | tempo de confeção | confeção | \
         tempo no forno | cozimento | cozedura | forno",
     total: "tempo total | total | pronto em | duração | tempo",
     times: "tempo de descanso | descanso | tempo de geladeira | tempo de espera | \
@@ -26,7 +26,7 @@ pub(crate) static PORTUGUESE: Language = Language {
     minutes: "minutos | minuto | min",
     hours: "horas | hora | h",
     days: "dias | dia",
-    titles: "nome da receita | título | receita | nome",
+    titles: "nome da receita | assunto | título | receita | nome",
     tags: "etiquetas | categorias | categoria | palavras-chave | culinária | cozinha",
     abouts: "descrição | sobre",
     others: "dificuldade | autor | autora | fonte | calorias | custo",

@@ -10,7 +10,8 @@ pub(crate) static SPANISH: Language = Language {
     steps: "modo de preparación | modo de elaboración | elaboración paso a paso | \
         preparación paso a paso | elaboración | elaboracion | preparación | preparacion | \
         instrucciones | pasos a seguir | pasos | paso a paso | procedimiento | \
-        cómo hacerlo | cómo se hace",
+        cómo hacerlo | cómo se hace | cómo hacer | como hacer | cómo preparar | \
+        como preparar",
     notes: "notas | nota | consejos | consejo | trucos | truco | sugerencias | sugerencia | \
         variantes | información nutricional | conservación | utensilios | presentación",
     groups: "para la | para el | para los | para las | para servir",
@@ -29,7 +30,7 @@ pub(crate) static SPANISH: Language = Language {
     minutes: "minutos | minuto | min",
     hours: "horas | hora | h",
     days: "días | día",
-    titles: "nombre de la receta | título | receta | nombre",
+    titles: "nombre de la receta | asunto | título | receta | nombre",
     tags: "etiquetas | categorías | categoría | palabras clave | cocina | tipo de plato",
     abouts: "descripción | acerca de",
     others: "dificultad | autor | autora | fuente | calorías | coste | costo",

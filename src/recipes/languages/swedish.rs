@@ -24,7 +24,7 @@ pub(crate) static SWEDISH: Language = Language {
     minutes: "minuter | minut | min",
     hours: "timmar | timme | tim",
     days: "dagar | dag | dygn",
-    titles: "receptnamn | titel | recept | namn",
+    titles: "receptnamn | ämne | titel | recept | namn",
     tags: "taggar | kategorier | kategori | nyckelord | kök",
     abouts: "om receptet",
     others: "svårighetsgrad | svårighet | författare | källa | kalorier | kostnad",

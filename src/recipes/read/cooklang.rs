@@ -113,6 +113,9 @@ impl Cooklang {
             "time required" => "total time",
             key => key,
         };
+        // "servings: 2|4" are those that the recipe can be scaled to; the amounts are for the first.
+        let is_choice = value.split('|').all(|part| part.trim().parse::<u32>().is_ok());
+        let value = if is_choice { value.split('|').next().unwrap_or(value) } else { value };
         match labelled(key, value) {
             Some(fact) => self.builder.fact(fact),
             None => self.builder.note(format!("{key}: {}", value.trim())),

@@ -55,7 +55,10 @@ fn sum(text: &str, is_bare: bool) -> Option<(u64, usize)> {
     let mut last = None;
     loop {
         let begin = end + joint(from(text, end), end > 0);
-        let Some((quantity, length)) = number(from(text, begin)) else { break };
+        // "1h05"
+        let zero = usize::from(last == Some(60) && from(text, begin).starts_with('0'));
+        let found = number(from(text, begin + zero)).map(|(it, length)| (it, length + zero));
+        let Some((quantity, length)) = found else { break };
         let (unit, after) = word(text, begin + length);
         let after = after + usize::from(from(text, after).starts_with('.') && !unit.is_empty());
         let (factor, is_named) = match per(unit) {
@@ -186,6 +189,7 @@ mod tests {
             ("15 min", 15),
             ("1 hr 20 min", 80),
             ("1h20", 80),
+            ("1h05", 65),
             ("1 h 30", 90),
             ("1½ hours", 90),
             ("1 1/2 hrs", 90),

@@ -3,7 +3,9 @@
 use serde_json::Value;
 
 use super::outcome::ReadError;
-use super::{cooklang, front_matter, markup, mastercook, meal_master, recipe_md, rezkonv};
+use super::{
+    cooklang, front_matter, lenient_json, markup, mastercook, meal_master, recipe_md, rezkonv,
+};
 
 /// A format that has a reader.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,11 +29,11 @@ impl SourceFormat {
             return Err(ReadError::Unsupported(name));
         }
         if text.starts_with(['{', '[']) {
-            match serde_json::from_str(text) {
-                Ok(json) => return Ok(Self::Json(json)),
-                Err(_) if looks_like_json(text) => return Err(ReadError::Malformed("JSON")),
+            match lenient_json::parse(text) {
+                Some(json) => return Ok(Self::Json(json)),
+                None if looks_like_json(text) => return Err(ReadError::Malformed("JSON")),
                 // A text may begin with a bracket.
-                Err(_) => {}
+                None => {}
             }
         }
         Ok(match text {

@@ -6,13 +6,13 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::builder::{DraftBuilder, one_line};
 use super::duration::duration;
 use super::markup;
 use super::outcome::{ReadError, ReadRecipe};
-use super::text::meta::Fact;
+use super::text::meta::{Fact, stated};
 use super::text::{numbered, numbered_steps, sentences};
 use crate::recipes::recipe::{
     Draft, MAX_INGREDIENT_CHARS, MAX_STEP_CHARS, MAX_TITLE_CHARS, MAX_YIELD_CHARS,
@@ -20,16 +20,6 @@ use crate::recipes::recipe::{
 
 /// How deep a recipe may be in lists and graphs, and a step in lists and sections.
 pub(super) const DEPTH: usize = 8;
-
-/// Parses the content of a script. Sites leave line breaks in texts, which JSON does not allow.
-pub(super) fn parse(script: &str) -> Option<Value> {
-    let script = script.trim().trim_start_matches("<!--").trim_end_matches("-->").trim();
-    let script = script.trim_start_matches("//<![CDATA[").trim_end_matches("//]]>").trim();
-    serde_json::from_str(script).ok().or_else(|| {
-        let plain = script.replace(|c: char| c.is_control(), " ");
-        serde_json::from_str(plain.trim_end_matches(';')).ok()
-    })
-}
 
 /// Reads the first recipe of a document, or an export of one.
 pub(super) fn read_document(json: &Value) -> Result<ReadRecipe, ReadError> {
@@ -42,23 +32,49 @@ pub(super) fn read_document(json: &Value) -> Result<ReadRecipe, ReadError> {
     Ok(ReadRecipe { draft, unread: Vec::new() })
 }
 
-/// The first recipe in a document.
+/// The first recipe in a document that has ingredients or steps, or else the first one.
 fn find(json: &Value) -> Option<&Value> {
-    find_within(json, DEPTH)
+    let mut found = Vec::new();
+    find_within(json, DEPTH, &mut found);
+    let is_filled = |recipe: &&&Value| !is_empty(recipe);
+    found.iter().find(is_filled).or(found.first()).copied()
 }
 
-fn find_within(json: &Value, depth: usize) -> Option<&Value> {
-    let depth = depth.checked_sub(1)?;
+fn find_within<'a>(json: &'a Value, depth: usize, found: &mut Vec<&'a Value>) {
+    let Some(depth) = depth.checked_sub(1) else { return };
     match json {
-        Value::Array(items) => items.iter().find_map(|item| find_within(item, depth)),
-        Value::Object(_) if is_recipe(json) => Some(json),
+        Value::Array(items) => items.iter().for_each(|item| find_within(item, depth, found)),
+        Value::Object(_) if is_recipe(json) => found.push(json),
         Value::Object(fields) => {
             let inner = ["@graph", "mainEntity", "mainEntityOfPage", "itemListElement", "item"];
-            inner.iter().filter_map(|name| fields.get(*name)).find_map(|it| find_within(it, depth))
+            let inner = inner.iter().filter_map(|name| fields.get(*name));
+            inner.for_each(|it| find_within(it, depth, found));
         }
-        _ => None,
+        _ => {}
     }
 }
+
+/// Whether a recipe has neither ingredients nor steps.
+fn is_empty(recipe: &Value) -> bool {
+    let is_none = |names: &[&str]| texts(field(recipe, names)).is_empty();
+    is_none(INGREDIENTS) && is_none(STEPS)
+}
+
+/// The first of these fields that a recipe has.
+fn field<'a>(recipe: &'a Value, names: &[&str]) -> Option<&'a Value> {
+    let mut values = names.iter().filter_map(|name| recipe.get(*name));
+    values.find(|value| !value.is_null())
+}
+
+/// The terms of schema.org, and what programs write instead of them.
+const INGREDIENTS: &[&str] = &["recipeIngredient", "ingredients", "recipeIngredients"];
+const STEPS: &[&str] =
+    &["recipeInstructions", "instructions", "directions", "method", "preparation", "steps"];
+const TITLES: &[&str] = &["name", "title", "headline"];
+const YIELDS: &[&str] = &["recipeYield", "yield", "yields", "servings"];
+const PREP_TIMES: &[&str] = &["prepTime", "prep_time", "preptime"];
+const COOK_TIMES: &[&str] = &["cookTime", "cook_time", "cooktime", "performTime"];
+const TOTAL_TIMES: &[&str] = &["totalTime", "total_time", "totaltime"];
 
 fn is_recipe(object: &Value) -> bool {
     let is = |kind: &Value| {
@@ -68,9 +84,10 @@ fn is_recipe(object: &Value) -> bool {
     match object.get("@type") {
         Some(Value::Array(kinds)) => kinds.iter().any(is),
         Some(kind) => is(kind),
-        // Programs write the same fields without a type.
+        // Programs write such fields without a type. Our own exports have a title and steps.
         None => {
-            ["recipeIngredient", "recipeInstructions"].iter().all(|it| object.get(it).is_some())
+            let is_named = object.get("name").is_some() || field(object, &STEPS[..3]).is_some();
+            is_named && [INGREDIENTS, STEPS].iter().all(|names| field(object, names).is_some())
         }
     }
 }
@@ -78,26 +95,32 @@ fn is_recipe(object: &Value) -> bool {
 /// Reads a recipe. Fields that it does not have are empty.
 fn read(recipe: &Value) -> ReadRecipe {
     let mut builder = DraftBuilder::default();
-    let first = |name: &str| texts(recipe.get(name)).into_iter().next().unwrap_or_default();
-    builder.draft.title = cut(&first("name"), MAX_TITLE_CHARS, "title", &mut builder);
+    let title = texts(field(recipe, TITLES)).into_iter().next().unwrap_or_default();
+    builder.draft.title = cut(&title, MAX_TITLE_CHARS, "title", &mut builder);
     let yields = cut(&yields(recipe), MAX_YIELD_CHARS, "yield", &mut builder);
     builder.draft.yields = yields;
     texts(recipe.get("description")).into_iter().for_each(|text| builder.note(text));
-    for (name, fact) in [
-        ("prepTime", Fact::Prep as fn(u32) -> Fact),
-        ("cookTime", Fact::Cook),
-        ("totalTime", Fact::Total),
+    for (names, fact) in [
+        (PREP_TIMES, Fact::Prep as fn(u32) -> Fact),
+        (COOK_TIMES, Fact::Cook),
+        (TOTAL_TIMES, Fact::Total),
     ] {
-        match minutes(recipe, name) {
+        let Some(text) = texts(field(recipe, names)).into_iter().next() else { continue };
+        match minutes(&text, field(recipe, names).is_some_and(Value::is_number)) {
             Some(minutes) => builder.fact(fact(minutes)),
-            None => builder.note(unread_time(recipe, name)),
+            None => builder.note(format!("{}: {text}", names.first().unwrap_or(&""))),
         }
     }
     tags(recipe, &mut builder);
-    let lines = recipe.get("recipeIngredient").or_else(|| recipe.get("ingredients"));
-    for line in texts(lines) {
-        let line = cut(&line, MAX_INGREDIENT_CHARS, "ingredient", &mut builder);
-        builder.ingredient(&line);
+    let list = field(recipe, INGREDIENTS);
+    let is_text = list.is_some_and(Value::is_string);
+    for text in texts(list) {
+        // One text has a line for each.
+        let lines = if is_text { text.lines().collect() } else { vec![&*text] };
+        for line in lines {
+            let line = cut(line, MAX_INGREDIENT_CHARS, "ingredient", &mut builder);
+            builder.ingredient(&line);
+        }
     }
     steps(recipe, &mut builder);
     builder.finish()
@@ -105,18 +128,23 @@ fn read(recipe: &Value) -> ReadRecipe {
 
 /// The most telling of what it yields: sites give `["4", "4 servings"]`.
 fn yields(recipe: &Value) -> String {
-    let value = recipe.get("recipeYield").or_else(|| recipe.get("yield"));
+    let value = field(recipe, YIELDS);
     let mut yields = texts(value);
     if let Some(unit) = value.and_then(|value| value.get("unitText")).and_then(Value::as_str) {
         yields.iter_mut().for_each(|text| *text = format!("{text} {unit}"));
     }
     yields.sort_by_key(|text| !text.contains(char::is_alphabetic));
-    yields.into_iter().next().unwrap_or_default()
+    let text = yields.into_iter().next().unwrap_or_default();
+    // "Serves: 4 people"
+    match stated(&text) {
+        Some(Fact::Yield(plain)) => plain,
+        _ => text,
+    }
 }
 
 fn tags(recipe: &Value, builder: &mut DraftBuilder) {
     let mut known = BTreeSet::new();
-    for name in ["keywords", "recipeCategory", "recipeCuisine"] {
+    for name in ["keywords", "recipeCategory", "recipeCuisine", "tags", "categories"] {
         for text in texts(recipe.get(name)) {
             for tag in text.split(',').map(one_line) {
                 // Each is compared with the others once.
@@ -130,8 +158,9 @@ fn tags(recipe: &Value, builder: &mut DraftBuilder) {
 
 fn steps(recipe: &Value, builder: &mut DraftBuilder) {
     let mut steps = Vec::new();
-    read_steps(recipe.get("recipeInstructions"), DEPTH, "", &mut steps);
-    let is_text = recipe.get("recipeInstructions").is_some_and(Value::is_string);
+    let value = field(recipe, STEPS);
+    read_steps(value, DEPTH, "", &mut steps);
+    let is_text = value.is_some_and(Value::is_string);
     if let [one] = &*steps
         && is_text
     {
@@ -163,15 +192,15 @@ fn read_steps(value: Option<&Value>, depth: usize, section: &str, steps: &mut Ve
                 read_steps(Some(inner), depth, name, steps);
             }
             None => {
-                let text = fields.get("text").or_else(|| fields.get("name"));
+                let text = ["text", "name", "instruction"].iter().find_map(|it| fields.get(*it));
                 read_steps(text.filter(|text| text.is_string()), depth, section, steps);
             }
         },
         Value::String(text) => {
-            let lines = markup::text_of(text);
+            let lines = plain_text(text);
             let lines = lines.lines().map(undecorated).filter(|line| !line.is_empty());
             for (index, line) in lines.enumerate() {
-                let section = one_line(&markup::text_of(section));
+                let section = one_line(&plain_text(section));
                 let section = section.trim_end_matches(':');
                 let is_named = index == 0 && !section.is_empty();
                 steps.push(if is_named { format!("{section}: {line}") } else { line });
@@ -197,13 +226,18 @@ fn texts(value: Option<&Value>) -> Vec<String> {
         None => &[],
     };
     let plain = |text: &str| {
-        let text = markup::text_of(text);
+        let text = plain_text(text);
         text.lines().map(undecorated).collect::<Vec<_>>().join("\n").trim().to_owned()
     };
     let text = |item: &Value| match item {
         Value::String(text) => Some(plain(text)),
         Value::Number(number) => Some(number.to_string()),
         Value::Object(fields) => {
+            let names = ["text", "display", "originalText"];
+            let is_composed = !names.iter().any(|name| fields.contains_key(*name));
+            if let Some(line) = composed(fields).filter(|_| is_composed) {
+                return Some(line);
+            }
             let names = ["text", "display", "originalText", "name", "value", "note"];
             match names.iter().find_map(|name| fields.get(*name)) {
                 Some(Value::Number(number)) => Some(number.to_string()),
@@ -215,18 +249,34 @@ fn texts(value: Option<&Value>) -> Vec<String> {
     items.iter().filter_map(text).filter(|text| !text.is_empty()).collect()
 }
 
-/// The minutes of a duration: `PT1H30M`, or what people write.
-fn minutes(recipe: &Value, name: &str) -> Option<u32> {
-    let value = recipe.get(name)?;
-    let text = texts(Some(value)).into_iter().next()?;
-    let (minutes, end) = duration(&text, value.is_number())?;
-    Some(minutes).filter(|_| end == text.len())
+/// The line of an ingredient that programs write as an object: `{"amount": 2, "unit": {"name": "g"},
+/// "food": "salt"}`.
+fn composed(fields: &Map<String, Value>) -> Option<String> {
+    let text = |names: &[&str]| {
+        let value = names.iter().find_map(|name| fields.get(*name))?;
+        let value = value.get("name").unwrap_or(value);
+        let text = value.as_str().map(plain_text);
+        text.or_else(|| value.as_f64().filter(|it| *it != 0.0).map(|number| number.to_string()))
+    };
+    let amount = text(&["amount", "quantity", "qty"])?;
+    let name = text(&["food", "ingredient", "item", "name"])?;
+    let unit = text(&["unit", "measure"]).unwrap_or_default();
+    let note = text(&["note", "notes", "preparation"]).filter(|note| !note.is_empty());
+    let note = note.map_or_else(String::new, |note| format!(", {note}"));
+    Some(one_line(&format!("{amount} {unit} {name}{note}")))
 }
 
-/// The text of a time that is no duration.
-fn unread_time(recipe: &Value, name: &str) -> String {
-    let text = texts(recipe.get(name)).into_iter().next().unwrap_or_default();
-    if text.is_empty() { text } else { format!("{name}: {text}") }
+/// The text of a fragment of HTML. Sites encode it up to twice.
+fn plain_text(text: &str) -> String {
+    let plain = markup::text_of(text);
+    let is_encoded = plain != text && (plain.contains('&') || markup::is_it(&plain));
+    if is_encoded { markup::text_of(&plain) } else { plain }
+}
+
+/// The minutes of a duration: `PT1H30M`, or what people write.
+fn minutes(text: &str, is_number: bool) -> Option<u32> {
+    let (minutes, end) = duration(text, is_number || text.bytes().all(|b| b.is_ascii_digit()))?;
+    Some(minutes).filter(|_| end == text.len())
 }
 
 /// The text on one line, as far as `most` characters.

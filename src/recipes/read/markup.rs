@@ -3,6 +3,7 @@
 use html5gum::{DefaultEmitter, StartTag, Token, Tokenizer};
 
 use super::builder::one_line;
+use super::marked_fields::MarkedFields;
 
 /// Whether a text is HTML: it begins with a tag, or has several.
 pub(super) fn is_it(text: &str) -> bool {
@@ -47,6 +48,8 @@ pub(super) struct HtmlPage {
     pub(super) is_skipped: bool,
     is_script: bool,
     is_title: bool,
+    /// The parts that the markup names.
+    pub(super) fields: MarkedFields,
     /// What precedes the next text: `- ` in a list.
     prefix: String,
     /// The number of the last item of each open list; none in lists without numbers.
@@ -112,6 +115,9 @@ impl HtmlPage {
             _ if BLOCKS.contains(&name) => self.paragraph(),
             _ => {}
         }
+        if self.fields.begin(tag, self.text.len()) {
+            self.line();
+        }
     }
 
     fn end(&mut self, name: &[u8]) {
@@ -123,6 +129,9 @@ impl HtmlPage {
                 }
             }
             return;
+        }
+        if self.fields.end(name, &self.text) {
+            self.line();
         }
         match name {
             b"script" => self.is_script = false,
@@ -230,6 +239,12 @@ impl HtmlPage {
         })
     }
 
+    /// The text of the recipe, if the page has it in a card.
+    pub(super) fn card(&self) -> Option<&str> {
+        let (start, end) = self.fields.card()?;
+        self.text.get(start..end).map(str::trim).filter(|text| text.len() > MIN_CARD_BYTES)
+    }
+
     /// The text behind the heading.
     pub(super) fn body(&self) -> &str {
         let start = self.heading.as_ref().map_or(0, |(_, end)| *end);
@@ -238,6 +253,8 @@ impl HtmlPage {
     }
 }
 
+/// A shorter card has no recipe in it.
+const MIN_CARD_BYTES: usize = 80;
 /// The most lists that are open at once; deeper ones have no numbers.
 const MAX_DEPTH: usize = 64;
 /// Elements that begin and end a paragraph.

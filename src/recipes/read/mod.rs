@@ -28,6 +28,8 @@ mod format;
 mod front_matter;
 mod html;
 mod json_ld;
+mod lenient_json;
+mod marked_fields;
 mod markup;
 mod mastercook;
 mod meal_master;

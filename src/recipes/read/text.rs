@@ -24,7 +24,7 @@ use self::inline::{amounts, amounts_in_prose, listed};
 use self::judge::{heading, is_bare_group, is_group};
 use self::lines::{LineMark, PastedLine, lines};
 pub(super) use self::lines::{numbered, numbered_steps};
-use self::meta::{facts, is_label, mixed_facts};
+use self::meta::{Fact, bare_time, facts, is_label, mixed_facts};
 use self::verbs::begins_step;
 use super::builder::{DraftBuilder, fits};
 use super::outcome::ReadRecipe;
@@ -133,6 +133,12 @@ impl RecipeReader {
         {
             facts.into_iter().for_each(|fact| self.builder.fact(fact));
             return others.into_iter().for_each(|other| self.builder.note(other));
+        }
+        if self.section == Section::Head
+            && !self.builder.draft.title.is_empty()
+            && let Some(minutes) = bare_time(&plain(&text))
+        {
+            return self.builder.fact(Fact::Total(minutes));
         }
         self.builder.note(label);
         match self.section {
@@ -280,8 +286,11 @@ impl RecipeReader {
             return;
         }
         let last = self.builder.draft.steps.last().map_or("", |last| last);
-        let is_wrapped =
-            text.starts_with(char::is_lowercase) && !last.ends_with(['.', '!', '?', ':', '。']);
+        // Of a text without capitals, every line is a step.
+        let first = self.builder.draft.steps.first().map_or("", |first| first);
+        let is_wrapped = text.starts_with(char::is_lowercase)
+            && !first.starts_with(char::is_lowercase)
+            && !last.ends_with(['.', '!', '?', ':', '。']);
         let goes_on = line.mark == LineMark::None
             && !line.is_apart
             && !last.is_empty()
@@ -292,6 +301,7 @@ impl RecipeReader {
             last.push_str(text);
             return;
         }
+        let text = behind_own_number(text, self.builder.draft.steps.len());
         let marked =
             if line.mark == LineMark::Number { format!("1. {text}") } else { text.to_owned() };
         for step in numbered_steps(&marked) {
@@ -326,6 +336,9 @@ impl RecipeReader {
 
     fn finish(mut self) -> ReadRecipe {
         self.flush();
+        if let Some(last) = self.builder.draft.steps.pop_if(|last| is_signature(last)) {
+            self.builder.note(last);
+        }
         let draft = &mut self.builder.draft;
         if let [only] = &*draft.steps {
             let parts: Vec<String> = sentences(only).into_iter().map(str::to_owned).collect();
@@ -353,6 +366,21 @@ impl RecipeReader {
 fn capitalised(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect()
+}
+
+/// The text behind the number that the next step has: "3- Cuela".
+fn behind_own_number(text: &str, steps: usize) -> &str {
+    let rest = text.strip_prefix(&format!("{}-", steps + 1));
+    let rest = rest.map(str::trim_start).filter(|rest| rest.starts_with(char::is_uppercase));
+    rest.unwrap_or(text)
+}
+
+/// Whether the last line is the name of its writer: "Ann", "LG Sabine".
+fn is_signature(text: &str) -> bool {
+    let is_short = text.split(' ').count() < 3 && text.chars().count() < 24;
+    let is_name =
+        text.starts_with(char::is_uppercase) && text.chars().all(|c| c.is_alphabetic() || c == ' ');
+    is_short && is_name && !begins_step(text)
 }
 
 /// Whether a line only says that a step begins: "Step 2", "Schritt 2", "Étape 1 :".

@@ -3,10 +3,10 @@
 use super::RecipeReader;
 use super::headings::Section;
 use super::inline::sentences;
-use super::judge::{is_group, is_numbered_title, is_title};
+use super::judge::{is_for, is_group, is_numbered_title, is_title};
 use super::lines::{LineMark, PastedLine};
 use super::look::list;
-use super::meta::{facts, title_with_yield};
+use super::meta::{facts, title_for_people, title_with_facts, title_with_yield};
 use super::verbs::begins_step;
 
 impl RecipeReader {
@@ -24,9 +24,26 @@ impl RecipeReader {
             title.clone_into(&mut self.builder.draft.title);
             return self.builder.fact(fact);
         }
+        let is_first = self.builder.draft.ingredients.is_empty() && line.mark != LineMark::Bullet;
+        if is_first && let Some((title, facts)) = title_with_facts(text) {
+            if has_title {
+                self.builder.note(title);
+            } else {
+                title.clone_into(&mut self.builder.draft.title);
+            }
+            return facts.into_iter().for_each(|fact| self.builder.fact(fact));
+        }
+        if is_first
+            && !has_title
+            && let Some((title, fact)) = title_for_people(text)
+        {
+            title.clone_into(&mut self.builder.draft.title);
+            return self.builder.fact(fact);
+        }
+        let is_address = text.ends_with(':') && text.split(' ').count() > 4 && !is_for(text);
         if !has_title && is_numbered_title(line, next) {
             self.title(text);
-        } else if is_group(line) && has_title && !self.names_ingredients {
+        } else if is_group(line) && has_title && !self.names_ingredients && !is_address {
             self.section = Section::Ingredients;
             self.ingredient_line(line);
         } else if (line.listed().is_some() && !self.names_ingredients)

@@ -30,7 +30,12 @@ pub(super) fn heading(line: &PastedLine) -> Option<(Section, String)> {
         || ["- ", "– "].iter().any(|sign| behind.starts_with(sign));
     let is_for =
         is_for(behind) && behind.split(':').next().is_some_and(|name| name.split(' ').count() < 6);
-    let is_titled = line.mark == LineMark::Heading && count < 7 && !is_label(text);
+    // "How to make tortillas"
+    let is_asked = section == Section::Steps
+        && HOW.iter().any(|how| from(&text.to_lowercase(), 0).starts_with(how));
+    let is_titled = (line.mark == LineMark::Heading || (is_asked && !text.ends_with('.')))
+        && count < 7
+        && !is_label(text);
     let is_fact = || count < 6 && facts(behind, true).is_some();
     let is_it =
         is_parted || (section == Section::Ingredients && (is_for || is_fact())) || is_titled;
@@ -56,7 +61,9 @@ pub(super) fn is_group(line: &PastedLine) -> bool {
     // Japanese: "〈ソース〉".
     let is_framed = text.starts_with(['〈', '＜', '《', '【', '［', '『'])
         && text.ends_with(['〉', '＞', '》', '】', '］', '』']);
-    let is_marked = text.ends_with(':') || is_framed || line.mark == LineMark::Heading;
+    // "A" above what is mixed as A.
+    let is_letter = text.len() == 1 && text.starts_with(|c: char| c.is_ascii_uppercase());
+    let is_marked = text.ends_with(':') || is_letter || is_framed || line.mark == LineMark::Heading;
     is_marked || is_for || (is_shouted && line.is_apart)
 }
 
@@ -82,7 +89,9 @@ pub(super) fn is_title(line: &PastedLine) -> bool {
     let is_address = text.ends_with(':') && count > 4;
     let is_done = begins_step(text) && (count > 6 || text.ends_with('.'));
     let is_long_sentence = text.ends_with('.') && count > 8;
-    is_short && is_plain && !(is_long_sentence || is_address || is_done)
+    // "Hi all,"
+    let is_greeting = text.ends_with(',');
+    is_short && is_plain && !(is_long_sentence || is_address || is_done || is_greeting)
 }
 
 /// Whether a line is a title that begins with a number: "5 Minute Hummus", "3 Bean Chili". Its words
@@ -116,5 +125,7 @@ pub(super) fn is_for(text: &str) -> bool {
     FOR.length(text).is_some()
 }
 
+/// What headings of steps begin with that may be followed by a name.
+const HOW: [&str; 6] = ["how to ", "cómo ", "como ", "comment ", "come ", "hoe "];
 /// A longer line begins no section, whatever it begins with.
 const MAX_HEADING_LINE: usize = 4_000;

@@ -1,12 +1,14 @@
 //! The lines of a pasted text, without their bullets, numbers and Markdown.
 
 use std::cell::OnceCell;
+use std::sync::LazyLock;
 
 use super::emphasis::unmarked;
 use super::inline;
 use super::look::{LineLook, list};
 use super::table::{self, Columns};
 use super::verbs::begins_step;
+use crate::recipes::languages::Phrases;
 use crate::recipes::scan::{from, word};
 use crate::recipes::{units, words};
 
@@ -121,7 +123,7 @@ fn undecorated(raw: &str) -> (LineMark, String) {
             (mark, text) = (LineMark::Heading, rest);
         } else if let Some(rest) = text.strip_prefix("> ") {
             text = rest;
-        } else if let Some(rest) = picture(text) {
+        } else if let Some(rest) = picture(text).filter(|_| mark != LineMark::Number) {
             text = rest;
         } else if let Some(rest) = bullet(text) {
             (mark, text) = (LineMark::Bullet, rest);
@@ -184,14 +186,22 @@ fn bullet(text: &str) -> Option<&str> {
 
 /// The text after `1.`, `1)`, `(1)`, `1 -` or `Step 1:`.
 pub(crate) fn numbered(text: &str) -> Option<&str> {
-    let named = text.get(..4).filter(|head| head.eq_ignore_ascii_case("step"));
+    let named = STEP_LABELS.length(text);
     let is_open = text.starts_with('(');
     let rest = match named {
-        Some(_) => text.get(4..)?.strip_prefix([' ', '#'])?.trim_start_matches(['#', ' ']),
+        Some(length) => {
+            let behind = text.get(length..)?;
+            let is_glued = behind.starts_with(|c: char| c.is_ascii_digit());
+            let behind = if is_glued { behind } else { behind.strip_prefix([' ', '#'])? };
+            behind.trim_start_matches(['#', ' '])
+        }
         None => text.strip_prefix('(').unwrap_or(text),
     };
     // "①Mix"
     if let Some(rest) = rest.strip_prefix(|c| matches!(c, '①'..='⑳' | '❶'..='❿')) {
+        return Some(rest);
+    }
+    if let Some(rest) = full_width_number(text) {
         return Some(rest);
     }
     let length = rest.bytes().take_while(u8::is_ascii_digit).count();
@@ -206,6 +216,9 @@ pub(crate) fn numbered(text: &str) -> Option<&str> {
     match sign {
         None if named.is_some() => Some(rest),
         Some(')') => rest.get(1..),
+        Some(sign @ ('．' | '、' | '）')) => rest.strip_prefix(sign),
+        // "1- Mezclar", and not "1- 15 oz can".
+        Some('-') if !is_open && is_verb(rest.get(1..)?) => rest.get(1..),
         // "1º Mezclar"
         Some('º' | 'ª') if !is_open => Some(rest.trim_start_matches(['º', 'ª', '.'])),
         Some('.') if !is_open => {
@@ -217,17 +230,46 @@ pub(crate) fn numbered(text: &str) -> Option<&str> {
         }
         Some(':') if !is_open => rest.strip_prefix(": "),
         // "1 Mix", but not "1 Pinch".
-        Some(' ') if !is_open && length < 3 => {
-            let (first, _) = word(rest, 0);
-            let is_verb = first.starts_with(char::is_uppercase)
-                && begins_step(rest.trim_start())
-                && units::unit(first).is_none()
-                && !words::is_countable(first);
-            is_verb.then_some(rest)
-        }
+        Some(' ') if !is_open && length < 3 => is_verb(rest).then_some(rest),
         _ => None,
     }
 }
+
+/// Whether a text begins with a verb, and with nothing that is counted.
+fn is_verb(text: &str) -> bool {
+    let (first, _) = word(text, 0);
+    first.starts_with(char::is_uppercase)
+        && begins_step(text.trim_start())
+        && units::unit(first).is_none()
+        && !words::is_countable(first)
+}
+
+/// The text after a number in full-width digits: "１．切る". "１．５カップ" has no such number.
+fn full_width_number(text: &str) -> Option<&str> {
+    let is_digit = |c: char| matches!(c, '０'..='９');
+    let digits = text.trim_start_matches('（').trim_start_matches(is_digit);
+    let count = text.chars().take(4).filter(|c| is_digit(*c)).count();
+    let rest = digits.strip_prefix(['．', '.', '、', '）', ')', '：'])?;
+    let is_number = text.starts_with(|c| is_digit(c) || c == '（') && count > 0;
+    (is_number && digits.len() < text.len() && !rest.starts_with(is_digit)).then_some(rest)
+}
+
+/// Words before the number of a step.
+static STEP_LABELS: LazyLock<Phrases> = LazyLock::new(|| {
+    Phrases::listed([
+        "step",
+        "schritt",
+        "étape",
+        "etape",
+        "paso",
+        "passo",
+        "passaggio",
+        "stap",
+        "steg",
+        "手順",
+        "ステップ",
+    ])
+});
 
 /// Splits numbered steps on one line: `1. Mix 2. Bake`, `Step 1: Mix Step 2: Bake`. A line without
 /// at least two consecutive numbers is one step.

@@ -35,6 +35,10 @@ fn is_ingredient(text: &str, line: &Line<'_>) -> bool {
     if !is_leading && line.amounts.is_empty() {
         return false;
     }
+    // "Per serving: 350 kcal, 12 g protein"
+    if text.split(|c: char| !c.is_alphabetic()).any(|word| ENERGY.contains(&word)) {
+        return false;
+    }
     if !is_leading {
         return text.split(' ').count() <= 8 && !begins_step(text) && !text.ends_with('.');
     }
@@ -54,5 +58,7 @@ pub(super) fn list(text: &str) -> Option<Vec<String>> {
     (amounts >= 2 && amounts * 3 >= parts.len()).then_some(parts)
 }
 
+/// Units of energy: of nutrition, and of no ingredient.
+const ENERGY: [&str; 5] = ["kcal", "Kcal", "kJ", "kj", "KJ"];
 /// A longer line is no list of ingredients.
 const MAX_LIST_BYTES: usize = 4_000;

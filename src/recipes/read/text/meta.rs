@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use super::super::duration::duration;
 use crate::recipes::languages::{self, Phrases, is_word};
-use crate::recipes::line::lead_in;
+use crate::recipes::line::{lead_in, plain};
 use crate::recipes::quantity::Quantity;
 use crate::recipes::scan::{from, word};
 
@@ -33,6 +33,14 @@ pub(super) fn facts(line: &str, is_strict: bool) -> Option<Vec<Fact>> {
         return None;
     }
     while !rest.is_empty() {
+        // "15 minutes (plus 1 hour chilling)"
+        if !found.is_empty()
+            && ["(", "plus ", "+ "].iter().any(|more| rest.starts_with(more))
+            && fact(rest, is_strict).is_none()
+        {
+            found.push(Fact::Other(rest.trim_matches(['(', ')', ' ']).to_owned()));
+            break;
+        }
         let (mut facts, length) = fact(rest, is_strict)?;
         found.append(&mut facts);
         rest = from(rest, length.max(1))
@@ -49,14 +57,63 @@ pub(super) fn mixed_facts(line: &str) -> Option<(Vec<Fact>, Vec<String>)> {
     }
     let (mut found, mut others) = (Vec::new(), Vec::new());
     for part in line.split(['|', '•', '·']).map(str::trim).filter(|part| !part.is_empty()) {
-        match facts(part, false) {
+        let timed = timed(part).or_else(|| bare_time(part).map(Fact::Total));
+        match facts(part, false).or_else(|| timed.map(|fact| vec![fact])) {
             Some(facts) => found.extend(facts),
             None => others.push(part.to_owned()),
         }
     }
-    let has_more = found.len() + others.len() > 1;
-    (has_more && !found.is_empty() && others.len() <= found.len()).then_some((found, others))
+    let count = found.len() + others.len();
+    let is_short = others.iter().all(|other| other.chars().count() < 30);
+    let is_mostly = others.len() <= found.len() || (count > 2 && is_short);
+    (count > 1 && !found.is_empty() && is_mostly).then_some((found, others))
 }
+
+/// The minutes of a text that is a duration and nothing else: "Under 45 min".
+pub(super) fn bare_time(text: &str) -> Option<u32> {
+    let text = text.trim().trim_end_matches('.');
+    let (minutes, end) = duration(text, false)?;
+    (end >= text.len()).then_some(minutes)
+}
+
+/// A time whose label is behind it: "30 min. prep".
+fn timed(text: &str) -> Option<Fact> {
+    let (minutes, end) = duration(text, false)?;
+    match LABELS.times.whole(from(text, end).trim_matches(['.', ' ']))? {
+        TimeKind::Prep => Some(Fact::Prep(minutes)),
+        TimeKind::Cook => Some(Fact::Cook(minutes)),
+        TimeKind::Total => Some(Fact::Total(minutes)),
+        TimeKind::Other => None,
+    }
+}
+
+/// A title with facts in brackets behind it: "Lemon bars (makes 16)", "親子丼（2人分）調理時間15分".
+pub(super) fn title_with_facts(text: &str) -> Option<(&str, Vec<Fact>)> {
+    let open = text.find(['(', '（'])?;
+    let (title, rest) = text.split_at_checked(open)?;
+    let title = title.trim();
+    let is_title = title.starts_with(char::is_alphabetic)
+        && title.chars().count() <= 80
+        && !title.contains(|c: char| c.is_numeric() || c == ':');
+    let rest = plain(rest);
+    let facts = facts(&rest, false).filter(|_| is_title)?;
+    Some((title, facts))
+}
+
+/// A title with the number of people behind it: "Pannenkoeken voor 4", "Pasta e fagioli x 4".
+pub(super) fn title_for_people(text: &str) -> Option<(&str, Fact)> {
+    let (head, number) = text.trim_end_matches(['.', ':']).rsplit_once(' ')?;
+    number.parse::<u8>().ok().filter(|number| *number > 0)?;
+    let (title, joint) = head.rsplit_once(' ')?;
+    let is_times = matches!(joint, "x" | "×");
+    let is_joint = is_times || SERVES.has(joint);
+    let is_title = title.starts_with(char::is_alphabetic)
+        && !title.contains(|c: char| c.is_numeric() || c == ':');
+    let people = if is_times { format!("{number} servings") } else { format!("{joint} {number}") };
+    (is_joint && is_title).then_some((title, Fact::Yield(people)))
+}
+
+static SERVES: LazyLock<Phrases> = LazyLock::new(|| languages::table(|it| it.serves));
 
 /// A title with a yield behind it, without a sign between them: "Chicken Soup 4 Servings", "親子丼 2人前".
 pub(super) fn title_with_yield(text: &str) -> Option<(&str, Fact)> {
@@ -77,6 +134,12 @@ pub(super) fn title_with_yield(text: &str) -> Option<(&str, Fact)> {
 pub(crate) fn labelled(label: &str, value: &str) -> Option<Fact> {
     let line = format!("{}: {}", label.trim().trim_end_matches(':'), value.trim());
     facts(&line, false).and_then(|facts| facts.into_iter().next())
+}
+
+/// The fact that a text states, and nothing else.
+pub(crate) fn stated(text: &str) -> Option<Fact> {
+    let mut facts = facts(text, false)?;
+    facts.pop().filter(|_| facts.is_empty())
 }
 
 /// Whether the line is only a label, whose value is on the next line.
@@ -127,7 +190,12 @@ fn labelled_text(text: &str) -> Option<(Fact, usize)> {
         return Some((Fact::Tags(tags), text.len()));
     }
     if let Some((value, _)) = colon(&LABELS.titles) {
-        return Some((Fact::Title(value.to_owned()), text.len()));
+        // "Subject: Fwd: Lemon bars"
+        let mut title = value;
+        while let Some(rest) = REPLIES.iter().find_map(|reply| title.strip_prefix(reply)) {
+            title = rest.trim_start();
+        }
+        return Some((Fact::Title(title.to_owned()), text.len()));
     }
     if let Some((value, _)) = colon(&LABELS.abouts) {
         return Some((Fact::Other(value.to_owned()), text.len()));
@@ -179,15 +247,16 @@ fn yielded(text: &str, is_strict: bool) -> Option<(Fact, usize)> {
     let name = head.trim_end_matches([' ', ':', '：', '=', '-', '–']);
     let (unit, unit_end) = quantity.map_or(("", 0), |quantity| word(number, quantity.end()));
     let is_for_people = LABELS.people.has(unit);
+    let is_last = from(number, unit_end).trim_matches(['.', ' ']).is_empty();
+    // "Ca 40 st"
+    let is_pieces = !is_strict && is_last && PIECES.contains(&&*unit.to_lowercase());
     let is_before_people = LABELS.before_people.has(name);
     let is_yield = is_short
         && match (named, quantity) {
-            (true, _) if is_before_people => is_for_people && !is_strict,
+            (true, _) if is_before_people => (is_for_people || is_pieces) && !is_strict,
             (true, Some(_)) => true,
             (true, None) => (parted && !plain.is_empty()) || number.len() < plain.len(),
-            (false, Some(_)) => {
-                is_for_people && from(number, unit_end).trim_matches(['.', ' ']).is_empty()
-            }
+            (false, Some(_)) => (is_for_people || is_pieces) && is_last,
             (false, None) => false,
         };
     if !is_yield {
@@ -290,7 +359,13 @@ static LABELS: LazyLock<FactLabels> = LazyLock::new(|| {
     }
 });
 
+const REPLIES: [&str; 8] = ["Re:", "RE:", "Fwd:", "FW:", "Fw:", "AW:", "WG:", "TR:"];
 const BEFORE_PEOPLE: &str = "for für pour para per voor för ca cirka";
+/// What a number counts that is alone in a line.
+const PIECES: [&str; 12] = [
+    "st", "stk", "stück", "stuks", "pz", "pezzi", "piezas", "unidades", "pièces", "pieces",
+    "bitar", "個分",
+];
 /// What the words for times end with or contain.
 const TIME_WORDS: [&str; 9] =
     ["time", "zeit", "temps", "tiempo", "tempo", "tijd", "tid", "durée", "時間"];
