@@ -53,9 +53,13 @@ pub(super) type Edit = (Range<usize>, String);
 impl Amount {
     /// Parses the amount at `start`.
     pub(super) fn parse(text: &str, start: usize) -> Option<Self> {
-        let (mut quantity, length) = quantity_at(text, start)?;
+        let counted = size::counted(text, start);
+        let (mut quantity, mut length) = quantity_at(text, start)?;
+        if let Some((end, _)) = counted {
+            (quantity.high, length) = (None, end - start);
+        }
         // "1/2 a lemon", and not the Italian range "1/2 a 1"
-        let article = [" a ", " an "].iter().find(|a| {
+        let article = [" a ", " an ", " of a ", " of an "].iter().find(|a| {
             let behind = from(text, start + length).strip_prefix(**a);
             behind.is_some_and(|rest| !rest.starts_with(char::is_numeric))
         });
@@ -76,7 +80,8 @@ impl Amount {
         };
         // "1st batch"
         let is_first = from(text, end).starts_with("st") && text.get(start..end) == Some("1");
-        if let Some(after) = times(text, end).or_else(|| size::each(text, end)) {
+        let sized = counted.map(|(_, end)| end).or_else(|| times(text, end));
+        if let Some(after) = sized.or_else(|| size::each(text, end)) {
             end = after;
         } else if is_first
             || is_word(from(text, end))
@@ -244,7 +249,11 @@ impl Amount {
         let is_many = top > Ratio::ONE;
         let is_bare = self.quantity.low.end == 0;
         // "1 cup and a half" has the unit in the singular.
-        let is_changed = self.half.is_some() || is_many != (self.quantity.top() > Ratio::ONE);
+        // Some languages have the singular up to two: "1 1/2 xícara".
+        let two = Ratio::whole(2);
+        let is_changed = self.half.is_some()
+            || is_many != (self.quantity.top() > Ratio::ONE)
+            || (top >= two && self.quantity.top() < two);
         let word = self.unit.as_ref().map(|(at, _)| at).or(self.noun.as_ref());
         if let Some(at) = word.filter(|_| is_bare || is_changed)
             && let Some(word) = text.get(at.clone())
@@ -327,7 +336,7 @@ fn quantity_at(text: &str, start: usize) -> Option<(Quantity, usize)> {
     }
     let length = article(rest)?;
     let (first, after) = word(text, start + length);
-    let is_unit = unit(text, start + length).is_some()
+    let is_unit = (unit(text, start + length).is_some() && !is_vague(first))
         || (is_adjective(first) && unit(text, after).is_some());
     let is_sized = size::each(text, start + length).is_some();
     // "A large onion, sliced", but not "A chicken dish for busy days".
@@ -354,7 +363,7 @@ fn times(text: &str, start: usize) -> Option<usize> {
     })
 }
 
-fn is_adjective(word: &str) -> bool {
+pub(super) fn is_adjective(word: &str) -> bool {
     units::looked_up(word, |word| ADJECTIVES.contains(word).then_some(())).is_some()
 }
 
@@ -364,34 +373,14 @@ static ADJECTIVES: LazyLock<BTreeSet<&'static str>> =
 /// Articles that mean one.
 static ARTICLES: LazyLock<Phrases> =
     LazyLock::new(|| languages::table(|language| language.articles));
-/// Whether a word behind an article makes it no amount: "a few eggs", "ein wenig Salz".
+/// Whether a word behind an article makes it no amount: "a few eggs", "ein wenig Salz", "ein paar
+/// Blätter"; "ein Paar Würstchen" is two.
 pub(super) fn is_vague(word: &str) -> bool {
-    VAGUE.contains(&&*word.to_lowercase())
+    let lower = word.to_lowercase();
+    word != "Paar" && VAGUE.split(' ').any(|vague| vague == lower)
 }
 
-const VAGUE: &[&str] = &[
-    "few",
-    "little",
-    "bit",
-    "lot",
-    "touch",
-    "hint",
-    "some",
-    "tad",
-    "smidgen",
-    "wenig",
-    "bisschen",
-    "paar",
-    "peu",
-    "poco",
-    "po",
-    "pouco",
-    "pouquinho",
-    "beetje",
-    "weinig",
-    "lite",
-    "aning",
-];
+const VAGUE: &str = "few little bit lot touch hint some tad smidgen wenig bisschen paar peu poco po pouco pouquinho beetje weinig lite aning";
 /// Units that mean one without a number and without "of".
 static ONES: LazyLock<Vec<&'static str>> =
     LazyLock::new(|| languages::all(|language| language.ones));

@@ -6,6 +6,7 @@ mod name;
 mod plain;
 mod roles;
 mod said;
+mod unscaled;
 
 use std::borrow::Cow;
 
@@ -13,7 +14,8 @@ pub(super) use self::lead_in::lead_in;
 pub(super) use self::plain::plain;
 use self::roles::{NumberContext, NumberRole};
 use super::amount::{Amount, Edit, article, edited, inflected};
-use super::languages;
+use super::languages::evidence::LanguageEvidence;
+use super::languages::{self, ENGLISH, FRENCH};
 use super::quantity::{Number, NumberForm};
 use super::ratio::Ratio;
 use super::scan::{self, from};
@@ -63,7 +65,7 @@ impl<'a> Line<'a> {
         let one = size::of_one(&text, start);
         let is_kept = from(&text, start).starts_with(char::is_numeric)
             && size::area(&text, start).is_none()
-            && roles::unscaled(&text, start).is_some();
+            && unscaled::unscaled(&text, start).is_some();
         let first = Amount::parse(&text, start).filter(|_| !is_kept);
         let first = first.or_else(|| Amount::of_one(&text, start));
         match first {
@@ -85,6 +87,7 @@ impl<'a> Line<'a> {
         let NumberReader { amounts, mut is_in_doubt, .. } = reader;
         if one.is_none() && kind == LineKind::Ingredient {
             let is_read = amounts.first().is_some_and(|first| first.start <= start);
+            is_in_doubt |= amounts.first().is_some_and(|first| said::may_be_range(&text, first));
             is_in_doubt |= (!is_read && said::one_at(&text, start))
                 || (amounts.is_empty() && said::one_of(&text));
         }
@@ -136,6 +139,11 @@ impl<'a> Line<'a> {
     /// The name for programs of the unit of an amount.
     pub(super) fn unit_name(&self, index: usize) -> Option<String> {
         let written = self.unit_text(index)?;
+        // "1 cc de sel" is a small spoon, and "200cc" are millilitres: nothing is converted by it.
+        if written.eq_ignore_ascii_case("cc") {
+            let is_french = LanguageEvidence::of(&self.text).is_rather(&FRENCH, &ENGLISH);
+            return Some(if is_french { "cc" } else { "ml" }.to_owned());
+        }
         let one = inflected(written, false, &self.text);
         Some(units::name(one.as_deref().unwrap_or(written)))
     }
@@ -312,7 +320,7 @@ impl NumberReader<'_> {
 
     /// Reads the number at `at`. Returns its end.
     fn number(&mut self, at: usize, bracket: Option<usize>) -> usize {
-        if let Some(end) = roles::unscaled(self.text, at) {
+        if let Some(end) = unscaled::unscaled(self.text, at) {
             self.done = end;
             return end;
         }
@@ -321,7 +329,7 @@ impl NumberReader<'_> {
         let role = self.context(at, bracket).role(amount.as_ref());
         let end = match &amount {
             Some(amount) => amount.end,
-            None => size::of_one(self.text, at).unwrap_or_else(|| roles::digits(self.text, at)),
+            None => size::of_one(self.text, at).unwrap_or_else(|| unscaled::digits(self.text, at)),
         };
         match (role, amount) {
             (NumberRole::Scaled, Some(amount)) if !roles::is_cut_off(self.text, at) => {

@@ -4,6 +4,7 @@ use super::quantity::Quantity;
 use super::ratio::Ratio;
 use super::scan::{from, noun, unit, word};
 use super::units::{self, UnitKind};
+use super::words;
 
 /// A size in a text.
 #[derive(Clone, Copy, Debug)]
@@ -191,10 +192,34 @@ fn bracketed(text: &str, open: usize) -> Option<usize> {
     (is_each || size.is_length || is_before).then_some(after)
 }
 
+/// The ends of the number and of the size in "2-15 oz cans", which is no range: several packages, or
+/// one of a size that is not near one.
+pub(super) fn counted(text: &str, start: usize) -> Option<(usize, usize)> {
+    let rest = from(text, start);
+    let digits =
+        rest.find(|c: char| !c.is_ascii_digit()).filter(|digits| (1..3).contains(digits))?;
+    let number: u64 = rest.get(..digits)?.parse().ok()?;
+    let behind = from(rest, digits).trim_start_matches(' ');
+    let inner = behind.strip_prefix(['-', '–', '—'])?.trim_start_matches(' ');
+    let at = text.len() - inner.len();
+    let of_one = Quantity::parse(inner).filter(|of_one| of_one.high.is_none())?.low.value;
+    let size = parse(text, at).filter(|size| !size.is_length)?;
+    let (name, _) = word(text, size.end);
+    let is_package = units::unit(name) == Some(UnitKind::Package) && !spoon(text, at);
+    let is_plural = words::inflected(name, false, text).is_some_and(|one| one != name);
+    let is_far = of_one >= Ratio::whole(number.saturating_mul(4));
+    let is_count =
+        of_one > Ratio::whole(number) && (is_plural || is_far) && (is_plural == (number > 1));
+    (is_package && is_count).then_some((start + digits, size.end))
+}
+
 /// The end of the size of the only item, at `start`: "8-ounce package", "400g tin", "5 cm piece".
 pub(super) fn of_one(text: &str, start: usize) -> Option<usize> {
     if let Some(end) = area_of_one(text, start) {
         return Some(end);
+    }
+    if counted(text, start).is_some() {
+        return None;
     }
     let size = parse(text, start).filter(|_| percent(text, start).is_none())?;
     let (name, after) = word(text, size.end);

@@ -171,7 +171,7 @@ const FAMILIES: &[(UnitFamily, &str, u64)] = &[
     ),
     (
         UnitFamily::Millilitres,
-        "ml | mls | milliliter | milliliters | millilitre | millilitres | cc | mililitro | \
+        "ml | mls | milliliter | milliliters | millilitre | millilitres | mililitro | \
             mililitros | ミリリットル",
         1,
     ),

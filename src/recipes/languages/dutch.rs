@@ -73,7 +73,7 @@ pub(crate) static DUTCH: Language = Language {
     ],
     spoons: ["tl | theelepel | theelepels", "el | eetlepel | eetlepels"],
     numbers: "een halve 1/2 | een half 1/2 | anderhalve 3/2 | anderhalf 3/2 | een kwart 1/4 | \
-        driekwart 3/4 | halve 1/2 | twee 2 | drie 3 | vijf 5 | zes 6 | zeven 7 | negen 9 | \
+        driekwart 3/4 | een derde 1/3 | twee derde 2/3 | halve 1/2 | twee 2 | drie 3 | vijf 5 | zes 6 | zeven 7 | negen 9 | \
         tien 10 | twaalf 12",
     halves: "en een halve | en een half",
     leading: "",

@@ -29,6 +29,12 @@ impl LanguageEvidence {
         self.0.get(language).copied().unwrap_or_default()
     }
 
+    /// Whether a language knows any of the words.
+    pub(crate) fn knows(&self, language: &Language) -> bool {
+        let place = LANGUAGES.iter().position(|it| std::ptr::eq(*it, language));
+        place.is_some_and(|place| self.for_language(place) > 0)
+    }
+
     /// Whether the line has more words of one language than of another.
     pub(crate) fn is_rather(&self, one: &Language, other: &Language) -> bool {
         let count = |wanted: &Language| {

@@ -85,7 +85,7 @@ pub(crate) static FRENCH: Language = Language {
         (UnitKind::Kitchen, "cuillère a café/cuillères a café"),
     ],
     spoons: [
-        "càc | cac | cc | c. à café | c. à thé | c. à c. | cuillère à café | cuillères à café",
+        "càc | cac | c. à café | c. à thé | c. à c. | cuillère à café | cuillères à café",
         "càs | cas | cs | c. à soupe | c. à s. | cuillère à soupe | cuillères à soupe",
     ],
     numbers: "demie 1/2 | demi 1/2 | une demie 1/2 | une demi 1/2 | un demi 1/2 | trois quarts de 3/4 | \

@@ -77,12 +77,12 @@ pub(crate) static GERMAN: Language = Language {
     phrases: &[(UnitKind::Kitchen, "gestr. el | gestr. tl | geh. el | geh. tl")],
     spoons: ["tl | teelöffel | kl", "el | esslöffel | eßlöffel"],
     numbers: "ein halber 1/2 | ein halbes 1/2 | ein halbe 1/2 | eine halbe 1/2 | \
-        einen halben 1/2 | ein viertel 1/4 | ein drittel 1/3 | anderthalb 3/2 | \
+        einen halben 1/2 | einer halben 1/2 | eines halben 1/2 | ein viertel 1/4 | viertel 1/4 | ein drittel 1/3 | anderthalb 3/2 | \
         eineinhalb 3/2 | zweieinhalb 5/2 | dreiviertel 3/4 | zwei 2 | drei 3 | vier 4 | \
         fünf 5 | sechs 6 | sieben 7 | acht 8 | neun 9 | zehn 10 | zwölf 12",
     halves: "und ein halber | und eine halbe | und ein halbes",
     leading: "",
-    articles: "ein | eine | einen",
+    articles: "ein | eine | einen | einer | eines",
     adjectives: "gestrichene | gestrichener | gestrichen | gehäufte | gehäufter | gehäuft | \
         kleine | kleiner | kleines | kleinen | große | großer | großes | großen | \
         mittelgroße | mittlere | dicke | dünne | leicht | frische | frischer | reife",

@@ -73,7 +73,7 @@ pub(crate) static ITALIAN: Language = Language {
         (UnitKind::Kitchen, "cucchiaino da tè/cucchiaini da tè"),
     ],
     spoons: ["cucchiaino | cucchiaini", "cucchiaio | cucchiai"],
-    numbers: "tre quarti di 3/4 | un quarto di 1/4 | un terzo di 1/3 | mezzo 1/2 | mezza 1/2 | \
+    numbers: "tre quarti di 3/4 | un quarto di 1/4 | un terzo di 1/3 | due terzi di 2/3 | mezzo 1/2 | mezza 1/2 | \
         due 2 | tre 3 | quattro 4 | cinque 5 | sette 7 | otto 8 | dieci 10 | dodici 12",
     halves: "e mezzo | e mezza",
     leading: "",

@@ -19,6 +19,7 @@ mod words;
 
 pub(super) use self::dutch::DUTCH;
 pub(super) use self::english::ENGLISH;
+pub(super) use self::french::FRENCH;
 pub(super) use self::german::GERMAN;
 pub(super) use self::language::Language;
 pub(crate) use self::phrases::Phrases;
@@ -28,7 +29,7 @@ pub(super) use self::words::{begins, begins_bare, is_ideographic, is_word};
 pub(super) static LANGUAGES: [&Language; 9] = [
     &ENGLISH,
     &GERMAN,
-    &french::FRENCH,
+    &FRENCH,
     &spanish::SPANISH,
     &italian::ITALIAN,
     &portuguese::PORTUGUESE,

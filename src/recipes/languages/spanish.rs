@@ -85,7 +85,7 @@ pub(crate) static SPANISH: Language = Language {
         "cucharadita | cucharaditas | cdta | cdtas | cdita | cditas",
         "cucharada | cucharadas | cda | cdas | cucharada sopera | cucharadas soperas",
     ],
-    numbers: "tres cuartos de 3/4 | un cuarto de 1/4 | un tercio de 1/3 | medio 1/2 | \
+    numbers: "tres cuartos de 3/4 | un cuarto de 1/4 | cuarto de 1/4 | cuarto y mitad de 3/8 | un tercio de 1/3 | medio 1/2 | \
         media 1/2 | dos 2 | tres 3 | cuatro 4 | cinco 5 | ocho 8 | diez 10 | doce 12",
     halves: "y media | y medio",
     leading: "",

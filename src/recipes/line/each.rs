@@ -33,6 +33,13 @@ pub(super) fn is_behind(after: &str) -> bool {
     EACH.contains(&name) || is_per || plain.starts_with("a piece")
 }
 
+/// Whether the text right behind an amount says that it is that of each of several ingredients: "of
+/// each", "each walnuts and pecans".
+pub(super) fn is_of_ingredients(after: &str) -> bool {
+    let each = after.strip_prefix("each ").filter(|rest| rest.starts_with(char::is_alphabetic));
+    after.starts_with("of each") || each.is_some()
+}
+
 /// Whether the text behind an amount leads to the size of one item: "2 Dosen à 400 g", "2 latas de
 /// 400 g". That "2 à 400 g" is a range is for others to say.
 pub(super) fn is_size_behind(text: &str, is_named: bool) -> bool {
@@ -64,8 +71,8 @@ fn is_ended(after: &str) -> bool {
 
 /// Words that say so behind an amount.
 const EACH: &[&str] = &[
-    "each", "apiece", "chacun", "chacune", "cada", "ciascuno", "ciascuna", "cadauno", "jeweils",
-    "je", "pro", "styck", "vardera", "elk",
+    "each", "ea", "apiece", "chacun", "chacune", "cada", "ciascuno", "ciascuna", "cadauno",
+    "jeweils", "je", "pro", "styck", "vardera", "elk",
 ];
 /// Words that say so before an amount: "(je 400 g)".
 pub(super) const BEFORE: &[&str] = &["each", "je", "jeweils", "cada", "à", "vardera", "elk"];

@@ -44,9 +44,9 @@ const ENGLISH: &str = "about | approximately | approx. | approx | roughly | arou
     less than | slightly more than | less than | more than | between | optional: | optional \
     | optionally | the | juice of | zest of | juice and zest of | zest and juice of | finely \
     grated | grated | rind of | at least | another | an extra | extra | a further | \
-    an additional | additional | a total of";
+    an additional | additional | a total of | je | jeweils";
 /// "Juice of" and "zest of" in the other languages.
-const JUICES: &str = "der saft von | saft von | abrieb von | schale von | le jus de | jus de | le zeste de | \
+const JUICES: &str = "der saft von | saft von | der saft | saft | abrieb | abrieb von | schale von | le jus de | jus de | le zeste de | \
     zeste de | jus et zeste de | el zumo de | zumo de | el jugo de | jugo de | la ralladura de | \
     ralladura de | il succo di | succo di | la scorza di | scorza di | o sumo de | sumo de | \
     o suco de | suco de | raspas de | raspa de | het sap van | sap van | de rasp van | \

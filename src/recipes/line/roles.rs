@@ -2,16 +2,17 @@
 
 use std::sync::LazyLock;
 
-use super::super::amount::Amount;
+use super::super::amount::{Amount, is_adjective};
 use super::super::languages::evidence::LanguageEvidence;
 use super::super::languages::{self, DUTCH, ENGLISH};
 use super::super::quantity::Quantity;
 use super::super::ratio::Ratio;
 use super::super::scan::{from, near, noun, word};
 use super::super::size;
-use super::super::units;
+use super::super::units::{self, UnitKind};
 use super::super::words;
 use super::each;
+use super::unscaled::{digits, is_compound};
 
 /// What scaling does with a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +62,11 @@ impl NumberContext<'_> {
     /// What the number means. `None` is a number that is no amount.
     pub(super) fn role(&self, amount: Option<&Amount>) -> NumberRole {
         let before = self.before();
-        if ends_with_word(&before, LABELS) {
+        // "#10 can"
+        let is_can_size = || {
+            units::unit(word(self.text, digits(self.text, self.at)).0) == Some(UnitKind::Package)
+        };
+        if ends_with_word(&before, LABELS) || (before.ends_with('#') && is_can_size()) {
             return NumberRole::Kept;
         }
         if self.is_yield
@@ -80,13 +85,24 @@ impl NumberContext<'_> {
             let is_dashed = size::parse(self.text, self.at).is_some_and(|size| size.is_dashed);
             let is_of_one = size::of_one(self.text, self.at).is_some()
                 && (is_dashed || ends_with_word(&before, &["a", "an"]));
-            let is_size = is_of_one && !self.amounts.is_empty() && self.joint().is_none();
-            return if is_size { NumberRole::Kept } else { NumberRole::Doubt };
+            let is_part = is_of_one && self.joint().is_none() || is_compound(self.text, self.at);
+            let is_kept = is_part && !self.amounts.is_empty();
+            return if is_kept { NumberRole::Kept } else { NumberRole::Doubt };
         };
         let Some(first) = self.amounts.first() else {
             return self.first(&before, amount);
         };
         let after = near(self.text, amount.end).trim_start_matches(['.', ' ']).to_lowercase();
+        // "1 cup nuts (1/2 cup each almonds and pecans)"
+        let is_listed = self.bracket.is_some_and(|open| self.done <= open)
+            && (before.trim().is_empty() || JOINTS.contains(&before.trim()));
+        if is_listed && first.is_measure() && each::is_of_ingredients(&after) {
+            return NumberRole::Scaled;
+        }
+        // "(16/20 count)"
+        if ["count", "ct"].contains(&word(&after, 0).0) {
+            return NumberRole::Kept;
+        }
         // "4 fillets, each about 180 g"
         let is_apart = before.trim_start().starts_with(',')
             || self.bracket.is_some_and(|open| self.done <= open);
@@ -158,7 +174,9 @@ impl NumberContext<'_> {
         {
             return NumberRole::Scaled;
         }
-        let is_size = each::is_size_behind(plain, last.unit.is_some());
+        // "2 packs of 200 g tofu"
+        let is_size = each::is_size_behind(plain, last.unit.is_some())
+            || (last.is_package() && ends_with_word(plain, &["of"]));
         if is_size && amount.is_measure() && !last.is_measure() {
             return NumberRole::Kept;
         }
@@ -212,17 +230,21 @@ impl NumberContext<'_> {
         }
         let plain = without_about(before).trim();
         let is_about = plain.len() < before.trim().len();
-        if ["or", "plus", "+", "from", "minus", "="].contains(&plain)
+        if JOINTS.contains(&plain)
+            || ["from", "="].contains(&plain)
             || each::is_total(plain, &inside)
         {
             return NumberRole::Scaled;
         }
-        let is_named = amount.unit.is_some() || amount.is_counted();
+        let (name, _) = word(self.text, amount.end);
+        let is_named = amount.unit.is_some() || amount.is_counted() || is_adjective(name);
         let is_count = is_about && last.is_some_and(Amount::is_measure);
         let Some(last) = last.filter(|_| plain.is_empty() && (is_named || is_count)) else {
             return NumberRole::Doubt;
         };
-        if last.is_measure() || is_stick(self.text, last) {
+        // Japanese says "1個50g" for the weight of each.
+        let is_japanese = amount.is_measure() && self.text.contains(is_kana);
+        if last.is_measure() || is_stick(self.text, last) || (is_japanese && !last.is_package()) {
             NumberRole::Scaled
         } else if last.is_package() {
             // Of one can, the size and the total are the same.
@@ -247,67 +269,16 @@ impl NumberContext<'_> {
     }
 }
 
-/// The end of a number at `at` that no scaling changes: a percentage, a length, a temperature, a
-/// time, a part of a name.
-pub(super) fn unscaled(text: &str, at: usize) -> Option<usize> {
-    if let Some(end) = size::percent(text, at).or_else(|| size::area(text, at)) {
-        return Some(end);
-    }
-    let digits_end = digits(text, at);
-    let figures = text.get(at..digits_end)?;
-    // "00 flour"
-    let is_apart = !text.get(..at)?.ends_with(|c: char| !c.is_whitespace() && c != '(');
-    if !figures.is_empty() && figures.bytes().all(|b| b == b'0') && is_apart {
-        return Some(digits_end);
-    }
-    if size::parse(text, at).is_some_and(|size| size.is_length) {
-        return size::parse(text, at).map(|size| size.end);
-    }
-    let end = Quantity::parse(from(text, at)).map_or(digits_end, |number| at + number.end());
-    let rest = from(text, end).trim_start_matches([' ', '-']);
-    if rest.starts_with(['°', 'º']) {
-        return Some(text.len() - rest.len());
-    }
-    let (name, after) = word(text, text.len() - rest.len());
-    let lower = name.to_lowercase();
-    // "9x13 pan"
-    if lower == "x" && from(text, after).starts_with(|c: char| c.is_ascii_digit()) {
-        let next = digits(text, after);
-        return noun_or_pan(text, next).then_some(next);
-    }
-    let is_name = NAMES.contains(&&*format!("{figures}{lower}"))
-        || (figures.is_empty() && SPICES.contains(&&*lower));
-    // "40C", and not "2 C", which is cups.
-    let is_hot = matches!(name, "C" | "F") && figures.parse::<u32>().is_ok_and(|n| n >= 30);
-    (words::is_duration(name) || is_name || is_hot).then_some(after)
-}
-
 /// Whether the number has no beginning that is known: ",5 kg".
 pub(super) fn is_cut_off(text: &str, at: usize) -> bool {
     let before = text.get(..at).unwrap_or_default().trim();
     before.ends_with([',', '.', '/']) && !before.contains(char::is_alphanumeric)
 }
 
-/// Whether a pan, dish or tin follows.
-fn noun_or_pan(text: &str, at: usize) -> bool {
-    let (name, _) = word(text, at);
-    ["pan", "dish", "tin", "tray", "baking", "inch", "cm"].contains(&&*name.to_lowercase())
-        || noun(text, at).is_some_and(|_| name.eq_ignore_ascii_case("rectangle"))
-}
-
-/// The end of the digits, fractions and signs at `at`.
-pub(super) fn digits(text: &str, at: usize) -> usize {
-    let rest = from(text, at);
-    let is_part = |c: char| c.is_numeric() || matches!(c, '.' | ',' | '/' | ':');
-    let length = rest.find(|c: char| !is_part(c)).unwrap_or(rest.len());
-    let figures = rest.get(..length).unwrap_or_default().trim_end_matches(['.', ',', '/', ':']);
-    at + figures.len()
-}
-
 /// Whether a sign of multiplication is before: "Lemons x 2", "Lemons x2".
 pub(super) fn times_before(text: &str, at: usize) -> bool {
     let before = text.get(..at).unwrap_or_default().trim_end();
-    [" x", " ×", " X"].iter().any(|sign| before.ends_with(sign)) || before == "x"
+    [" x", " ×", " X", "(x", "(×"].iter().any(|sign| before.ends_with(sign)) || before == "x"
 }
 
 /// Whether a text ends like "and zest of".
@@ -373,18 +344,7 @@ pub(super) static OF: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
     words.push("from");
     words
 });
-/// "Five spice", "four cheese" are names.
-const SPICES: &[&str] = &[
-    "spice",
-    "spices",
-    "bean",
-    "beans",
-    "cheese",
-    "cheeses",
-    "grain",
-    "grains",
-    "peppercorn",
-    "épices",
-];
-/// Names that begin with a number.
-const NAMES: &[&str] = &["7up"];
+
+fn is_kana(c: char) -> bool {
+    matches!(c, '\u{3040}'..='\u{30ff}')
+}
