@@ -122,7 +122,11 @@ impl Amount {
 
     /// One of a unit that has no number: "Pinch of nutmeg".
     pub(super) fn of_one(text: &str, start: usize) -> Option<Self> {
-        let (first, end) = word(text, start);
+        let (mut first, mut end) = word(text, start);
+        // "small handful of mint"
+        if units::unit(first).is_none() && is_adjective(first) {
+            (first, end) = word(text, end);
+        }
         let kind = units::unit(first)?;
         let is_single = words::inflected(first, true, text).is_none_or(|many| many != first);
         let is_of = from(text, end).starts_with(" of ") && is_single;
@@ -257,7 +261,7 @@ impl Amount {
         let word = self.unit.as_ref().map(|(at, _)| at).or(self.noun.as_ref());
         if let Some(at) = word.filter(|_| is_bare || is_changed)
             && let Some(word) = text.get(at.clone())
-            && !has_optional_plural(from(text, at.end))
+            && optional_plural(from(text, at.end)) == 0
             && let Some(inflected) = inflected(word, is_many, text)
         {
             let inflected = if is_bare { inflected.to_lowercase() } else { inflected };
@@ -315,9 +319,12 @@ pub(super) fn edited(text: &str, mut edits: Vec<Edit>) -> String {
     written
 }
 
-/// Whether a word's plural is in brackets behind it: "Zwiebel(n)", "Zehe/n".
-fn has_optional_plural(behind: &str) -> bool {
-    ["(s)", "(n)", "(e)", "(en)", "(es)", "/n", "/s"].iter().any(|it| behind.starts_with(it))
+/// The length of a plural that is in brackets behind a word, or behind a slash: "Zwiebel(n)", "Zehe/n".
+pub(super) fn optional_plural(behind: &str) -> usize {
+    let endings = ["(s)", "(n)", "(e)", "(en)", "(es)", "(er)", "/n", "/s", "/en"];
+    let found = endings.iter().filter(|it| behind.starts_with(**it)).map(|it| it.len()).max();
+    let length = found.unwrap_or_default();
+    if from(behind, length).starts_with(char::is_alphanumeric) { 0 } else { length }
 }
 
 /// The singular or plural of a word, or of the first word of a unit such as "cuillère à soupe".

@@ -11,7 +11,7 @@ use super::densities::Density;
 use super::line::Line;
 use super::ratio::Ratio;
 use super::scan::from;
-use super::words;
+use super::{units, words};
 
 /// One line of the list of ingredients.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,15 +57,20 @@ impl Ingredient {
     pub fn parse(line: &str) -> Self {
         let text = line.trim().replace(char::is_control, " ");
         let parsed = Line::parse(&text);
-        let (quantity, unit) = match parsed.amounts.first() {
-            Some(amount) => (number(amount.quantity.low.value), parsed.unit_name(0)),
-            None => (
+        let (quantity, mut unit) = match (parsed.amounts.first(), parsed.only_size()) {
+            (Some(amount), _) => (number(amount.quantity.low.value), parsed.unit_name(0)),
+            // "400g tin tomatoes" is one tin.
+            (None, Some((_, unit))) => {
+                let unit = unit.and_then(|unit| text_of_unit(&parsed, unit));
+                (number(Ratio::ONE), unit)
+            }
+            (None, None) => (
                 parsed.length().and_then(|(value, ..)| number(value)),
                 parsed.length().map(|(_, unit, _)| unit.to_owned()),
             ),
         };
         let is_heading = text.ends_with(':') && quantity.is_none();
-        let (name, note) = if is_heading {
+        let (mut name, note) = if is_heading {
             (String::new(), String::new())
         } else {
             match parsed.length() {
@@ -76,6 +81,15 @@ impl Ingredient {
                 None => (parsed.name().to_owned(), parsed.note()),
             }
         };
+        // "2 fillets" have no other name.
+        let is_counted = parsed.amounts.first().is_some_and(|amount| !amount.is_measure());
+        if name.is_empty()
+            && is_counted
+            && let Some(counted) = parsed.unit_text(0)
+        {
+            counted.clone_into(&mut name);
+            unit = None;
+        }
         Self { text, quantity, unit, name, note, group: String::new(), base: None }
     }
 
@@ -208,6 +222,11 @@ impl Ingredient {
     pub fn is_heading(&self) -> bool {
         self.text.ends_with(':') && self.quantity.is_none()
     }
+}
+
+/// The name for programs of a unit in a line.
+fn text_of_unit(line: &Line<'_>, unit: std::ops::Range<usize>) -> Option<String> {
+    line.text().get(unit).map(units::name)
 }
 
 fn number(value: Ratio) -> Option<serde_json::Number> {

@@ -351,6 +351,15 @@ const MAX_NUMBERS: usize = 24;
 /// Whether a word at `at` may begin an amount: "a", "half".
 fn may_be_amount(text: &str, at: usize) -> bool {
     let rest = from(text, at);
+    // "1 cup half and half"
+    let before = ["half and ", "half & "].iter().filter_map(|half| at.checked_sub(half.len()));
+    let is_cream = |start| {
+        let halves = scan::near(text, start).to_lowercase();
+        halves.starts_with("half and half") || halves.starts_with("half & half")
+    };
+    if rest.starts_with(['h', 'H']) && before.into_iter().any(is_cream) {
+        return false;
+    }
     article(rest).is_some() || Number::parse(rest).is_some()
 }
 

@@ -12,7 +12,7 @@ fn quantity_unit_and_name_are_read_off_the_text() {
     for (text, quantity, unit, name) in [
         ("2-3 cloves garlic, minced", "2", "clove", "garlic"),
         ("1 (14 oz) can tomatoes", "1", "can", "tomatoes"),
-        ("Salt to taste", "", "", "Salt to taste"),
+        ("Salt to taste", "", "", "Salt"),
         ("½ cup flour", "0.5", "cup", "flour"),
         ("500g beef", "500", "g", "beef"),
         ("3 eggs", "3", "", "eggs"),

@@ -85,4 +85,7 @@ pub(crate) static DUTCH: Language = Language {
     joints: "en | plus | +",
     ranges: "tot | à | of | a",
     about: "tussen | ongeveer | ca. | circa | zo'n | ruim | krap | bijna | minstens | ongv.",
+    some: "een beetje | wat | enkele | een paar",
+    purposes: "naar smaak | naar wens | om te | om in te vetten | voor de | voor het | \
+        voor erbij | ter garnering",
 };

@@ -165,4 +165,14 @@ pub(crate) static ENGLISH: Language = Language {
     joints: "plus | minus | less | or | and",
     ranges: "to | or | till | and/or",
     about: "",
+    some: "a few | a little | a bit of | a little bit of | some | several | a touch of | \
+        plenty of",
+    purposes: "to taste | or to taste | as needed | as required | as desired | if needed | \
+        if desired | for frying | for deep-frying | for dusting | for greasing | \
+        for serving | for garnish | for garnishing | for drizzling | for brushing | \
+        for sprinkling | for rolling | for topping | for coating | for cooking | \
+        for sautéing | for decorating | for decoration | for brushing | \
+        for kneading | for the pan | for the tin | to serve | to garnish | \
+        to finish | to decorate | to dust | to drizzle | to cover | to coat | \
+        plus more | plus extra | plus some",
 };

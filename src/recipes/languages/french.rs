@@ -101,4 +101,8 @@ pub(crate) static FRENCH: Language = Language {
     joints: "et | ou | plus | +",
     ranges: "ou | à",
     about: "entre | environ | à peu près | env. | autour de | près de | au moins | presque",
+    some: "quelques | un peu de | un peu d'",
+    purposes: "au goût | selon le goût | selon votre goût | à volonté | pour le | pour la | \
+        pour les | pour servir | pour décorer | pour dorer | pour saupoudrer | \
+        pour la friture",
 };

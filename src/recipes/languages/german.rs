@@ -93,4 +93,8 @@ pub(crate) static GERMAN: Language = Language {
     about: "zwischen | etwa | ca. | ca | circa | ungefähr | rund | knapp | knappe | knapper | gut | \
         gute | guter | mindestens | höchstens | ein wenig mehr als | zirka | evtl. | \
         eventuell",
+    some: "etwas | ein paar | ein wenig | ein bisschen | einige | evtl. | eventuell | \
+        n. b. | n.b. | nach belieben | nach geschmack",
+    purposes: "nach geschmack | nach belieben | nach bedarf | zum | zur | für die | \
+        für das | für den | n. b. | n.b.",
 };

@@ -86,4 +86,8 @@ pub(crate) static ITALIAN: Language = Language {
     joints: "e | o | oppure | più | ed | +",
     ranges: "a | o",
     about: "tra | fra | circa | ca. | quasi | almeno | all'incirca | più o meno",
+    some: "un po' di | un poco di | qualche | alcune | alcuni | q.b. di | qb di",
+    purposes: "q.b. | qb | quanto basta | a piacere | per la | per il | per lo | \
+        per friggere | per guarnire | per decorare | per servire | per spolverare | \
+        per ungere",
 };

@@ -54,4 +54,6 @@ pub(crate) static JAPANESE: Language = Language {
     joints: "と | または | 又は",
     ranges: "〜 | ~",
     about: "約 | およそ",
+    some: "",
+    purposes: "少々 | 適量 | 適宜 | 各少々 | 各適量 | 少量 | ひとつまみ | お好みで",
 };

@@ -78,4 +78,8 @@ pub(crate) struct Language {
     pub(crate) ranges: &'static str,
     /// Words before an amount that make it less exact: `about`.
     pub(crate) about: &'static str,
+    /// Words before a name that are an amount without a number: `a few`.
+    pub(crate) some: &'static str,
+    /// Words behind a name that say what for, or how much: `to taste`, `for frying`.
+    pub(crate) purposes: &'static str,
 }

@@ -100,4 +100,7 @@ pub(crate) static PORTUGUESE: Language = Language {
     joints: "e | ou | mais | +",
     ranges: "a | ou",
     about: "entre | cerca de | aproximadamente | aprox. | mais ou menos | quase | pelo menos",
+    some: "um pouco de | algumas | alguns | q.b. de",
+    purposes: "a gosto | q.b. | qb | para untar | para fritar | para polvilhar | \
+        para decorar | para servir | para a | para o",
 };

@@ -99,4 +99,8 @@ pub(crate) static SPANISH: Language = Language {
     ranges: "a | o | ó",
     about: "entre | aproximadamente | aprox. | unos | unas | alrededor de | cerca de | casi | \
         al menos | como",
+    some: "un poco de | unas | unos | algunas | algunos | algo de",
+    purposes: "al gusto | a gusto | c/s | cantidad necesaria | para freír | para engrasar | \
+        para decorar | para servir | para espolvorear | para acompañar | para untar | \
+        para rebozar | para el | para la",
 };

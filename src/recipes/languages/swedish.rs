@@ -75,4 +75,7 @@ pub(crate) static SWEDISH: Language = Language {
     joints: "och | eller | plus | samt | +",
     ranges: "till | eller",
     about: "mellan | ca | cirka | ungefär | drygt | knappt | minst | högst | omkring",
+    some: "lite | några | en aning",
+    purposes: "efter smak | efter behov | till stekning | till formen | till servering | \
+        till garnering | till pensling | till bakning | att steka i",
 };

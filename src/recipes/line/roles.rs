@@ -324,7 +324,7 @@ static ABOUT: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
 const ENGLISH_ABOUT: &str = "about approx. approx approximately ~ roughly around another extra an \
     scant heaped heaping generous";
 /// Words that join an amount to the one before.
-static JOINTS: LazyLock<Vec<&'static str>> =
+pub(super) static JOINTS: LazyLock<Vec<&'static str>> =
     LazyLock::new(|| languages::all(|language| language.joints));
 /// What is between the ends of a range that both have a unit.
 const RANGES: &[&str] =
