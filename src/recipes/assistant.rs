@@ -16,9 +16,10 @@ use self::scaling::{scaled, unknown_yield};
 use self::steps::{
     added_step, moved_step, removed_step, removed_steps, replaced_step, step_text, swapped_steps,
 };
-use super::command::{ChatCommand, Scale};
+use super::command::{ChatCommand, Scale, corrected, is_amount};
 use super::find::find;
 use super::ingredient::Ingredient;
+use super::line::Line;
 use super::quantity::Number;
 use super::ratio::Ratio;
 use super::read::{ReadError, ReadRecipe, duration, extract_list, read};
@@ -106,6 +107,18 @@ fn ingredients(text: &str) -> Vec<Ingredient> {
     let parts: Vec<&str> = text.split([',', ';']).flat_map(|part| part.split(" and ")).collect();
     let parts: Vec<&str> =
         parts.iter().map(|part| part.trim().trim_start_matches("and ")).collect();
+    // "Garlic, 2 cloves" is one.
+    if parts.iter().skip(1).any(|part| is_amount(part)) {
+        return vec![Ingredient::parse(text)];
+    }
+    // "Two eggs and a cup of milk"
+    let has_amount = |part: &&str| {
+        let line = Line::parse(part);
+        line.begins_with_amount() && !line.name().is_empty()
+    };
+    if parts.len() > 1 && parts.iter().all(has_amount) {
+        return parts.into_iter().map(Ingredient::parse).collect();
+    }
     let is_one = |part: &str| {
         let mut names = part.split(' ').filter(|word| !words::is_preparation(word));
         // "Sweet and sour sauce", "half and half"
@@ -130,6 +143,21 @@ pub fn answer(recipe: &Recipe, content: &str, now: UnixTime) -> AssistantReply {
     answer_read(recipe, content, Pasted::read(content), now)
 }
 
+/// A message as it was meant, where it is not understood as it was typed.
+fn as_meant(content: &str) -> Option<String> {
+    if sentences(content).is_some() || ChatCommand::parse(content).is_some_and(is_whole) {
+        return None;
+    }
+    let meant = corrected(content)?.into_owned();
+    let is_understood =
+        sentences(&meant).is_some() || ChatCommand::parse(&meant).is_some_and(is_whole);
+    is_understood.then_some(meant)
+}
+
+fn is_whole(command: ChatCommand<'_>) -> bool {
+    !matches!(command, ChatCommand::Unfinished(_))
+}
+
 /// The same to a message that was read before.
 pub(super) fn answer_read(
     recipe: &Recipe,
@@ -137,6 +165,10 @@ pub(super) fn answer_read(
     pasted: Pasted,
     now: UnixTime,
 ) -> AssistantReply {
+    if let Some(meant) = as_meant(content) {
+        let pasted = Pasted::read(&meant);
+        return answer_read(recipe, &meant, pasted, now);
+    }
     let mut new = recipe.clone();
     let said = match (sentences(content), ChatCommand::parse(content)) {
         (Some(commands), _) => all(&mut new, commands),

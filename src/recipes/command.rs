@@ -5,21 +5,25 @@
 
 mod amount_words;
 mod chat_command;
+mod exchange;
 mod field_words;
 mod ingredient_words;
 mod questions;
 mod scale;
 mod steps;
 mod synonyms;
+mod typos;
 mod words;
 
 pub use self::chat_command::{ChatCommand, Scale, Shown, StepPosition, StepRef};
-pub(super) use self::questions::bare;
-use self::questions::{amount, is_amount, more, multiplied, question, set_to, share_of, tag};
+use self::exchange::{is_in_step, replace};
+use self::questions::{amount, more, multiplied, question, set_to, share_of, tag};
+pub(super) use self::questions::{bare, is_amount};
 use self::scale::scale;
 use self::steps::step;
 pub(super) use self::steps::{StepEnd, end_steps, step_numbers};
 use self::synonyms as say;
+pub(super) use self::typos::corrected;
 use self::words::{after, after_any, is_any, skip, split_at_word, value, without_ends};
 use super::convert::UnitSystem;
 use super::quantity::Number;
@@ -172,6 +176,9 @@ fn set(text: &str) -> Option<ChatCommand<'_>> {
             && rest.starts_with(|c: char| c.is_ascii_digit());
         let is_said = parted.is_some() || is_time || (verb.is_some() && !rest.is_empty());
         let given = value(parted.unwrap_or(rest));
+        // "Change the title from Pot to Stew"
+        let given =
+            after(given, "from").and_then(|it| it.rsplit_once(" to ")).map_or(given, |(_, to)| to);
         if is_said && !given.is_empty() {
             return Some(make(given));
         }
@@ -198,7 +205,8 @@ fn takes(text: &str) -> Option<ChatCommand<'_>> {
             None
         }
     };
-    if let Some(time) = after_any(text, say::COOKS_FOR) {
+    let is_time = |time: &&str| time.split(' ').any(|word| is_any(word, say::TIME));
+    if let Some(time) = after_any(text, say::COOKS_FOR).filter(is_time) {
         return Some(ChatCommand::SetCookTime(time));
     }
     if let Some(rest) = after_any(text, say::TAKES) {
@@ -209,97 +217,10 @@ fn takes(text: &str) -> Option<ChatCommand<'_>> {
         return Some(make(what)?(value(time)));
     }
     let (what, time) = text.split_once(" takes ")?;
+    if after_any(what, say::WHOLE).is_some_and(str::is_empty) {
+        return Some(ChatCommand::SetTotalTime(value(time))).filter(|_| is_time(&time));
+    }
     Some(make(what)?(value(time)))
-}
-
-fn replace(text: &str) -> Option<ChatCommand<'_>> {
-    if begins_in_step(text) {
-        return Some(ChatCommand::Unfinished("Replace step 2 with Bake for 20 minutes"));
-    }
-    let unfinished = Some(ChatCommand::Unfinished("Replace butter with olive oil"));
-    if let Some(command) = instead(text) {
-        return Some(command);
-    }
-    // "beef -> lentils", and not "4 -> 6"
-    let arrow = ["->", "→", "=>"].iter().find_map(|sign| text.split_once(sign));
-    if let Some((old, new)) = arrow.filter(|(old, _)| old.starts_with(char::is_alphabetic)) {
-        return both(old.trim_end(), new);
-    }
-    let (verb, rest) =
-        say::EXCHANGE.iter().filter_map(|verb| Some((*verb, after(text, verb)?))).next()?;
-    let joints: &[&str] = match verb {
-        "change" | "turn" => &["to", "into"],
-        "switch" => &["to", "with", "for"],
-        _ => &["with", "for", "by"],
-    };
-    let Some((joint, (old, new))) =
-        joints.iter().find_map(|joint| Some((*joint, split_at_word(rest, joint)?)))
-    else {
-        // "Change it", "switch that" and "turn up the heat" are no exchange.
-        return unfinished.filter(|_| !matches!(verb, "turn" | "switch"));
-    };
-    // "Substitute olive oil for butter" puts in the oil.
-    if matches!(verb, "substitute" | "sub" | "sub in") && joint == "for" {
-        return both(new, old).or(unfinished);
-    }
-    both(old, new).or(unfinished)
-}
-
-/// Parses "use oil instead of butter", "oil instead of butter", "instead of butter use oil", "use 4
-/// carrots instead of 2".
-fn instead(text: &str) -> Option<ChatCommand<'_>> {
-    if let Some(rest) = after_any(text, say::INSTEAD_OF) {
-        let (old, new) = split_at_word(rest, "use").or_else(|| split_at_word(rest, "take"))?;
-        return both(old.trim_end_matches([',', ' ']), new);
-    }
-    // "I'm out of cream, use milk"
-    if let Some(rest) = after_any(text, say::OUT_OF)
-        && let Some((old, new)) = rest.split_once(", ")
-        && let Some(new) = after_any(skip(new, &["so", "please", "let's"]), &["use", "take"])
-    {
-        return both(old, without_ends(new, &[" instead"]).unwrap_or(new));
-    }
-    let rest = skip(text, &["use", "take", "put in", "i have", "i only have", "only"]);
-    let found = say::INSTEAD_OF.iter().find_map(|joint| split_at_word(rest, joint));
-    let (new, old) = found.or_else(|| {
-        // "Use 3 onions, not 2"
-        let (new, old) = rest.split_once(", not ")?;
-        is_amount(old).then_some((new, old))
-    })?;
-    if after_any(rest, say::QUESTION).is_some() {
-        return None;
-    }
-    if is_amount(old) {
-        return Number::parse(new).map(|_| ChatCommand::SetAmount(new));
-    }
-    let unfinished = ChatCommand::Unfinished("Replace butter with olive oil");
-    both(old, new).or(Some(unfinished))
-}
-
-/// Whether a text begins with a step: "in step 1 replace butter with oil".
-fn begins_in_step(text: &str) -> bool {
-    let rest = after_any(text, &["in step", "in the step", "at step"]);
-    rest.is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
-}
-
-/// Whether a text ends with a step: "2 eggs to step 1". What belongs into a step is its text.
-fn is_in_step(text: &str) -> bool {
-    let places = [" to step ", " in step ", " into step ", " to the step "];
-    let lower = text.to_lowercase();
-    let behind = |place| lower.rsplit_once(place).map(|(_, rest): (&str, &str)| rest);
-    places.into_iter().filter_map(behind).any(|rest| rest.split(' ').count() == 1)
-}
-
-fn both<'a>(old: &'a str, new: &'a str) -> Option<ChatCommand<'a>> {
-    let old = value(skip(old, say::NAME_STARTS));
-    let new = value(new);
-    if is_any(new, &["none", "nothing", "zero", "0"]) {
-        return (!old.is_empty()).then_some(ChatCommand::RemoveIngredient(old));
-    }
-    if is_in_step(new) {
-        return Some(ChatCommand::Unfinished("Replace step 2 with Bake for 20 minutes"));
-    }
-    (!old.is_empty() && !new.is_empty()).then_some(ChatCommand::Replace { old, new })
 }
 
 fn remove(text: &str) -> Option<ChatCommand<'_>> {
@@ -341,7 +262,7 @@ fn add(text: &str) -> Option<ChatCommand<'_>> {
         let is_time = after_any(what, say::TIME).is_some();
         return (!is_time && !what.is_empty()).then_some(ChatCommand::AddIngredient(rest));
     }
-    if let Some(given) = after_any(text, say::ADD) {
+    if let Some(given) = after_any(text, say::ADD).or_else(|| after_any(text, say::MISSING)) {
         return added(given);
     }
     // "garlic too"

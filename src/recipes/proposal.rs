@@ -1,7 +1,7 @@
 //! Commands that a model proposes for a message that the rules do not understand.
 
 use super::assistant::{self, AssistantReply, Pasted, carried_out, finished, guesses};
-use super::command::ChatCommand;
+use super::command::{ChatCommand, corrected};
 use super::recipe::Recipe;
 use super::sentences::sentences;
 use crate::time::UnixTime;
@@ -33,8 +33,13 @@ impl ProposedCommand {
 
 /// Whether the rules understand a message.
 pub(crate) fn is_understood(content: &str) -> bool {
-    let is_whole = |command| !matches!(command, ChatCommand::Unfinished(_));
-    sentences(content).is_some() || ChatCommand::parse(content).is_some_and(is_whole)
+    is_one(content) || corrected(content).is_some_and(|meant| is_one(&meant))
+}
+
+fn is_one(content: &str) -> bool {
+    let command = ChatCommand::parse(content);
+    let is_whole = command.is_some_and(|it| !matches!(it, ChatCommand::Unfinished(_)));
+    is_whole || sentences(content).is_some()
 }
 
 /// Answers a message with a proposal. Returns whether the answer is the model's.

@@ -52,7 +52,10 @@ fn split(text: &str) -> Option<(&str, &str)> {
             let is_bare =
                 ["double", "triple", "halve", "undo", "redo"].iter().any(|w| text.starts_with(w));
             // "One and a half times the recipe" is one command.
-            let is_rest = ["a half ", "a quarter ", "a third "].iter().any(|w| text.starts_with(w));
+            let is_rest = ["a half", "a quarter", "a third"].iter().any(|part| {
+                let behind = text.strip_prefix(part);
+                behind.is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
+            });
             let is_long = is_bare || text.trim().contains(' ');
             let is_said = text.starts_with(char::is_alphabetic) && !has_no_verb(text.trim());
             is_said && is_long && !is_rest

@@ -47,7 +47,14 @@ impl<'a> Yields<'a> {
         let asked = YieldKind::of(what);
         let mut amounts = self.line.amounts.iter().enumerate();
         amounts.find_map(|(index, amount)| {
-            let per = if what.is_empty() { Ratio::ONE } else { self.kind(index).per(&asked)? };
+            let per = match self.kind(index) {
+                // Of "2 dozen", 48 are not dozens.
+                YieldKind::Things(12, _) if what.is_empty() && number >= Ratio::whole(12) => {
+                    Ratio::whole(12)
+                }
+                _ if what.is_empty() => Ratio::ONE,
+                kind => kind.per(&asked)?,
+            };
             let now = amount.quantity.low.value.times(self.factor)?.times(per)?;
             Some((number.over(now)?, index))
         })

@@ -31,6 +31,7 @@ pub(super) fn removed(recipe: &mut Recipe, names: &str) -> EditResult {
 /// The names of a list: "onions, carrots and the beef".
 fn listed_names(names: &str) -> Vec<&str> {
     let parts = names.split(',').flat_map(|part| part.split(" and "));
+    let parts = parts.flat_map(|part| part.split(" or "));
     let begin = |part: &'_ str| part.trim_start_matches("and ").trim_start_matches("also ").len();
     let parts = parts.map(str::trim).map(|part| part.get(part.len() - begin(part)..));
     let parts = parts.flatten().map(str::trim).filter(|part| !part.is_empty());

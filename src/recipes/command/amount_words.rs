@@ -17,7 +17,8 @@ pub(super) const SCALE: &[&str] = &[
 ];
 /// Verbs that may mean to scale.
 pub(super) const MAKE: &[&str] = &[
-    "make", "cook", "prepare", "change", "cut", "turn", "convert", "do", "go", "set", "bump", "up",
+    "make", "cook", "prepare", "change", "cut", "turn", "convert", "do", "go", "back", "set",
+    "bump", "up",
 ];
 pub(super) const FOR: &[&str] = &[
     "to serve",
@@ -27,6 +28,11 @@ pub(super) const FOR: &[&str] = &[
     "for our family of",
     "for a family of",
     "for a group of",
+    "for a crowd of",
+    "for a table of",
+    "for a dinner party of",
+    "for about",
+    "for up to",
     "for a party of",
     "for",
     "serve",
@@ -43,6 +49,14 @@ pub(super) const SERVES: &[&str] = &[
     "this should feed",
     "it has to feed",
     "should feed",
+    "this has to feed",
+    "this has to serve",
+    "this must feed",
+    "this must serve",
+    "this needs to feed",
+    "this needs to serve",
+    "it needs to feed",
+    "it needs to serve",
     "this should serve",
     "it has to serve",
     "it must serve",
@@ -97,6 +111,8 @@ pub(super) const NEED: &[&str] = &[
     "it is",
     "this is",
     "do",
+    "get",
+    "have",
 ];
 /// What people say behind a number of people.
 pub(super) const COMING: &[&str] = &[

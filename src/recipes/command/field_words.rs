@@ -12,6 +12,11 @@ pub(super) const NAME_IT: &[&str] = &[
     "give it the name",
     "give it the title",
     "give this the name",
+    "new name",
+    "new title",
+    "this is called",
+    "it's called",
+    "it is called",
 ];
 pub(super) const TITLE: &[&str] = &["recipe title", "title", "name"];
 pub(super) const YIELD: &[&str] = &["yield", "servings", "portions", "number of servings"];
@@ -35,6 +40,12 @@ pub(super) const COOKS_FOR: &[&str] = &[
     "it has to bake for",
     "cook it for",
     "bake it for",
+    "cook for",
+    "bake for",
+    "roast for",
+    "roast it for",
+    "simmer for",
+    "simmer it for",
 ];
 pub(super) const TAKES: &[&str] = &["it takes", "this takes", "takes", "it needs"];
 
@@ -184,4 +195,18 @@ pub(super) const DESCRIBE: &[&str] = &[
     "add the description",
     "add a description",
     "new description",
+];
+/// Questions whether an ingredient is in the recipe.
+pub(super) const IS_THERE: &[&str] = &[
+    "is there",
+    "are there",
+    "does it have",
+    "does this have",
+    "does it contain",
+    "does this contain",
+    "does it need",
+    "does this need",
+    "do i need",
+    "do we need",
+    "has it got",
 ];

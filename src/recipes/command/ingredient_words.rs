@@ -22,6 +22,11 @@ pub(super) const REMOVE: &[&str] = &[
     "delete",
     "drop",
     "take out",
+    "take away",
+    "scrap",
+    "forget the",
+    "minus the",
+    "sans",
     "omit",
     "leave out",
     "leave off",
@@ -61,6 +66,11 @@ pub(super) const REMOVE: &[&str] = &[
     "i do not like",
     "i hate",
     "i don't want",
+    "i do not want",
+    "we don't want",
+    "we do not want",
+    "i don't need",
+    "we don't need",
     "i don’t want",
     "make it without",
     "do it without",
@@ -130,8 +140,36 @@ pub(super) const ALSO: &[&str] = &[
     "you also need",
     "it also needs",
 ];
+/// Before what should be in the recipe and is not.
+pub(super) const MISSING: &[&str] = &[
+    "i forgot the",
+    "we forgot the",
+    "you forgot the",
+    "it is missing",
+    "it's missing",
+    "it’s missing",
+    "this is missing",
+];
 /// What "add" cannot put among the ingredients.
-pub(super) const NO_INGREDIENTS: &[&str] = &["more", "it", "less", "a note", "note", "notes"];
+pub(super) const NO_INGREDIENTS: &[&str] = &[
+    "more",
+    "it",
+    "less",
+    "a note",
+    "note",
+    "notes",
+    "a comment",
+    "this",
+    "that",
+    "them",
+    "to",
+    "a little more",
+    "a bit more",
+    "something",
+    "everything",
+    "my",
+    "a bit of everything",
+];
 /// "Put some garlic in": the verbs, and the words at the end.
 pub(super) const PARTED_ADD: (&[&str], &[&str]) = (
     &["put", "throw", "toss", "i want", "i'd like", "i’d like", "i would like", "we want"],

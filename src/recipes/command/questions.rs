@@ -2,7 +2,7 @@
 
 use super::super::amount::Amount;
 use super::super::line::Line;
-use super::super::quantity::Number;
+use super::super::quantity::{Number, NumberForm};
 use super::super::ratio::Ratio;
 use super::chat_command::{ChatCommand, Scale, Shown};
 use super::scale::percent;
@@ -28,7 +28,13 @@ pub(super) fn question(text: &str) -> Option<ChatCommand<'_>> {
     if is_any(text, say::INGREDIENTS) {
         return Some(ChatCommand::Show(Shown::Ingredients));
     }
-    if after_any(text, &["how long does it take", "how long does this take"]).is_some() {
+    if let Some(name) = after_any(text, say::IS_THERE) {
+        let name = without_ends(name, say::FROM_IT).unwrap_or(name);
+        let name = value(skip(name, &["any", "some", "a", "an", "the", "enough"]));
+        let is_name = !name.is_empty() && name.split(' ').count() < 4;
+        return is_name.then_some(ChatCommand::HowMuch(name));
+    }
+    if after(text, "how long").is_some_and(|rest| rest.split(' ').count() < 7) {
         return Some(ChatCommand::Show(Shown::Times));
     }
     if is_any(text, say::WHAT_IS_IN_IT) {
@@ -188,9 +194,14 @@ pub(super) fn set_to(text: &str) -> Option<ChatCommand<'_>> {
                 .0;
             Some((rest.get(..at)?, rest.get(at + 1..)?))
         })?,
-        None => text.split_once(": ").or_else(|| text.split_once(" should be "))?,
+        None => {
+            let joints = [": ", " = ", " should be "];
+            joints.iter().find_map(|joint| text.split_once(joint))?
+        }
     };
     let name = skip(name, say::NAME_STARTS).trim();
+    // "Bump the beef up to 750 g"
+    let name = without_ends(name, &[" up", " down"]).unwrap_or(name);
     let is_whole = after_any(name, say::WHOLE).is_some() || name.is_empty() || is_other(name);
     let is_setting =
         ["yield", "servings", "portions", "number of servings", "prep", "cook", "serves", "makes"];
@@ -205,7 +216,9 @@ pub(crate) fn bare(text: &str) -> Option<ChatCommand<'_>> {
     if !is_short {
         return None;
     }
-    if text.starts_with(|c: char| c.is_numeric()) {
+    let is_word = Number::parse(text)
+        .is_some_and(|number| number.form == NumberForm::Word && number.value.is_whole());
+    if text.starts_with(|c: char| c.is_numeric()) || is_word {
         let line = Line::parse(text);
         let name = line.name();
         let is_known = line.amounts.first().is_some_and(|it| it.unit.is_some() || it.is_counted());
@@ -232,7 +245,7 @@ const SETTINGS: &[&str] = &[
 ];
 
 /// Whether a text is an amount and nothing else: "700 g", "a pinch".
-pub(super) fn is_amount(text: &str) -> bool {
+pub(crate) fn is_amount(text: &str) -> bool {
     let line = Line::parse(text);
     line.begins_with_amount() && line.name().is_empty()
 }

@@ -27,11 +27,11 @@ pub(super) fn scale(text: &str) -> Option<ChatCommand<'_>> {
         Some(rest) => (rest, true),
         None => (after_any(text, say::MAKE)?, false),
     };
-    let is_made = after(text, "make").is_some();
+    let is_made = after_any(text, &["make", "back to", "go back to"]).is_some();
     let is_more = after(text, "increase").is_some();
     let is_less = after_any(text, &["reduce", "decrease"]).is_some();
     let object = after_any(rest, say::WHOLE);
-    let rest = skip(object.unwrap_or(rest), &["enough"]);
+    let rest = skip(skip(object.unwrap_or(rest), &["back"]), &["enough"]);
     let rest = after(rest, "from").and_then(after_origin).unwrap_or(rest);
     let (rest, is_more, is_less) = match (after(rest, "up"), after(rest, "down")) {
         (Some(rest), _) => (rest, true, false),
@@ -43,7 +43,17 @@ pub(super) fn scale(text: &str) -> Option<ChatCommand<'_>> {
         let factor = match percent(rest) {
             Some(share) if is_more => share.plus(Ratio::ONE),
             Some(share) if is_less => Ratio::ONE.minus(share),
-            share => share.or_else(|| Some(Number::parse(rest)?.value)),
+            Some(share) => Some(share),
+            // "Increase by half", "reduce by a third", "reduce by a factor of 2"
+            None => Number::parse(rest).and_then(|number| {
+                let value = number.value;
+                match (value < Ratio::ONE, is_more, is_less) {
+                    (true, true, _) => value.plus(Ratio::ONE),
+                    (true, _, true) => Ratio::ONE.minus(value),
+                    (false, _, true) => Ratio::ONE.over(value),
+                    _ => Some(value),
+                }
+            }),
         };
         let factor = factor.filter(|factor| !factor.is_zero());
         let by = factor.map(|factor| ChatCommand::Scale(Scale::By(factor)));
@@ -57,7 +67,7 @@ pub(super) fn scale(text: &str) -> Option<ChatCommand<'_>> {
     if let Some(share) = percent(target).filter(|_| is_sure) {
         return Some(ChatCommand::Scale(Scale::By(share)));
     }
-    if let Some(people) = dozens(target) {
+    if let Some(people) = dozens(target, is_for) {
         return Some(ChatCommand::Scale(people));
     }
     let scale = Number::parse(target).and_then(|number| {
@@ -98,8 +108,12 @@ fn after_origin(text: &str) -> Option<&str> {
 
 /// "Double it", "3x", "half of it": the factor.
 fn multiple(text: &str) -> Option<Ratio> {
-    let text = skip(text, &["make", "do", "cook"]);
-    let text = skip(text, &["a", "it", "this"]);
+    let needed = skip(text, say::NEED);
+    let made = skip(needed, &["make", "do", "cook"]);
+    if let Some(part) = part(made).filter(|_| made.len() < text.len()) {
+        return Some(part);
+    }
+    let text = skip(made, &["a", "it", "this"]);
     for (words, over, parts) in say::MULTIPLES {
         let Some(rest) = after_any(text, words) else { continue };
         let rest = skip(skip(rest, say::AS_MUCH), &["of"]);
@@ -132,9 +146,18 @@ fn multiple(text: &str) -> Option<Ratio> {
     let is_signed = signed.is_some() || plain.len() < text.len();
     let behind = rest.strip_prefix(['x', 'X', '×']);
     let behind = behind.or_else(|| after_any(rest, &["times", "batches", "batch"]));
-    let rest = behind.unwrap_or(rest).trim();
+    let rest = skip(behind.unwrap_or(rest).trim(), say::AS_MUCH);
     let is_whole = rest.is_empty() || after_any(rest, say::WHOLE).is_some_and(str::is_empty);
     (is_whole && (is_signed || behind.is_some())).then_some(number.value)
+}
+
+/// A part of the recipe in figures: "1/4 of the recipe", "1/2".
+fn part(text: &str) -> Option<Ratio> {
+    let number = Number::parse(text).filter(|number| number.value < Ratio::ONE)?;
+    let is_figure = matches!(number.form, NumberForm::Fraction | NumberForm::Glyph);
+    let rest = skip(text.get(number.end..)?.trim(), &["of"]);
+    let is_whole = rest.is_empty() || after_any(rest, say::WHOLE).is_some_and(str::is_empty);
+    (is_figure && is_whole).then_some(number.value)
 }
 
 /// "Serves 8", "change servings to 6", "8 portions".
@@ -163,7 +186,7 @@ fn needed(text: &str) -> Option<Scale<'_>> {
     let to = after_any(rest, say::FOR);
     let target = to.unwrap_or(rest);
     let target = without_ends(target, say::COMING).unwrap_or(target);
-    if let Some(people) = dozens(target) {
+    if let Some(people) = dozens(target, to.is_some()) {
         return Some(people);
     }
     let number = Number::parse(target)?;
@@ -172,9 +195,10 @@ fn needed(text: &str) -> Option<Scale<'_>> {
     (is_for || is_people(behind)).then_some(Scale::To(number.value, "people"))
 }
 
-/// "A dozen people", "two dozen guests".
-fn dozens(text: &str) -> Option<Scale<'_>> {
-    let (count, rest) = match after_any(text, &["a", "one"]) {
+/// "A dozen people", "two dozen guests", "a dozen cookies". `is_for`: of "for a dozen".
+fn dozens(text: &str, is_for: bool) -> Option<Scale<'_>> {
+    let article = after_any(text, &["a", "one"]);
+    let (count, rest) = match article {
         Some(rest) => (Ratio::ONE, rest),
         None => {
             let number = Number::parse(text)?;
@@ -182,8 +206,10 @@ fn dozens(text: &str) -> Option<Scale<'_>> {
         }
     };
     let what = after(rest, "dozen")?;
-    let people = Ratio::whole(12).times(count)?;
-    is_people(what).then_some(Scale::To(people, "people"))
+    if is_people(what) || (is_for && what.is_empty()) {
+        return Some(Scale::To(Ratio::whole(12).times(count)?, "people"));
+    }
+    (article.is_some() && !is_for && is_thing(what)).then_some(Scale::To(count, rest))
 }
 
 /// The share of "50%", "50 percent".

@@ -11,6 +11,10 @@ use super::words::{after, after_any, is_any, skip, value, without_end};
 /// Parses a command that changes steps.
 pub(super) fn step(text: &str) -> Option<ChatCommand<'_>> {
     if let Some(rest) = after_any(text, say::ADD) {
+        // "Insert after step 2: Season"
+        if let Some(command) = placed_step(rest) {
+            return Some(command);
+        }
         let ends = [(say::FIRST_STEP, Some(FIRST)), (say::LAST_STEP, None)];
         for (names, place) in ends {
             if let Some(text) = after_any(rest, names).map(value).filter(|text| !text.is_empty()) {
@@ -85,10 +89,11 @@ fn placed_step(text: &str) -> Option<ChatCommand<'_>> {
         let make = if is_after.is_some() { StepPosition::After } else { StepPosition::Before };
         (Some(make(at)), rest)
     };
+    let is_parted = rest.starts_with(':');
     let rest = value(rest.trim_start_matches([',', ':', ' ']));
     let said = after(rest, "add").and_then(|rest| rest.strip_prefix(':')).map(value);
     let text = said.unwrap_or(rest);
-    let is_step = said.is_some() || words::begins_step(word(text, 0).0);
+    let is_step = said.is_some() || is_parted || words::begins_step(word(text, 0).0);
     (is_step && !text.is_empty()).then_some(ChatCommand::AddStep { text, place })
 }
 
@@ -155,7 +160,17 @@ fn before(at: StepRef) -> StepPosition {
 }
 
 fn added_step(rest: &str) -> ChatCommand<'_> {
+    let (rest, is_last) = match after_any(rest, say::AT_THE_END) {
+        Some(said) if said.starts_with(':') => (said, true),
+        _ => (rest, false),
+    };
     let placed = |text: &'_ str| {
+        if let Some(behind) = after(text, "between") {
+            let (at, behind) = which(behind).or_else(|| number(behind))?;
+            let behind = after(behind, "and")?;
+            let (_, behind) = which(behind).or_else(|| number(behind))?;
+            return Some((StepPosition::After(at), text.len() - behind.len()));
+        }
         let (make, rest): (fn(StepRef) -> StepPosition, &str) = [
             ("after", StepPosition::After as fn(StepRef) -> StepPosition),
             ("before", StepPosition::Before),
@@ -168,7 +183,7 @@ fn added_step(rest: &str) -> ChatCommand<'_> {
         let (at, behind) = which(rest).or_else(|| number(rest))?;
         Some((make(at), rest.len() - behind.len() + text.len() - rest.len()))
     };
-    let numbered = number(rest).filter(|(_, behind)| behind.starts_with(':'));
+    let numbered = number(rest).filter(|(_, behind)| behind.starts_with(':') && !is_last);
     let (place, text) = match (placed(rest), numbered) {
         (Some((place, length)), _) => (Some(place), rest.get(length..).unwrap_or_default()),
         (None, Some((at, behind))) => (Some(StepPosition::Before(at)), behind),

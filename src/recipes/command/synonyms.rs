@@ -50,6 +50,8 @@ pub(super) const POLITE: &[&str] = &[
     "oops",
     "sorry",
     "what if",
+    "how about",
+    "what about",
     "never mind",
     "that was wrong",
     "that's wrong",
@@ -67,6 +69,8 @@ pub(super) const POLITE_ENDS: &[&str] = &[
     "instead",
     "again please",
     "if possible",
+    "now",
+    "from now on",
     "would you",
 ];
 /// Whole messages, and the command that they mean.
@@ -200,6 +204,41 @@ pub(super) const EXCHANGE: &[&str] = &[
     "sub",
     "change",
     "turn",
+];
+/// "No butter, use oil", "not beef but lamb".
+pub(super) const NOT: &[&str] = &["no", "not", "without"];
+pub(super) const BUT: [&str; 6] =
+    [", use ", ", take ", ", but ", " but use ", " but take ", " but "];
+/// Words before the new ingredient.
+pub(super) const NEW_ONE: &[&str] = &[
+    "use",
+    "take",
+    "put in",
+    "i have",
+    "i only have",
+    "only",
+    "make it with",
+    "make this with",
+    "do it with",
+    "cook it with",
+    "have",
+    "i want",
+    "i'd like",
+    "i’d like",
+    "with",
+];
+/// "I'd rather have lamb than beef", "I prefer lamb to beef"
+pub(super) const RATHER: &[&str] = &[
+    "i'd rather have",
+    "i’d rather have",
+    "i would rather have",
+    "i'd rather use",
+    "i’d rather use",
+    "i would rather use",
+    "rather use",
+    "we'd rather have",
+    "i prefer",
+    "we prefer",
 ];
 /// What is between the new and the old ingredient.
 pub(super) const INSTEAD_OF: &[&str] = &["instead of", "in place of", "rather than", "in lieu of"];
