@@ -24,7 +24,7 @@ use self::steps::step;
 pub(super) use self::steps::{StepEnd, end_steps, step_numbers};
 use self::synonyms as say;
 pub(super) use self::typos::corrected;
-use self::words::{after, after_any, is_any, skip, split_at_word, value, without_ends};
+use self::words::{after, after_any, is_any, skip, value, without_ends};
 use super::convert::UnitSystem;
 use super::quantity::Number;
 

@@ -9,7 +9,7 @@ use super::{Amount, Line};
 use crate::recipes::amount::{is_adjective, optional_plural};
 use crate::recipes::languages::{self, Phrases, is_ideographic};
 use crate::recipes::scan::{self, from, word};
-use crate::recipes::{size, units, words};
+use crate::recipes::{size, words};
 
 impl Line<'_> {
     /// The name of the ingredient; the whole text when it has no amount.

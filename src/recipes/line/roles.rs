@@ -5,12 +5,10 @@ use std::sync::LazyLock;
 use super::super::amount::{Amount, is_adjective};
 use super::super::languages::evidence::LanguageEvidence;
 use super::super::languages::{self, DUTCH, ENGLISH};
-use super::super::quantity::Quantity;
 use super::super::ratio::Ratio;
-use super::super::scan::{from, near, noun, word};
+use super::super::scan::{from, near, word};
 use super::super::size;
 use super::super::units::{self, UnitKind};
-use super::super::words;
 use super::each;
 use super::unscaled::{digits, is_compound};
 

@@ -21,15 +21,14 @@ use self::headings::Section;
 pub(super) use self::headings::is_heading_of;
 pub(super) use self::inline::sentences;
 use self::inline::{amounts, amounts_in_prose, listed};
-use self::judge::{heading, is_bare_group, is_group};
-use self::lines::{LineMark, PastedLine, lines};
+use self::judge::{behind_own_number, heading, is_bare_group, is_group, is_signature};
+use self::lines::{LineMark, PastedLine, is_step_label, lines};
 pub(super) use self::lines::{numbered, numbered_steps};
-use self::meta::{Fact, bare_time, facts, is_label, mixed_facts};
+use self::meta::{Fact, bare_time, counted, facts, is_label, is_time_label, mixed_facts};
 use self::verbs::begins_step;
 use super::builder::{DraftBuilder, fits};
 use super::outcome::ReadRecipe;
 use crate::recipes::ingredient::Ingredient;
-use crate::recipes::languages::begins;
 use crate::recipes::line::plain;
 use crate::recipes::recipe::{MAX_INGREDIENT_CHARS, MAX_INGREDIENTS, MAX_STEPS};
 
@@ -103,7 +102,10 @@ impl RecipeReader {
         if is_furniture(&line.text) {
             return self.builder.chrome(&line.text);
         }
-        if let Some((section, rest)) = heading(line) {
+        // "Preparo" above "30 min" is no heading.
+        let is_timed = || next.is_some_and(|next| bare_time(&next.text).is_some());
+        let is_label_here = is_time_label(&line.text) && is_timed();
+        if let Some((section, rest)) = heading(line).filter(|_| !is_label_here) {
             self.enter(section, &rest, line);
             return;
         }
@@ -111,7 +113,8 @@ impl RecipeReader {
             || (self.section == Section::Ingredients && self.builder.draft.ingredients.is_empty())
             || (self.section == Section::Steps && self.builder.draft.steps.is_empty());
         let label = std::mem::take(&mut self.label);
-        if is_early && label.is_empty() && is_label(&line.text) && next.is_some() {
+        let is_label = is_label(&line.text) || is_label_here;
+        if is_early && label.is_empty() && is_label && next.is_some() {
             self.label.clone_from(&line.text);
             return;
         }
@@ -129,9 +132,14 @@ impl RecipeReader {
         }
         if label.is_empty()
             && self.section == Section::Head
-            && let Some((facts, others)) = mixed_facts(&plain(&text))
+            && let Some((facts, mut others)) = mixed_facts(&plain(&text))
         {
             facts.into_iter().for_each(|fact| self.builder.fact(fact));
+            // "Dal Tadka | Serves 4 | 35 min"
+            let first = others.first().filter(|first| text.starts_with(&**first));
+            if self.builder.draft.title.is_empty() && first.is_some() {
+                self.builder.draft.title = others.remove(0);
+            }
             return others.into_iter().for_each(|other| self.builder.note(other));
         }
         if self.section == Section::Head
@@ -141,6 +149,16 @@ impl RecipeReader {
             return self.builder.fact(Fact::Total(minutes));
         }
         self.builder.note(label);
+        // "Étape 1" alone begins the steps, also where their heading is missing.
+        let is_mark = line.mark == LineMark::Number && line.text.is_empty();
+        let is_step = is_mark && next.is_some_and(|next| !next.is_ingredient());
+        if is_step
+            && self.section == Section::Ingredients
+            && !self.builder.draft.ingredients.is_empty()
+        {
+            self.flush();
+            (self.section, self.is_named) = (Section::Steps, false);
+        }
         match self.section {
             Section::Head => self.head(line, next),
             // A heading behind a table or a list that nothing named.
@@ -172,6 +190,8 @@ impl RecipeReader {
             self.builder.note(&*line.text);
         } else if let Some(facts) = facts(rest, false) {
             facts.into_iter().for_each(|fact| self.builder.fact(fact));
+        } else if let Some(yielded) = counted(rest).filter(|_| section == Section::Ingredients) {
+            self.builder.fact(yielded);
         } else {
             // "Ingredients for the sauce: 2 eggs, 1 cup milk"
             let is_for = judge::is_for(rest);
@@ -368,31 +388,6 @@ fn capitalised(text: &str) -> String {
     letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect()
 }
 
-/// The text behind the number that the next step has: "3- Cuela".
-fn behind_own_number(text: &str, steps: usize) -> &str {
-    let rest = text.strip_prefix(&format!("{}-", steps + 1));
-    let rest = rest.map(str::trim_start).filter(|rest| rest.starts_with(char::is_uppercase));
-    rest.unwrap_or(text)
-}
-
-/// Whether the last line is the name of its writer: "Ann", "LG Sabine".
-fn is_signature(text: &str) -> bool {
-    let is_short = text.split(' ').count() < 3 && text.chars().count() < 24;
-    let is_name =
-        text.starts_with(char::is_uppercase) && text.chars().all(|c| c.is_alphabetic() || c == ' ');
-    is_short && is_name && !begins_step(text)
-}
-
-/// Whether a line only says that a step begins: "Step 2", "Schritt 2", "Étape 1 :".
-fn is_step_label(text: &str) -> bool {
-    let length = STEP_LABELS.iter().find_map(|label| begins(text, label));
-    let rest = length.and_then(|length| text.get(length..)).unwrap_or("-");
-    rest.contains(|c: char| c.is_ascii_digit())
-        && rest.chars().all(|c| c.is_ascii_digit() || " :.)#/".contains(c))
-}
-
-const STEP_LABELS: [&str; 9] =
-    ["step", "schritt", "étape", "etape", "paso", "passo", "passaggio", "stap", "steg"];
 /// A line that ends with one of these words continues on the next line.
 const OPEN: &[&str] = &[" into", " and", " or", " with", " of", " in", " for", " to", " the", " a"];
 

@@ -7,7 +7,7 @@ use super::lines::{LineMark, PastedLine};
 use super::meta::{facts, is_label};
 use super::verbs::begins_step;
 use crate::recipes::amount::Amount;
-use crate::recipes::languages::{self, Phrases};
+use crate::recipes::languages::{self, Phrases, is_ideographic};
 use crate::recipes::line::{Line, plain};
 use crate::recipes::scan::from;
 
@@ -129,3 +129,21 @@ pub(super) fn is_for(text: &str) -> bool {
 const HOW: [&str; 6] = ["how to ", "cómo ", "como ", "comment ", "come ", "hoe "];
 /// A longer line begins no section, whatever it begins with.
 const MAX_HEADING_LINE: usize = 4_000;
+
+/// The text behind the number that the next step has: "3- Cuela".
+pub(super) fn behind_own_number(text: &str, steps: usize) -> &str {
+    let Some(rest) = text.strip_prefix(&(steps + 1).to_string()) else { return text };
+    let behind = rest.strip_prefix('-').map(str::trim_start);
+    let behind = behind.filter(|rest| rest.starts_with(char::is_uppercase));
+    // "1 豚肉は筋を切る。"
+    let spaced = rest.strip_prefix([' ', '\u{3000}']).filter(|it| it.starts_with(is_ideographic));
+    behind.or(spaced).unwrap_or(text)
+}
+
+/// Whether the last line is the name of its writer: "Ann", "LG Sabine".
+pub(super) fn is_signature(text: &str) -> bool {
+    let is_short = text.split(' ').count() < 3 && text.chars().count() < 24;
+    let is_name =
+        text.starts_with(char::is_uppercase) && text.chars().all(|c| c.is_alphabetic() || c == ' ');
+    is_short && is_name && !begins_step(text)
+}

@@ -271,6 +271,13 @@ static STEP_LABELS: LazyLock<Phrases> = LazyLock::new(|| {
     ])
 });
 
+/// Whether a line only says that a step begins: "Step 2", "Schritt 2", "Étape 1 :".
+pub(super) fn is_step_label(text: &str) -> bool {
+    let rest = STEP_LABELS.length(text).and_then(|length| text.get(length..)).unwrap_or("-");
+    rest.contains(|c: char| c.is_ascii_digit())
+        && rest.chars().all(|c| c.is_ascii_digit() || " :.)#/".contains(c))
+}
+
 /// Splits numbered steps on one line: `1. Mix 2. Bake`, `Step 1: Mix Step 2: Bake`. A line without
 /// at least two consecutive numbers is one step.
 pub(crate) fn numbered_steps(text: &str) -> Vec<&str> {

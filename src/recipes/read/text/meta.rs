@@ -87,6 +87,20 @@ fn timed(text: &str) -> Option<Fact> {
     }
 }
 
+/// What a recipe makes, behind the heading of its ingredients: "para 30 croquetas".
+pub(super) fn counted(text: &str) -> Option<Fact> {
+    let rest = from(text, SERVES.length(text)?).trim_start();
+    let quantity = Quantity::parse(from(rest, lead_in(rest)))?;
+    let (_, behind) = rest.split_at_checked(lead_in(rest) + quantity.end())?;
+    let is_short = (1..4).contains(&behind.split_whitespace().count());
+    (is_short && !behind.contains([',', ':'])).then(|| Fact::Yield(rest.to_owned()))
+}
+
+/// Whether a line is the label of a time, also where that is a heading of steps: "Preparo".
+pub(super) fn is_time_label(text: &str) -> bool {
+    LABELS.times.whole(text.trim_end_matches([':', ' '])).is_some()
+}
+
 /// A title with facts in brackets behind it: "Lemon bars (makes 16)", "親子丼（2人分）調理時間15分".
 pub(super) fn title_with_facts(text: &str) -> Option<(&str, Vec<Fact>)> {
     let open = text.find(['(', '（'])?;
