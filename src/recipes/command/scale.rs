@@ -40,21 +40,7 @@ pub(super) fn scale(text: &str) -> Option<ChatCommand<'_>> {
     };
     if let Some(rest) = after(rest, "by").or_else(|| rest.strip_prefix(['x', '×'])) {
         let rest = skip(rest, &["a factor of", "factor"]).trim_start();
-        let factor = match percent(rest) {
-            Some(share) if is_more => share.plus(Ratio::ONE),
-            Some(share) if is_less => Ratio::ONE.minus(share),
-            Some(share) => Some(share),
-            // "Increase by half", "reduce by a third", "reduce by a factor of 2"
-            None => Number::parse(rest).and_then(|number| {
-                let value = number.value;
-                match (value < Ratio::ONE, is_more, is_less) {
-                    (true, true, _) => value.plus(Ratio::ONE),
-                    (true, _, true) => Ratio::ONE.minus(value),
-                    (false, _, true) => Ratio::ONE.over(value),
-                    _ => Some(value),
-                }
-            }),
-        };
+        let factor = factor_by(rest, is_more, is_less);
         let factor = factor.filter(|factor| !factor.is_zero());
         let by = factor.map(|factor| ChatCommand::Scale(Scale::By(factor)));
         return by.or(is_sure.then_some(UNFINISHED));
@@ -85,6 +71,25 @@ pub(super) fn scale(text: &str) -> Option<ChatCommand<'_>> {
         (is_said && is_thing(what)).then_some(Scale::To(number.value, what))
     });
     scale.map(ChatCommand::Scale).or(is_sure.then_some(UNFINISHED))
+}
+
+/// The factor of "by 50%", "by half", "by a factor of 2".
+fn factor_by(rest: &str, is_more: bool, is_less: bool) -> Option<Ratio> {
+    if let Some(share) = percent(rest) {
+        return match (is_more, is_less) {
+            (true, _) => share.plus(Ratio::ONE),
+            (_, true) => Ratio::ONE.minus(share),
+            _ => Some(share),
+        };
+    }
+    let value = Number::parse(rest)?.value;
+    // "Increase by half", "reduce by a third", "reduce by a factor of 2"
+    match (value < Ratio::ONE, is_more, is_less) {
+        (true, true, _) => value.plus(Ratio::ONE),
+        (true, _, true) => Ratio::ONE.minus(value),
+        (false, _, true) => Ratio::ONE.over(value),
+        _ => Some(value),
+    }
 }
 
 /// "4 people -> 6". Of "4 -> 6" it is not said what it counts.

@@ -70,6 +70,8 @@ fn field<'a>(recipe: &'a Value, names: &[&str]) -> Option<&'a Value> {
 const INGREDIENTS: &[&str] = &["recipeIngredient", "ingredients", "recipeIngredients"];
 const STEPS: &[&str] =
     &["recipeInstructions", "instructions", "directions", "method", "preparation", "steps"];
+/// Those that our own exports do not have.
+const DIRECTIONS: &[&str] = &["recipeInstructions", "instructions", "directions"];
 const TITLES: &[&str] = &["name", "title", "headline"];
 const YIELDS: &[&str] = &["recipeYield", "yield", "yields", "servings"];
 const PREP_TIMES: &[&str] = &["prepTime", "prep_time", "preptime"];
@@ -86,7 +88,7 @@ fn is_recipe(object: &Value) -> bool {
         Some(kind) => is(kind),
         // Programs write such fields without a type. Our own exports have a title and steps.
         None => {
-            let is_named = object.get("name").is_some() || field(object, &STEPS[..3]).is_some();
+            let is_named = object.get("name").is_some() || field(object, DIRECTIONS).is_some();
             is_named && [INGREDIENTS, STEPS].iter().all(|names| field(object, names).is_some())
         }
     }

@@ -24,7 +24,7 @@ use self::inline::{amounts, amounts_in_prose, listed};
 use self::judge::{behind_own_number, heading, is_bare_group, is_group, is_signature};
 use self::lines::{LineMark, PastedLine, is_step_label, lines};
 pub(super) use self::lines::{numbered, numbered_steps};
-use self::meta::{Fact, bare_time, counted, facts, is_label, is_time_label, mixed_facts};
+use self::meta::{bare_time, counted, facts, is_label, is_time_label};
 use self::verbs::begins_step;
 use super::builder::{DraftBuilder, fits};
 use super::outcome::ReadRecipe;
@@ -130,35 +130,11 @@ impl RecipeReader {
             facts.into_iter().for_each(|fact| self.builder.fact(fact));
             return;
         }
-        if label.is_empty()
-            && self.section == Section::Head
-            && let Some((facts, mut others)) = mixed_facts(&plain(&text))
-        {
-            facts.into_iter().for_each(|fact| self.builder.fact(fact));
-            // "Dal Tadka | Serves 4 | 35 min"
-            let first = others.first().filter(|first| text.starts_with(&**first));
-            if self.builder.draft.title.is_empty() && first.is_some() {
-                self.builder.draft.title = others.remove(0);
-            }
-            return others.into_iter().for_each(|other| self.builder.note(other));
-        }
-        if self.section == Section::Head
-            && !self.builder.draft.title.is_empty()
-            && let Some(minutes) = bare_time(&plain(&text))
-        {
-            return self.builder.fact(Fact::Total(minutes));
+        if self.section == Section::Head && self.head_facts(&text, !label.is_empty()) {
+            return;
         }
         self.builder.note(label);
-        // "Étape 1" alone begins the steps, also where their heading is missing.
-        let is_mark = line.mark == LineMark::Number && line.text.is_empty();
-        let is_step = is_mark && next.is_some_and(|next| !next.is_ingredient());
-        if is_step
-            && self.section == Section::Ingredients
-            && !self.builder.draft.ingredients.is_empty()
-        {
-            self.flush();
-            (self.section, self.is_named) = (Section::Steps, false);
-        }
+        self.begin_labelled_steps(line, next);
         match self.section {
             Section::Head => self.head(line, next),
             // A heading behind a table or a list that nothing named.

@@ -6,8 +6,11 @@ use super::inline::sentences;
 use super::judge::{is_for, is_group, is_numbered_title, is_title};
 use super::lines::{LineMark, PastedLine};
 use super::look::list;
-use super::meta::{facts, title_for_people, title_with_facts, title_with_yield};
+use super::meta::{
+    Fact, bare_time, facts, mixed_facts, title_for_people, title_with_facts, title_with_yield,
+};
 use super::verbs::begins_step;
+use crate::recipes::line::plain;
 
 impl RecipeReader {
     /// Reads a line before the first section.
@@ -63,6 +66,36 @@ impl RecipeReader {
         } else {
             self.section = Section::Steps;
             self.step_line(line);
+        }
+    }
+
+    /// Takes the facts of a line that has others, or is a duration. Returns whether it was one.
+    pub(super) fn head_facts(&mut self, text: &str, has_label: bool) -> bool {
+        let text = &*plain(text);
+        let has_title = !self.builder.draft.title.is_empty();
+        if let Some((facts, mut others)) = mixed_facts(text).filter(|_| !has_label) {
+            facts.into_iter().for_each(|fact| self.builder.fact(fact));
+            // "Dal Tadka | Serves 4 | 35 min"
+            let is_title = others.first().is_some_and(|first| text.starts_with(&**first));
+            if is_title && !has_title {
+                self.builder.draft.title = others.remove(0);
+            }
+            others.into_iter().for_each(|other| self.builder.note(other));
+            return true;
+        }
+        let minutes = bare_time(text).filter(|_| has_title);
+        minutes.into_iter().for_each(|minutes| self.builder.fact(Fact::Total(minutes)));
+        minutes.is_some()
+    }
+
+    /// Begins the steps where "Étape 1" is alone behind the ingredients, and no heading is.
+    pub(super) fn begin_labelled_steps(&mut self, line: &PastedLine, next: Option<&PastedLine>) {
+        let is_mark = line.mark == LineMark::Number && line.text.is_empty();
+        let is_step = is_mark && next.is_some_and(|next| !next.is_ingredient());
+        let has_ingredients = !self.builder.draft.ingredients.is_empty();
+        if is_step && self.section == Section::Ingredients && has_ingredients {
+            self.flush();
+            (self.section, self.is_named) = (Section::Steps, false);
         }
     }
 
