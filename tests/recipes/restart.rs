@@ -38,7 +38,7 @@ fn clients_go_on_after_a_stop_but_not_a_kill() {
     let away = one.hear().unwrap();
     assert_eq!(
         (&away["type"], &away["payload"]["reconnect_after_ms"]),
-        (&json!("going_away"), &json!(1000))
+        (&json!("going_away"), &json!(1250))
     );
 
     // The file is for one start only.
