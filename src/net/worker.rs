@@ -36,8 +36,6 @@ const MAX_DEBT: u64 = 1_000_000;
 #[derive(Debug)]
 struct Workers {
     name: &'static str,
-    /// Commands that may wait.
-    capacity: usize,
     shared: Arc<PoolState>,
     mailbox: Mailbox,
     threads: Vec<JoinHandle<()>>,
@@ -90,26 +88,51 @@ impl Pools {
 
 #[derive(Debug)]
 struct PoolState {
-    queue: Mutex<CommandQueue>,
+    queue: Mutex<CommandQueue<Command>>,
     wake: Condvar,
     /// Commands that wait or run. The reactor adds, the workers subtract.
     in_flight: AtomicUsize,
 }
 
+/// Commands that wait.
 #[derive(Debug)]
-struct CommandQueue {
-    waiting: FairQueue<Payer, Command>,
+struct CommandQueue<T> {
+    waiting: FairQueue<Payer, T>,
+    /// How many may wait.
+    capacity: usize,
     is_closed: bool,
 }
 
+impl<T> CommandQueue<T> {
+    /// Room for `capacity` commands, at least 1.
+    fn new(capacity: usize) -> Self {
+        Self { waiting: FairQueue::new(MAX_DEBT), capacity: capacity.max(1), is_closed: false }
+    }
+
+    /// Puts in a command, and returns the one that finds no room: the newest of whoever has most, and
+    /// this one only where nobody has more than its payer.
+    fn push(&mut self, payer: Payer, command: T) -> Option<T> {
+        let mut shed = None;
+        if self.waiting.len() >= self.capacity {
+            match self.waiting.shed(&payer) {
+                Some((_, newest)) => shed = Some(newest),
+                None => return Some(command),
+            }
+        }
+        self.waiting.push(payer, command);
+        shed
+    }
+}
+
 impl PoolState {
-    fn lock(&self) -> MutexGuard<'_, CommandQueue> {
+    fn lock(&self) -> MutexGuard<'_, CommandQueue<Command>> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits for the command that is next. `None`: the pool ends.
     fn next(&self) -> Option<(Payer, Command)> {
-        let is_idle = |queue: &mut CommandQueue| queue.waiting.is_empty() && !queue.is_closed;
+        let is_idle =
+            |queue: &mut CommandQueue<Command>| queue.waiting.is_empty() && !queue.is_closed;
         let queue = self.wake.wait_while(self.lock(), is_idle);
         let mut queue = queue.unwrap_or_else(PoisonError::into_inner);
         if queue.is_closed { None } else { queue.waiting.pop() }
@@ -121,15 +144,13 @@ impl Workers {
     /// of each.
     fn new(name: &'static str, limit: usize, capacity: usize, mailbox: Mailbox) -> Self {
         let (alive, gone) = mpsc::sync_channel(0);
-        let queue = CommandQueue { waiting: FairQueue::new(MAX_DEBT), is_closed: false };
         let shared = PoolState {
-            queue: Mutex::new(queue),
+            queue: Mutex::new(CommandQueue::new(capacity)),
             wake: Condvar::new(),
             in_flight: AtomicUsize::new(0),
         };
         Self {
             name,
-            capacity: capacity.max(1),
             shared: Arc::new(shared),
             mailbox,
             threads: Vec::new(),
@@ -140,8 +161,7 @@ impl Workers {
     }
 
     /// Queues `command`. Never blocks: when there is no room, or no thread can be started, this
-    /// gives back the completion of the command that is refused. That is the newest of whoever has
-    /// most in a full queue, and this one only where nobody has more than its payer.
+    /// gives back the completion of the command that is refused ([`CommandQueue::push`]).
     fn submit(&mut self, command: Command) -> Result<(), Completion> {
         let in_flight = self.shared.in_flight.fetch_add(1, Ordering::Relaxed) + 1;
         // As many threads as commands, up to the limit, so that no command waits for another one
@@ -163,16 +183,7 @@ impl Workers {
         if self.threads.is_empty() {
             return Some(command);
         }
-        let mut queue = self.shared.lock();
-        let mut shed = None;
-        if queue.waiting.len() >= self.capacity {
-            match queue.waiting.shed(&command.payer) {
-                Some((_, newest)) => shed = Some(newest),
-                None => return Some(command),
-            }
-        }
-        queue.waiting.push(command.payer.clone(), command);
-        drop(queue);
+        let shed = self.shared.lock().push(command.payer.clone(), command);
         self.shared.wake.notify_one();
         shed
     }
@@ -233,4 +244,52 @@ fn run(command: Command) -> Completion {
         log::error!("work for the application panicked");
         Completion { ticket, outcome: Outcome::Panicked }
     })
+}
+
+#[cfg(all(test, feature = "recipes", feature = "backend"))]
+mod tests {
+    use super::*;
+    use crate::shares::rivalry::{self, RivalQueue, Rivalry};
+    use crate::time;
+
+    /// Commands that are numbers, each with its payer.
+    struct Scene {
+        queue: CommandQueue<usize>,
+        payers: Vec<Payer>,
+        refused: Vec<usize>,
+    }
+
+    impl RivalQueue for Scene {
+        fn push(&mut self, _: time::Instant, user: usize, job: usize) {
+            let payer = Payer::user(&user.to_string());
+            self.payers.push(payer.clone());
+            self.refused.extend(self.queue.push(payer, job));
+        }
+
+        fn pop(&mut self, _: time::Instant) -> Option<usize> {
+            self.queue.waiting.pop().map(|(_, job)| job)
+        }
+
+        fn dropped(&mut self) -> Option<usize> {
+            self.refused.pop()
+        }
+
+        fn done(&mut self, _: time::Instant, job: usize, took: Duration) {
+            self.queue.waiting.charge(&self.payers[job], took.as_micros() as u64);
+        }
+    }
+
+    #[test]
+    fn rival_has_twice_its_part_of_the_workers_at_most() {
+        for (rivals, servers) in [(4, 1), (7, 1)] {
+            let rivalry = Rivalry { rivals, servers, differs_in_cost: true };
+            rivalry::check(rivalry, |is_first_come| {
+                let mut queue = CommandQueue::new(64);
+                if is_first_come {
+                    queue.waiting.plant_first_come();
+                }
+                Scene { queue, payers: Vec::new(), refused: Vec::new() }
+            });
+        }
+    }
 }

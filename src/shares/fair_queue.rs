@@ -39,6 +39,9 @@ pub(crate) struct FairQueue<K, T> {
     len: usize,
     /// The most that a user is charged beyond the others.
     max_debt: u64,
+    /// A planted fault: first come, first served. The users of the items, in the order of their arrival.
+    #[cfg(test)]
+    first_come: Option<VecDeque<K>>,
 }
 
 #[derive(Debug)]
@@ -62,11 +65,35 @@ impl<K: Ord + Clone, T> FairQueue<K, T> {
             turns: 0,
             len: 0,
             max_debt,
+            #[cfg(test)]
+            first_come: None,
         }
+    }
+
+    /// From here on does not tell users apart, to prove that tests find that.
+    #[cfg(test)]
+    pub(crate) fn plant_first_come(&mut self) {
+        self.first_come = Some(VecDeque::new());
+    }
+
+    /// The item that came first of those that may go, where that fault is planted.
+    #[cfg(test)]
+    fn pop_first_come(&mut self, mut may_go: impl FnMut(&K, &T) -> bool) -> Option<(K, T)> {
+        let user = self.first_come.as_ref()?.iter().find(|user| {
+            let first = self.flows.get(user).and_then(|flow| flow.items.front());
+            first.is_some_and(|item| may_go(user, item))
+        })?;
+        let user = user.clone();
+        let item = self.take(&user, VecDeque::pop_front)?;
+        Some((user, item))
     }
 
     /// Puts an item behind the others of `user`.
     pub(crate) fn push(&mut self, user: K, item: T) {
+        #[cfg(test)]
+        if let Some(first_come) = &mut self.first_come {
+            first_come.push_back(user.clone());
+        }
         self.turns += 1;
         let (now, turn) = (self.virtual_time, self.turns);
         let flow = self.flows.entry(user.clone()).or_insert_with(|| Flow {
@@ -90,6 +117,10 @@ impl<K: Ord + Clone, T> FairQueue<K, T> {
     /// Takes out the item that is next, with its user. [`charge`](Self::charge) follows once its
     /// cost is known.
     pub(crate) fn pop(&mut self) -> Option<(K, T)> {
+        #[cfg(test)]
+        if self.first_come.is_some() {
+            return self.pop_first_come(|_, _| true);
+        }
         let Some((service, _, user)) = self.waiting.pop_first() else {
             // Nobody waits: nobody is behind, and so nobody is ahead.
             self.forget_ahead(u64::MAX);
@@ -104,6 +135,10 @@ impl<K: Ord + Clone, T> FairQueue<K, T> {
     /// Takes out the next item that `may_go`, in the order of [`pop`](Self::pop). Users whose first
     /// item may not go keep their places. O(users who are passed over).
     pub(crate) fn pop_if(&mut self, mut may_go: impl FnMut(&K, &T) -> bool) -> Option<(K, T)> {
+        #[cfg(test)]
+        if self.first_come.is_some() {
+            return self.pop_first_come(may_go);
+        }
         if self.waiting.is_empty() {
             return self.pop();
         }
@@ -219,6 +254,12 @@ impl<K: Ord + Clone, T> FairQueue<K, T> {
         let flow = self.flows.get_mut(user)?;
         let before = flow.items.len();
         let item = pop(&mut flow.items)?;
+        #[cfg(test)]
+        if let Some(first_come) = &mut self.first_come
+            && let Some(place) = first_come.iter().position(|other| other == user)
+        {
+            first_come.remove(place);
+        }
         let (service, turn, left) = (flow.service, flow.turn, flow.items.len());
         self.len -= 1;
         self.lengths.remove(&(before, user.clone()));

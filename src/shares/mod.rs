@@ -23,6 +23,8 @@ mod allowances;
 mod fair_queue;
 mod holdings;
 mod recent;
+#[cfg(all(test, feature = "net", feature = "recipes", feature = "backend"))]
+pub(crate) mod rivalry;
 
 pub(crate) use self::allowances::Allowances;
 #[cfg(any(feature = "net", feature = "recipes"))]

@@ -154,3 +154,72 @@ fn time_out_of_a_call_that_waited_long_says_nothing() {
         }
     }
 }
+
+/// Calls of rivals, each of a connection of its own.
+#[cfg(all(feature = "net", feature = "recipes"))]
+struct RivalScene {
+    queue: CallQueue,
+    kind: CallKind,
+    begun: VecDeque<usize>,
+    dropped: Vec<usize>,
+}
+
+#[cfg(all(feature = "net", feature = "recipes"))]
+impl RivalScene {
+    fn drain(&mut self) {
+        while let Some(action) = self.queue.poll_action() {
+            match action {
+                CallAction::Send { call, .. } => self.begun.push_back(call.connection.index()),
+                CallAction::Skip { call, .. } => self.dropped.push(call.connection.index()),
+            }
+        }
+    }
+}
+
+#[cfg(all(feature = "net", feature = "recipes"))]
+impl crate::shares::rivalry::RivalQueue for RivalScene {
+    fn push(&mut self, now: Instant, user: usize, job: usize) {
+        let call = QueuedCall {
+            kind: self.kind,
+            asker: CallAsker::Nobody,
+            start: Some(StartFlag::default()),
+            user: SmolStr::new(user.to_string()),
+            connection: ConnId::new(job as u32, 0),
+            body: Vec::new(),
+        };
+        self.queue.handle_call(now, call);
+        self.drain();
+    }
+
+    fn pop(&mut self, _: Instant) -> Option<usize> {
+        self.begun.pop_front()
+    }
+
+    fn dropped(&mut self) -> Option<usize> {
+        self.dropped.pop()
+    }
+
+    fn done(&mut self, now: Instant, job: usize, _: Duration) {
+        self.queue.handle_done(now, ConnId::new(job as u32, 0), WORKS);
+        self.drain();
+    }
+}
+
+/// With many rivals, callers are not kept for each of them any more.
+#[test]
+#[cfg(all(feature = "net", feature = "recipes"))]
+fn rival_has_twice_its_part_of_the_callers_at_most() {
+    use crate::shares::rivalry::{self, Rivalry};
+
+    for kind in [CallKind::Message, CallKind::Join] {
+        let rivalry = Rivalry { rivals: 24, servers: 8, differs_in_cost: true };
+        rivalry::check(rivalry, |is_first_come| {
+            let mut queue = CallQueue::new(CallerShares::new(8), 256, TIMEOUT);
+            if is_first_come {
+                queue.messages.waiting.plant_first_come();
+                queue.joins.waiting.plant_first_come();
+            }
+            RivalScene { queue, kind, begun: VecDeque::new(), dropped: Vec::new() }
+        });
+    }
+}

@@ -221,3 +221,65 @@ fn request_that_nobody_waits_for_is_not_charged() {
     assert!(threads.queue.pop().is_none() && threads.queue.open.is_empty());
     assert_eq!(threads.queue.counts(), Counts::default());
 }
+
+/// Attempts of rivals: users are addresses, and jobs are numbers.
+#[cfg(all(feature = "net", feature = "backend"))]
+struct RivalScene {
+    queue: HashQueue<usize>,
+    running: BTreeMap<usize, Running>,
+    refused: Vec<usize>,
+}
+
+#[cfg(all(feature = "net", feature = "backend"))]
+impl crate::shares::rivalry::RivalQueue for RivalScene {
+    fn push(&mut self, now: Instant, user: usize, job: usize) {
+        // Each attempt is for an account of its own.
+        let attempt = caller(user as u16, job as u64);
+        if self.queue.push(now, attempt, StartFlag::default(), job).is_err() {
+            self.refused.push(job);
+        }
+    }
+
+    fn pop(&mut self, _: Instant) -> Option<usize> {
+        loop {
+            let Next { job, turn } = self.queue.pop()?;
+            match turn {
+                Ok(running) => {
+                    self.running.insert(job, running);
+                    return Some(job);
+                }
+                Err(_) => self.refused.push(job),
+            }
+        }
+    }
+
+    fn dropped(&mut self) -> Option<usize> {
+        self.refused.pop()
+    }
+
+    fn done(&mut self, _: Instant, job: usize, _: Duration) {
+        self.queue.finish(self.running.remove(&job).unwrap(), HashOutcome::Right);
+    }
+}
+
+#[test]
+#[cfg(all(feature = "net", feature = "backend"))]
+fn rival_has_twice_its_part_of_the_hashes_at_most() {
+    use crate::shares::rivalry::{self, Rivalry};
+
+    let accounts = config::Accounts {
+        queue: 64,
+        queue_per_ip: 64,
+        hashes_per_minute_per_ip: 0,
+        guesses_per_minute_per_ip: 0,
+        ..config::Accounts::default()
+    };
+    let rivalry = Rivalry { rivals: 5, servers: 2, differs_in_cost: false };
+    rivalry::check(rivalry, |is_first_come| {
+        let mut queue = HashQueue::new(&accounts, &Seed::predictable(1));
+        if is_first_come {
+            queue.waiting.plant_first_come();
+        }
+        RivalScene { queue, running: BTreeMap::new(), refused: Vec::new() }
+    });
+}
