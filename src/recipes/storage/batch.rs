@@ -1,4 +1,5 @@
-//! Group commit: waiting tasks run in one transaction, and are answered when it is on disk.
+//! Group commit: waiting tasks run in one transaction, and are answered when it is on disk. What reads
+//! content has a transaction of its own.
 
 use std::iter;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -144,6 +145,17 @@ pub(super) struct Batcher<'a> {
     /// How long its tasks run.
     pub(super) time: Duration,
     pub(super) commit: Commit,
+    /// The first task of the next transaction, where the last one ended before it.
+    pub(super) next: Option<Taken>,
+}
+
+/// A task that was taken out of the queue.
+type Taken = (TaskTurn, QueuedTask<Box<dyn BatchItem>>);
+
+/// Whether a task has a transaction of its own: it reads content, a page of which takes as long as ten
+/// messages. The answer to a message does not wait for it, and it does not wait for the disk.
+fn is_alone((turn, queued): &Taken) -> bool {
+    queued.item.effect() == Effect::Reads && turn.is_content()
 }
 
 /// The tasks of a transaction, each with why it was refused.
@@ -155,7 +167,7 @@ impl Batcher<'_> {
         let start = clock();
         let mut next_tidy = Instant::START;
         let health = self.space.health();
-        while self.queue.wait(SECOND) {
+        while self.next.is_some() || self.queue.wait(SECOND) {
             health.progress.begin();
             for item in self.queue.take_shed() {
                 item.answer(Err(TaskError::Busy));
@@ -171,7 +183,7 @@ impl Batcher<'_> {
                     self.space.failed(now, &error);
                 }
             }
-            if let Some(first) = self.queue.pop() {
+            if let Some(first) = self.next.take().or_else(|| self.queue.pop()) {
                 self.serve_batch(now, first);
             }
             health.progress.end();
@@ -191,7 +203,7 @@ impl Batcher<'_> {
         }
     }
 
-    fn serve_batch(&mut self, now: Instant, first: (TaskTurn, QueuedTask<Box<dyn BatchItem>>)) {
+    fn serve_batch(&mut self, now: Instant, first: Taken) {
         let mut batch = Vec::new();
         let stored = self.transact(now, first, &mut batch).map_err(|error| {
             roll_back(&self.database);
@@ -208,12 +220,7 @@ impl Batcher<'_> {
     /// Runs tasks, each behind a savepoint, so that one that fails rolls back only itself. An error
     /// fails the whole batch: a full disk, for example, aborts the transaction with all earlier
     /// tasks.
-    fn transact(
-        &mut self,
-        now: Instant,
-        first: (TaskTurn, QueuedTask<Box<dyn BatchItem>>),
-        batch: &mut Batch,
-    ) -> rusqlite::Result<()> {
+    fn transact(&mut self, now: Instant, first: Taken, batch: &mut Batch) -> rusqlite::Result<()> {
         // This may wait for another process. Tasks whose time runs out meanwhile are not begun.
         if let Err(error) = execute(&self.database, "BEGIN IMMEDIATE") {
             let waiting = iter::once(first).chain(iter::from_fn(|| self.queue.pop()));
@@ -222,6 +229,7 @@ impl Batcher<'_> {
         }
         let begun = clock();
         let mut done = Duration::ZERO;
+        let is_one = is_alone(&first);
         let mut next = Some(first);
         while let Some((turn, mut queued)) = next {
             let is_refused = self.space.refuses(now, queued.item.effect());
@@ -231,8 +239,9 @@ impl Batcher<'_> {
             ran?;
             done = begun.elapsed();
             self.queue.charge(&turn, cost(done.saturating_sub(before), bytes));
-            let is_whole = batch.len() >= self.most || done >= self.time;
+            let is_whole = is_one || batch.len() >= self.most || done >= self.time;
             next = if is_whole { None } else { self.queue.pop() };
+            self.next = next.take_if(|next| is_alone(next));
         }
         let committing = clock();
         let committed = (self.commit)(&self.database);

@@ -11,7 +11,8 @@
 //! ```
 //!
 //! While one commit waits for the disk, the next batch gathers: the slower the disk, the more tasks
-//! share a commit. Reads use the same queue, so a join sees everything acknowledged before it.
+//! share a commit. Reads use the same queue, so a join sees everything acknowledged before it. What reads
+//! a recipe or a page has a transaction of its own, so that the answer to a message waits for none.
 //! Tasks whose asker has given up are skipped.
 
 pub(super) mod access;
@@ -19,6 +20,7 @@ mod background;
 mod backup;
 mod batch;
 pub(super) mod chat;
+mod checkpoint;
 pub(super) mod edits;
 mod erase;
 mod health;
@@ -60,6 +62,7 @@ use crate::node::{Payer, QUESTION_BYTES, StartFlag};
 pub use self::backup::{BackupError, backup, restore};
 pub(super) use self::batch::{BATCH_TIME, Commit, TaskError, by_statement};
 use self::batch::{BatchItem, Batcher, MAX_BATCH, Task};
+use self::checkpoint::Checkpointer;
 use self::erase::Erasure;
 pub(super) use self::health::StorageHealth;
 pub use self::inspect::{DatabaseState, inspect};
@@ -113,6 +116,8 @@ impl fmt::Debug for Storage {
 pub(super) struct OpenStorage {
     pub(super) database: Connection,
     space: Space,
+    /// `None` in tests.
+    checkpointer: Option<Checkpointer>,
     /// Held as long as the database is open. `None` in tests.
     lock: Option<File>,
 }
@@ -126,10 +131,12 @@ impl OpenStorage {
     pub(super) fn open(directory: &Path, limit: usize) -> Result<Self, StorageError> {
         let lock = schema::lock(directory)?;
         let reserve = Reserve::open(directory);
-        let database = schema::open(directory)?;
+        let mut database = schema::open(directory)?;
         let space = Space::new(limit as u64, &schema::path(directory), reserve);
         verify::start(schema::path(directory), space.health()).map_err(StorageError::Thread)?;
-        Ok(Self { database, space, lock: Some(lock) })
+        let checkpointer = Checkpointer::start(&mut database, &schema::path(directory))
+            .map_err(StorageError::Thread)?;
+        Ok(Self { database, space, checkpointer: Some(checkpointer), lock: Some(lock) })
     }
 
     /// What other threads may know of the storage.
@@ -225,11 +232,14 @@ impl Storage {
         let sender = Sender(Arc::clone(&queue));
         thread::Builder::new().name("vestibule-storage".to_owned()).spawn(move || {
             let end = EndOfQueue(queue);
-            let OpenStorage { database, space, lock } = opened;
-            let erasure = Erasure::default();
-            let mut batcher =
-                Batcher { database, queue: &end.0, space, erasure, most, time, commit };
+            let OpenStorage { database, space, checkpointer, lock } = opened;
+            let (queue, erasure) = (&end.0, Erasure::default());
+            let next = None;
+            let mut batcher = Batcher { database, queue, space, erasure, most, time, commit, next };
             batcher.serve();
+            if let Some(checkpointer) = checkpointer {
+                checkpointer.end(&mut batcher.database);
+            }
             // The lock goes when the database is closed.
             drop(batcher);
             drop((lock, end, alive));

@@ -47,6 +47,13 @@ pub(super) struct TaskTurn {
     payer: Payer,
 }
 
+impl TaskTurn {
+    /// Whether it is that of a message or a recipe.
+    pub(super) fn is_content(&self) -> bool {
+        self.class == TaskClass::Content
+    }
+}
+
 /// A task that waits, and the memory that is charged for it.
 pub(super) struct QueuedTask<T> {
     pub(super) item: T,
@@ -324,5 +331,58 @@ mod tests {
         while queue.pop().is_some() {}
         assert!(queue.push(TaskClass::Content, user('b'), queued(30)).is_err());
         assert!(queue.take_shed().is_empty());
+    }
+
+    /// A queue in which jobs are numbers.
+    #[cfg(all(feature = "net", feature = "backend"))]
+    struct RivalScene {
+        queue: TaskQueue<usize>,
+        class: TaskClass,
+        turns: std::collections::BTreeMap<usize, TaskTurn>,
+        dropped: Vec<usize>,
+    }
+
+    #[cfg(all(feature = "net", feature = "backend"))]
+    impl crate::shares::rivalry::RivalQueue for RivalScene {
+        fn push(&mut self, _: crate::time::Instant, user: usize, job: usize) {
+            let queued = QueuedTask { item: job, bytes: 1 };
+            if self.queue.push(self.class, Payer::user(&user.to_string()), queued).is_err() {
+                self.dropped.push(job);
+            }
+        }
+
+        fn pop(&mut self, _: crate::time::Instant) -> Option<usize> {
+            let (turn, QueuedTask { item: job, .. }) = self.queue.pop()?;
+            self.turns.insert(job, turn);
+            Some(job)
+        }
+
+        fn dropped(&mut self) -> Option<usize> {
+            self.dropped.extend(self.queue.take_shed());
+            self.dropped.pop()
+        }
+
+        fn done(&mut self, _: crate::time::Instant, job: usize, took: Duration) {
+            let turn = self.turns.remove(&job).unwrap();
+            self.queue.charge(&turn, took.as_micros() as u64);
+            self.queue.release(1);
+        }
+    }
+
+    #[test]
+    #[cfg(all(feature = "net", feature = "backend"))]
+    fn rival_has_twice_its_part_of_the_database_at_most() {
+        use crate::shares::rivalry::{self, Rivalry};
+
+        for class in [TaskClass::Content, TaskClass::Access] {
+            let rivalry = Rivalry { rivals: 5, servers: 1, differs_in_cost: true };
+            rivalry::check(rivalry, |is_first_come| {
+                let queue = TaskQueue::new(64, 0);
+                if is_first_come {
+                    queue.lock().of(class).plant_first_come();
+                }
+                RivalScene { queue, class, turns: Default::default(), dropped: Vec::new() }
+            });
+        }
     }
 }

@@ -6,7 +6,7 @@ use super::*;
 
 /// Without a file that is looked after.
 fn in_memory(database: Connection) -> OpenStorage {
-    OpenStorage { database, space: Space::unbounded(), lock: None }
+    OpenStorage { database, space: Space::unbounded(), checkpointer: None, lock: None }
 }
 
 fn started(commit: Commit) -> (Storage, JoinGuard) {
@@ -179,5 +179,33 @@ fn withdrawn_item_is_skipped() {
     }
     let done = withdrawn.iter().filter(|is_withdrawn| !**is_withdrawn).count();
     assert_eq!(count(&storage), done as i64);
+    drop((storage, join_guard));
+}
+
+#[test]
+fn message_is_answered_before_a_page_is_read() {
+    let turning = Arc::new(Mutex::new(()));
+    let (storage, join_guard) = started(on_disk(Arc::clone(&turning)));
+    let held = turning.lock().unwrap();
+    let (told, events) = mpsc::channel();
+    let submit = |name: &'static str, value| {
+        let origin = TaskOrigin::new(TaskClass::Content, Payer::user(name));
+        let origin = if name == "page" { origin.reading() } else { origin };
+        let (begun, done) = (told.clone(), told.clone());
+        let work = move |database: &Connection| {
+            begun.send((name, "begun")).unwrap();
+            if name == "page" { Ok(()) } else { insert(value)(database) }
+        };
+        storage.submit(origin, work, move |_| done.send((name, "done")).unwrap()).unwrap();
+    };
+    // The others wait, or the next one is in the first one's transaction.
+    submit("first", 1);
+    assert_eq!(events.recv(), Ok(("first", "begun")));
+    ["ann", "page", "bob"].into_iter().zip(2..).for_each(|(name, value)| submit(name, value));
+    drop(held);
+    let events: Vec<_> = (0..7).map(|_| events.recv().unwrap()).collect();
+    let place = |event| events.iter().position(|it| *it == event).unwrap();
+    assert!(place(("ann", "done")) < place(("page", "begun")), "{events:?}");
+    assert!(place(("page", "done")) < place(("bob", "begun")), "{events:?}");
     drop((storage, join_guard));
 }
