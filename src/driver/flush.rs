@@ -58,7 +58,7 @@ impl<S> Turn<S> {
             return self.make_ready(node, id);
         }
         if node.phase(id) == Some(Phase::Closing) {
-            self.end_later(id);
+            self.end_later(node, id);
         } else {
             self.write(node, io, id);
         }

@@ -7,6 +7,11 @@
 //! other work, however many sockets connect or hang up: with 64 units of about 10 µs each, less
 //! than a millisecond.
 //!
+//! Pending and ending connections wait in [`LISTS`] lists each, by address, and the lists are served in
+//! turn (stochastic fairness queueing: McKenney, INFOCOM 1990). So a newcomer does not wait for the
+//! hundreds of connections that one address opens, or leaves to their deadlines, at once. Accepts are in
+//! the kernel's order: an address is known only afterwards.
+//!
 //! The share is counted in units, not in microseconds, so that the simulator can verify it. Work
 //! that costs more than one unit is charged for the difference.
 
@@ -39,12 +44,59 @@ pub(super) enum Class {
     Ending,
 }
 
+/// In how many lists pending and ending connections wait: with a few dozen addresses that open as many
+/// connections as they can, somebody else shares a list with one of them, if with any.
+pub(super) const LISTS: u8 = 64;
+
+/// Connections that wait, in lists that are served in turn.
+#[derive(Debug)]
+struct FairLists {
+    lists: [VecDeque<ConnId>; LISTS as usize],
+    /// A bit for each list that is not empty.
+    filled: u64,
+    /// The list that was served last.
+    last: u32,
+}
+
+impl FairLists {
+    fn new() -> Self {
+        Self { lists: std::array::from_fn(|_| VecDeque::new()), filled: 0, last: 0 }
+    }
+
+    fn push(&mut self, list: u8, id: ConnId) {
+        let index = list % LISTS;
+        if let Some(list) = self.lists.get_mut(usize::from(index)) {
+            list.push_back(id);
+            self.filled |= 1 << index;
+        }
+    }
+
+    fn pop(&mut self) -> Option<ConnId> {
+        if self.filled == 0 {
+            return None;
+        }
+        let first = self.last + 1;
+        let ahead = self.filled.rotate_right(first).trailing_zeros();
+        self.last = (first + ahead) % u32::from(LISTS);
+        let list = self.lists.get_mut(self.last as usize)?;
+        let id = list.pop_front();
+        if list.is_empty() {
+            self.filled &= !(1 << self.last);
+        }
+        id
+    }
+
+    fn is_empty(&self) -> bool {
+        self.filled == 0
+    }
+}
+
 /// The ready lists of a driver. It adds what the poller reports and what a unit left unfinished.
 #[derive(Debug)]
 pub(super) struct Schedule {
     authenticated: VecDeque<ConnId>,
-    pending: VecDeque<ConnId>,
-    ending: VecDeque<ConnId>,
+    pending: FairLists,
+    ending: FairLists,
     listeners: VecDeque<usize>,
     share: u32,
     authenticated_left: usize,
@@ -58,8 +110,8 @@ impl Schedule {
     pub(super) fn new(share: u32) -> Self {
         Self {
             authenticated: VecDeque::new(),
-            pending: VecDeque::new(),
-            ending: VecDeque::new(),
+            pending: FairLists::new(),
+            ending: FairLists::new(),
             listeners: VecDeque::new(),
             share: share.max(1),
             authenticated_left: 0,
@@ -69,14 +121,13 @@ impl Schedule {
     }
 
     /// Adds a connection that has something to read, or last output to write. A connection that is
-    /// added twice is served twice.
-    pub(super) fn push(&mut self, id: ConnId, class: Class) {
-        let list = match class {
-            Class::Authenticated => &mut self.authenticated,
-            Class::Pending => &mut self.pending,
-            Class::Ending => &mut self.ending,
-        };
-        list.push_back(id);
+    /// added twice is served twice. `list` is that of its address.
+    pub(super) fn push(&mut self, id: ConnId, class: Class, list: u8) {
+        match class {
+            Class::Authenticated => self.authenticated.push_back(id),
+            Class::Pending => self.pending.push(list, id),
+            Class::Ending => self.ending.push(list, id),
+        }
     }
 
     /// Adds a listener that has connections to accept.
@@ -132,11 +183,11 @@ impl Schedule {
     }
 
     fn pop_pending(&mut self) -> Option<WorkUnit> {
-        self.pending.pop_front().map(WorkUnit::Pending)
+        self.pending.pop().map(WorkUnit::Pending)
     }
 
     fn pop_ending(&mut self) -> Option<WorkUnit> {
-        self.ending.pop_front().map(WorkUnit::Ending)
+        self.ending.pop().map(WorkUnit::Ending)
     }
 }
 
@@ -159,13 +210,13 @@ mod tests {
     fn turn_serves_authenticated_first_then_pending_share() {
         let mut schedule = Schedule::new(4);
         for n in 0..10 {
-            schedule.push(id(n), Class::Pending);
+            schedule.push(id(n), Class::Pending, 0);
         }
-        schedule.push(id(100), Class::Authenticated);
+        schedule.push(id(100), Class::Authenticated, 0);
         let served = turn(&mut schedule);
         assert_eq!(served.len(), 1 + 4);
         assert_eq!(served[0], WorkUnit::Authenticated(id(100)));
-        schedule.push(id(101), Class::Authenticated);
+        schedule.push(id(101), Class::Authenticated, 0);
         assert_eq!(turn(&mut schedule)[0], WorkUnit::Authenticated(id(101)));
         assert!(!schedule.is_idle());
         assert_eq!(turn(&mut schedule).len(), 2);
@@ -175,7 +226,7 @@ mod tests {
     #[test]
     fn costly_unit_shrinks_its_own_turn_but_not_the_next() {
         let mut schedule = Schedule::new(8);
-        (0..20).for_each(|n| schedule.push(id(n), Class::Pending));
+        (0..20).for_each(|n| schedule.push(id(n), Class::Pending, 0));
         schedule.begin_turn();
         assert_eq!(schedule.next_pending(), Some(WorkUnit::Pending(id(0))));
         schedule.charge(5);
@@ -190,7 +241,7 @@ mod tests {
     #[test]
     fn accepts_and_pending_reads_alternate() {
         let mut schedule = Schedule::new(4);
-        (0..4).for_each(|n| schedule.push(id(n), Class::Pending));
+        (0..4).for_each(|n| schedule.push(id(n), Class::Pending, 0));
         schedule.push_listener(0);
         schedule.push_listener(0);
         schedule.push_listener(1);
@@ -204,8 +255,8 @@ mod tests {
     #[test]
     fn ends_share_a_turn_with_reads_and_accepts() {
         let mut schedule = Schedule::new(9);
-        (0..3_000).for_each(|n| schedule.push(id(n), Class::Ending));
-        (0..30).for_each(|n| schedule.push(id(4_000 + n), Class::Pending));
+        (0..3_000).for_each(|n| schedule.push(id(n), Class::Ending, 0));
+        (0..30).for_each(|n| schedule.push(id(4_000 + n), Class::Pending, 0));
         (0..9).for_each(|n| schedule.push_listener(n));
         let served = turn(&mut schedule);
         let count = |is_it: fn(&WorkUnit) -> bool| served.iter().filter(|unit| is_it(unit)).count();
@@ -213,18 +264,41 @@ mod tests {
         assert_eq!(count(|unit| matches!(unit, WorkUnit::Pending(_))), 3);
         assert_eq!(count(|unit| matches!(unit, WorkUnit::Accept(_))), 3);
         let mut schedule = Schedule::new(9);
-        (0..3_000).for_each(|n| schedule.push(id(n), Class::Ending));
+        (0..3_000).for_each(|n| schedule.push(id(n), Class::Ending, 0));
         assert_eq!(turn(&mut schedule).len(), 9, "alone they have the whole share");
     }
 
     #[test]
     fn what_becomes_ready_in_a_turn_waits_for_the_next() {
         let mut schedule = Schedule::new(1);
-        schedule.push(id(1), Class::Authenticated);
+        schedule.push(id(1), Class::Authenticated, 0);
         schedule.begin_turn();
         assert_eq!(schedule.next_authenticated(), Some(WorkUnit::Authenticated(id(1))));
-        schedule.push(id(1), Class::Authenticated);
+        schedule.push(id(1), Class::Authenticated, 0);
         assert_eq!(schedule.next_authenticated(), None);
         assert!(!schedule.is_idle());
+    }
+
+    #[test]
+    fn address_waits_for_no_crowd_of_another_one() {
+        for class in [Class::Pending, Class::Ending] {
+            let mut schedule = Schedule::new(64);
+            (0..1_000).for_each(|n| schedule.push(id(n), class, 7));
+            (0..3).for_each(|n| schedule.push(id(2_000 + n), class, 63 * n as u8));
+            let served = turn(&mut schedule);
+            let place = |n| {
+                let is_it = |unit: &WorkUnit| match unit {
+                    WorkUnit::Pending(served) | WorkUnit::Ending(served) => *served == id(n),
+                    _ => false,
+                };
+                served.iter().position(is_it).unwrap()
+            };
+            assert!((2_000..2_003).all(|n| place(n) < 6), "{class:?}: {served:?}");
+            // Those of one address keep their order, and none is lost.
+            assert_eq!((0..60).map(place).max(), Some(62));
+            assert!((0..60).map(place).is_sorted());
+            let rest: usize = (0..20).map(|_| turn(&mut schedule).len()).sum();
+            assert_eq!((served.len() + rest, schedule.is_idle()), (1_003, true));
+        }
     }
 }

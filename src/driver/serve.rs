@@ -5,7 +5,7 @@ use std::mem;
 use std::net::SocketAddr;
 
 use super::io::{Accepted, Input, Io, Remaining, Role};
-use super::schedule::{Class, WorkUnit};
+use super::schedule::{Class, LISTS, WorkUnit};
 use super::slots::Queued;
 use super::turn::{PENDING_READ_BYTES, Pause, READ_BYTES, Turn};
 use crate::admin;
@@ -34,11 +34,11 @@ impl<S> Turn<S> {
 
     /// Adds an ending connection to its list: writing its last output and closing the socket costs
     /// as much as serving a pending connection.
-    pub(super) fn end_later(&mut self, id: ConnId) {
+    pub(super) fn end_later(&mut self, node: &Node, id: ConnId) {
         let Some(slot) = self.slots.find(id) else { return };
         if slot.queued != Queued::On(Class::Ending) {
             slot.queued = Queued::On(Class::Ending);
-            self.schedule.push(id, Class::Ending);
+            self.schedule.push(id, Class::Ending, node.turn_list(id, LISTS));
         }
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::io::{Io, Readiness};
-use super::schedule::{Class, Schedule};
+use super::schedule::{Class, LISTS, Schedule};
 use super::slots::{Queued, Slots};
 use crate::config::Config;
 use crate::id::ConnId;
@@ -288,7 +288,7 @@ impl<S> Turn<S> {
         let is_served = slot.broken || node.wants_input(id);
         if is_served && slot.queued.moves_to(class) {
             slot.queued = Queued::On(class);
-            self.schedule.push(id, class);
+            self.schedule.push(id, class, node.turn_list(id, LISTS));
         }
     }
 

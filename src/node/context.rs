@@ -1,7 +1,9 @@
 //! What every part of the node may touch: the moment, the policy, the counters, and what goes out.
 
 use std::collections::VecDeque;
+use std::hash::BuildHasher as _;
 
+use crate::auth::Address;
 use crate::id::{MessageIds, Seed, SeededState};
 use crate::node::connections::frame::{Encoder, Shared};
 use crate::node::observe::access::AccessBytes;
@@ -63,6 +65,12 @@ impl Cx {
             return 0;
         }
         self.hashing.hash_texts(&["user", user])
+    }
+
+    /// Which of so many lists is that of an address. Nobody chooses an address for its list.
+    pub(crate) fn list_of(&self, address: Address, lists: u8) -> u8 {
+        let hash = self.hashing.hash_one(address.to_bits());
+        (hash % u64::from(lists.max(1))) as u8
     }
 
     /// The moment as text: made once for all messages of a millisecond.

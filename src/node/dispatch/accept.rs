@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use crate::auth::Address;
 use crate::id::ConnId;
 use crate::node::Node;
-use crate::node::connections::connection::ConnectionKind;
+use crate::node::connections::connection::{Connection, ConnectionKind};
 use crate::node::connections::session::Stage;
 use crate::node::gate::proxy;
 use crate::node::work::port::Refused;
@@ -78,6 +78,13 @@ impl Node {
         let id = self.connections.id_of(slot);
         self.operator.places_of(kind).push(id, usize::MAX);
         Ok(id)
+    }
+
+    /// In which of so many lists, which are served in turn, the connection waits while it is not
+    /// authenticated: that of its address.
+    pub(crate) fn turn_list(&self, id: ConnId, lists: u8) -> u8 {
+        let address = self.connections.find(id).map(Connection::address);
+        address.map_or(0, |address| self.cx.list_of(address, lists))
     }
 
     /// How many of `bytes`, the first of `id`, its proxy says about its client (the PROXY protocol):
