@@ -8,6 +8,7 @@ use slab::Slab;
 use crate::config::Config;
 use crate::id::{Seed, SeededState};
 use crate::node::app::{Admission, Answer, App, Incoming, Join, Json, Left, Reply, Update};
+use crate::node::planted::{Fault, Planted};
 use crate::shares::Holdings;
 
 /// Access control of the in-memory application's rooms.
@@ -37,6 +38,7 @@ pub struct MemoryApp {
     max_rooms: usize,
     hashing: SeededState,
     noted: Arc<Update>,
+    fault: Fault,
 }
 
 #[derive(Debug)]
@@ -69,7 +71,31 @@ impl MemoryApp {
             noted: Update::text(
                 "Noted. This room lives in memory: it passes messages on, and forgets them.",
             ),
+            fault: Fault::default(),
         }
+    }
+
+    /// Plants `fault`, for tests of the checkers.
+    #[cfg(feature = "sim")]
+    pub fn plant(&mut self, fault: Planted) {
+        self.fault.planted = Some(fault);
+    }
+
+    /// How many rooms there are, and how many of them the user owns who owns most. For the simulator's
+    /// checkers: O(rooms).
+    #[cfg(feature = "sim")]
+    #[must_use]
+    pub fn rooms_by_owner(&self) -> [usize; 2] {
+        let mut counts = std::collections::BTreeMap::<_, usize>::new();
+        for (_, room) in &self.rooms {
+            *counts.entry(room.owner).or_default() += 1;
+        }
+        [counts.values().sum(), counts.values().copied().max().unwrap_or(0)]
+    }
+
+    /// Who a room counts for that may be forgotten.
+    fn holder(&self, owner: u64) -> u64 {
+        if self.fault.is(Planted::EvictsOldest) { 0 } else { owner }
     }
 
     /// Whether `user` may join `room`, whose owner `user` becomes where it is new. `None` when there is
@@ -91,7 +117,7 @@ impl MemoryApp {
 
     fn create(&mut self, id: u64, owner: u64) -> Option<u32> {
         if self.max_rooms != 0 && self.rooms.len() >= self.max_rooms {
-            let victim = self.idle.victim(owner, 1)?;
+            let victim = self.idle.victim(self.holder(owner), 1)?;
             self.idle.remove(victim, 1);
             let forgotten = self.rooms.try_remove(victim as usize)?;
             self.by_id.remove(&forgotten.id);
@@ -146,8 +172,9 @@ impl App for MemoryApp {
         let Some(&place) = self.by_id.get(&id) else { return };
         let Some(room) = self.rooms.get_mut(place as usize) else { return };
         room.connections = room.connections.saturating_sub(1);
-        if room.connections == 0 {
-            self.idle.insert(place, room.owner, 1);
+        let (is_idle, owner) = (room.connections == 0, room.owner);
+        if is_idle {
+            self.idle.insert(place, self.holder(owner), 1);
         }
     }
 }

@@ -23,6 +23,8 @@ pub enum Planted {
     AllowanceByConnection,
     /// A full table does not tell users apart: it forgets its oldest entry, whoever's that is.
     EvictsOldest,
+    /// A request beyond the places for them is refused, whoever has those.
+    RequestsFirstCome,
     /// A token whose key is not there is refused at once.
     KeyNotAwaited,
     /// Positions are compared by their numbers only.

@@ -2,10 +2,10 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::shares::{FRUGAL, PAGE};
+use super::shares::{FRUGAL, PAGE, REFRESH};
 use crate::id::Rng;
 use crate::node::app::{Admission, Answer, App, Incoming, Join, Json, Reply, Update};
-use crate::node::{Outcome, Request, Response, StartFlag, Ticket};
+use crate::node::{Outcome, Request, RequestPlace, Response, StartFlag, Ticket};
 use crate::protocol::ErrorCode;
 
 /// The room that nobody may join.
@@ -88,7 +88,11 @@ impl App for RandomApp {
     }
 
     fn serves(&self, path: &str) -> bool {
-        path == PAGE
+        path == PAGE || path == REFRESH
+    }
+
+    fn request_place(&self, path: &str) -> RequestPlace {
+        if path == REFRESH { RequestPlace::Refresh } else { RequestPlace::Ordinary }
     }
 
     fn on_request(&mut self, _: &Request<'_>) -> Reply<Response> {

@@ -16,6 +16,9 @@ const MOST_HELD: usize = 100;
 const OTHERS_ROOMS_FROM: Instant = Instant::from_micros(40_000_000);
 /// A request whose body does not come.
 const UNFINISHED: &[u8] = b"POST /page HTTP/1.1\r\nHost: sim\r\nContent-Length: 5\r\n\r\n";
+/// The same of one that keeps its user signed in.
+const UNFINISHED_REFRESH: &[u8] =
+    b"POST /refresh HTTP/1.1\r\nHost: sim\r\nContent-Length: 5\r\n\r\n";
 /// How many it opens at once.
 const AT_ONCE: usize = 4;
 
@@ -38,8 +41,16 @@ pub(super) fn numbered(seed: u64, n: usize) -> Attack {
 
 /// The attack of rivals, who take all the same: one of those that a table holds.
 pub(super) fn of_rivals(seed: u64) -> Attack {
-    let held = [Attack::Messages, Attack::Tokens, Attack::Pending, Attack::Ends];
-    held.get((seed % 4) as usize).copied().unwrap_or(Attack::Ends)
+    let held = [
+        Attack::Messages,
+        Attack::Tokens,
+        Attack::Pending,
+        Attack::Ends,
+        Attack::Bodies,
+        Attack::Refreshes,
+        Attack::Rooms,
+    ];
+    held.get((seed % 7) as usize).copied().unwrap_or(Attack::Ends)
 }
 
 /// The next action of a greedy client.
@@ -75,6 +86,10 @@ pub(super) fn wake(client: &mut Client, engine: &mut Engine, attack: Attack) {
         }
         Attack::Bodies => {
             keep(client, engine, |_| UNFINISHED.to_vec());
+            client.millis(200, 400)
+        }
+        Attack::Refreshes => {
+            keep(client, engine, |_| UNFINISHED_REFRESH.to_vec());
             client.millis(200, 400)
         }
         Attack::Requests => {

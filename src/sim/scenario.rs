@@ -106,6 +106,8 @@ pub(super) enum Attack {
     Ends,
     /// Places of HTTP requests, whose bodies it does not send.
     Bodies,
+    /// The same of those that keep users signed in.
+    Refreshes,
     /// Answers to HTTP requests, with one token.
     Requests,
     /// Rooms, of which it creates as many as it can.
@@ -252,16 +254,23 @@ impl Scenario {
 
 impl Scenario {
     /// The [contended](Self::contended) scenario of `seed` with four to seven users who all want the
-    /// same table, and no allowances: only the table holds them.
+    /// same table, and no allowances: only the table holds them. Which one, `seed % 7` says: answers,
+    /// replays, pending connections, closed ones, HTTP requests, refreshes, and rooms in memory, which
+    /// [`MemoryApp`](crate::memory::MemoryApp) has.
     #[must_use]
     pub fn rivals(seed: u64) -> Self {
         let mut scenario = Self::contended(2 * seed + 1);
-        scenario.clients = Mix { greedy: 4 + (seed / 4 % 4) as usize, ..Mix::default() };
+        scenario.clients = Mix { greedy: 4 + (seed / 7 % 4) as usize, ..Mix::default() };
         scenario.rivals = true;
         let Config { limits, auth, http, .. } = &mut scenario.config;
         // Silent connections stay, and nothing but the table ends them.
         (auth.timeout, http.header_timeout) = (Length::from_secs(5), Length::from_secs(5));
         (limits.auth_per_minute_per_ip, limits.pending_per_ip) = (0, 0);
+        if matches!(seed % 7, 4 | 5) {
+            // Places of requests are what there is least of.
+            (http.requests, http.refreshes) = (limits.pending, limits.pending);
+            limits.pending *= 2;
+        }
         // What is forgotten is all that a user has said in a room: the table holds many of those.
         limits.answer_bytes = Size::kib(12 * MOST_CONTENDERS);
         scenario

@@ -12,6 +12,8 @@ use crate::time::Instant;
 pub(super) const FRUGAL: &str = "frugal-";
 /// What the simulator's application serves over HTTP.
 pub(super) const PAGE: &str = "/page";
+/// What it serves in a place for requests that keep users signed in.
+pub(super) const REFRESH: &str = "/refresh";
 
 /// Until a table has been full for so long, it has what was taken while there was enough of it.
 const SETTLING: Duration = Duration::from_secs(40);

@@ -2,7 +2,7 @@
 
 use super::ledger::SharedLedger;
 use crate::node::app::{Admission, Answer, App, Incoming, Join, Left, Reply};
-use crate::node::{Request, Response};
+use crate::node::{Request, RequestPlace, Response};
 
 /// An application, and the ledger of its calls.
 pub(super) struct WatchedApp {
@@ -47,8 +47,16 @@ impl App for WatchedApp {
         }
     }
 
+    fn lets_leaves_linger(&self) -> bool {
+        self.app.lets_leaves_linger()
+    }
+
     fn serves(&self, path: &str) -> bool {
         self.app.serves(path)
+    }
+
+    fn request_place(&self, path: &str) -> RequestPlace {
+        self.app.request_place(path)
     }
 
     fn on_request(&mut self, request: &Request<'_>) -> Reply<Response> {

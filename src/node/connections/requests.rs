@@ -51,6 +51,20 @@ impl Connections {
         self.pending_by_address.most()
     }
 
+    /// How many requests wait in a place, and how many of them are of the address that has most. Counted
+    /// for the simulator's checkers, whatever the tables say.
+    #[cfg(feature = "sim")]
+    pub(crate) fn requests_by_address(&self, place: RequestPlace) -> [u64; 2] {
+        let queue = if place == RequestPlace::Refresh { &self.refreshes } else { &self.requests };
+        let mut counts = std::collections::BTreeMap::<_, u64>::new();
+        for (index, connection) in self.arena.iter() {
+            if queue.waiting.contains(index as u32) {
+                *counts.entry(connection.address().to_bits()).or_default() += 1;
+            }
+        }
+        [counts.values().sum(), counts.values().copied().max().unwrap_or(0)]
+    }
+
     /// Does the request of `slot` wait already?
     pub(crate) fn is_request_counted(&self, slot: Slot) -> bool {
         let slot = slot.index() as u32;

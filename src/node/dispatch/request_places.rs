@@ -10,6 +10,7 @@ use crate::node::gate::limits::SLOTS_FOR_REFUSALS;
 use crate::node::http::message::RequestPlace;
 use crate::node::http::refusal::Refusal;
 use crate::node::http::request::Http;
+use crate::node::planted::Planted;
 
 impl Node {
     /// Is there room for a request, whose head is whole?
@@ -76,7 +77,9 @@ impl Node {
             false => (self.connections.requests(), self.cx.policy.requests),
         };
         if count >= most {
+            let is_first_come = self.cx.fault.is(Planted::RequestsFirstCome);
             let oldest = self.connections.request_to_give_way(slot, place);
+            let oldest = oldest.filter(|_| !is_first_come);
             let metrics = &mut self.cx.metrics;
             *match (oldest, is_refresh) {
                 (Some(_), true) => &mut metrics.refreshes_gave_way,

@@ -7,6 +7,8 @@ use crate::node::cluster::ClusterMember;
 use crate::node::connections::Connections;
 use crate::node::context::Cx;
 use crate::node::gate::Gate;
+#[cfg(feature = "sim")]
+use crate::node::http::message::RequestPlace;
 use crate::node::observe::close_history::Account;
 use crate::node::rooms::Rooms;
 use crate::node::work::Workload;
@@ -89,12 +91,18 @@ impl<'a> View<'a> {
     /// How much all users, or addresses, have of each table that they share, how much the one that has
     /// most, and how much there is. The simulator's checkers ask.
     #[cfg(feature = "sim")]
-    pub(crate) fn held(&self) -> [(&'static str, [u64; 3]); 3] {
+    pub(crate) fn held(&self) -> [(&'static str, [u64; 3]); 5] {
         let Self { cx, connections, rooms, gate, .. } = self;
         let (replays, answers) = (&gate.tokens.replays, &rooms.answers);
         let (bytes, most_bytes) = answers.fill();
         let (all, most) = (connections.pending() as u64, connections.pending_of_address());
+        let places = |place, most: usize| {
+            let [all, of_one] = connections.requests_by_address(place);
+            [all, of_one, most as u64]
+        };
         [
+            ("requests", places(RequestPlace::Ordinary, cx.policy.requests)),
+            ("refreshes", places(RequestPlace::Refresh, cx.policy.refreshes)),
             ("pending", [all, most, cx.policy.pending as u64]),
             (
                 "replay_entries",
