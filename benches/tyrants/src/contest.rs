@@ -106,9 +106,30 @@ pub(crate) struct Contest {
     pub(crate) attack: String,
 }
 
-/// Has victims do their steps for `phase` without attackers, and for another with them. `stop` is
-/// what ends the attackers' waiting.
+/// Has victims do their steps for `phase` without attackers, and for another with them, once the attack
+/// has taken what it can. `stop` is what ends the attackers' waiting.
 pub(crate) fn contest(
+    phase: Duration,
+    stop: &Arc<AtomicBool>,
+    victims: Vec<Victim<'_>>,
+    attackers: Vec<Attacker<'_>>,
+) -> Contest {
+    // No longer: allowances have an end.
+    contest_after((phase / 4).min(LEAD), phase, stop, victims, attackers)
+}
+
+/// The same, with the attack's first moments: that of an allowance that is used up in them.
+pub(crate) fn contest_from_the_start(
+    phase: Duration,
+    stop: &Arc<AtomicBool>,
+    victims: Vec<Victim<'_>>,
+    attackers: Vec<Attacker<'_>>,
+) -> Contest {
+    contest_after(Duration::ZERO, phase, stop, victims, attackers)
+}
+
+fn contest_after(
+    lead: Duration,
     phase: Duration,
     stop: &Arc<AtomicBool>,
     mut victims: Vec<Victim<'_>>,
@@ -120,8 +141,7 @@ pub(crate) fn contest(
         for attacker in &mut attackers {
             scope.spawn(|| run(attacker, &attack, stop));
         }
-        // Until the attack has taken what it can. No longer: allowances have an end.
-        thread::sleep((phase / 4).min(LEAD));
+        thread::sleep(lead);
         let with = watch(phase, &mut victims);
         stop.store(true, Ordering::Relaxed);
         with

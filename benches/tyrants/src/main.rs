@@ -7,13 +7,15 @@
 //! target/release/tyrants --only storage,workers --seconds 20
 //! target/release/tyrants --vestibule OLD/vestibule   # an older binary, to compare
 //! target/release/tyrants --quick                     # whether victims lose something
+//! chrt -f 5 target/release/tyrants                   # on a machine that does something else, too
 //! ```
 //!
 //! Each row ([`rows`]) starts a server of its own on loopback, with the default limits unless the row
 //! says otherwise, and an attacker. There are two kinds of rows:
 //!
 //! - Victims do the same without the attacker, and then with it: the median and the p99 of both
-//!   phases, and their ratios. Machines drift, so only the ratio says something, and with few cores
+//!   phases, and their ratios. What a disk's sync takes varies from one second to the next by more than
+//!   an attacker changes, so the database is in memory, but in the row about the disk. Machines drift, so only the ratio says something, and with few cores
 //!   also that the attacker itself runs beside the server. An operation whose time ran out counts with
 //!   the time it took, and as late. Everybody keeps to its allowances: a victim sends at most 30
 //!   messages in both phases, so a p99 is that of some hundred operations.
@@ -34,8 +36,9 @@ mod rows;
 mod server;
 mod stub;
 
+use std::env;
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -71,7 +74,13 @@ struct Arguments {
     /// Phases of less than a second: whether everything runs; the times mean nothing.
     #[arg(long)]
     quick: bool,
+    /// Databases of all rows on the disk: what its syncs take varies more than with any attacker.
+    #[arg(long)]
+    disk: bool,
 }
+
+/// A file system in memory, on Linux.
+const MEMORY: &str = "/dev/shm";
 
 /// What the rows share.
 #[derive(Debug)]
@@ -81,6 +90,8 @@ pub(crate) struct Bench {
     phase: Duration,
     /// How long a client that is asked to wait tries again.
     patience: Duration,
+    /// Where databases are, in rows that are not about the disk.
+    scratch: PathBuf,
     /// A signal came.
     stop: Arc<AtomicBool>,
 }
@@ -91,7 +102,19 @@ impl Bench {
     /// # Errors
     /// It cannot be run, or ends.
     fn start(&self, arguments: &[&str], keys: &[(&str, &str)]) -> Result<Server, Box<dyn Error>> {
-        Server::start(&self.binary, arguments, keys, &self.stop)
+        Server::start(&self.binary, &self.scratch, arguments, keys, &self.stop)
+    }
+
+    /// The same, with the database on the disk.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    fn start_on_disk(
+        &self,
+        arguments: &[&str],
+        keys: &[(&str, &str)],
+    ) -> Result<Server, Box<dyn Error>> {
+        Server::start(&self.binary, &env::temp_dir(), arguments, keys, &self.stop)
     }
 
     /// How many messages a victim may send in a phase, and keep to its own allowance: 30 at once, and
@@ -115,7 +138,9 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         false => (Duration::from_secs(arguments.seconds), Duration::from_secs(70)),
     };
     let binary = std::path::absolute(&arguments.vestibule)?;
-    let bench = Bench { binary, phase, patience, stop };
+    let is_in_memory = !arguments.disk && Path::new(MEMORY).is_dir();
+    let scratch = if is_in_memory { MEMORY.into() } else { env::temp_dir() };
+    let bench = Bench { binary, phase, patience, scratch, stop };
     let chosen =
         |row: &&Row| arguments.only.is_empty() || arguments.only.iter().any(|it| *it == row.name);
     let mut reports = Vec::new();

@@ -1,6 +1,5 @@
 //! The server that a row is about, in a process and a directory of its own.
 
-use std::env;
 use std::error::Error;
 use std::fs;
 use std::io;
@@ -37,12 +36,14 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts `serve` with these arguments and configuration keys, and waits until it listens.
+    /// Starts `serve` with these arguments and configuration keys, in a directory below `scratch`, and
+    /// waits until it listens.
     ///
     /// # Errors
     /// It cannot be run, or ends.
     pub(crate) fn start(
         binary: &Path,
+        scratch: &Path,
         arguments: &[&str],
         keys: &[(&str, &str)],
         stop: &Arc<AtomicBool>,
@@ -50,7 +51,7 @@ impl Server {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let unique = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("vestibule-tyrants-{}-{unique}", std::process::id());
-        let scratch = env::temp_dir().join(name);
+        let scratch = scratch.join(name);
         fs::create_dir(&scratch)?;
         let known = known(binary, keys)?;
         let mut command = Command::new(binary);

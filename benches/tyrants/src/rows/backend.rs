@@ -64,8 +64,8 @@ fn clients<'a>(bench: &Bench, server: &Server) -> Outcome<Vec<Victim<'a>>> {
         let user = format!("victim-{index}");
         Chat::join(&origin, &user, &token(&user))
     };
-    let mut victims = chatters(bench, 10, "hello", join)?;
-    for index in 1..=4 {
+    let mut victims = chatters(bench, 20, "hello", join)?;
+    for index in 1..=8 {
         let (origin, user) = (origin.clone(), format!("newcomer-{index}"));
         victims.push(Victim::new("join", 8, move || {
             Chat::join(&origin, &user, &token(&user)).map(Chat::leave)

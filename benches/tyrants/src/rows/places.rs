@@ -24,7 +24,7 @@ pub(super) fn http(bench: &Bench) -> Result<Report, Box<dyn Error>> {
     let server = bench.start(&["--app", "recipes"], &[])?;
     let stop = stop();
     let mut victims = Vec::new();
-    for index in 1..=4 {
+    for index in 1..=8 {
         let origin = server.origin(VICTIMS);
         victims.push(Victim::new("page load", bench.messages(), move || {
             origin.expect("GET /", None, None).map(drop)
@@ -58,7 +58,7 @@ pub(super) fn pending(bench: &Bench) -> Result<Report, Box<dyn Error>> {
         [("limits.pending", PENDING), ("limits.pending_per_ip", &PENDING_PER_ADDRESS.to_string())];
     let server = bench.start(&["--app", "memory"], &keys)?;
     let stop = stop();
-    let newcomers = (1..=5).map(|index| {
+    let newcomers = (1..=10).map(|index| {
         let origin = server.origin(VICTIMS);
         let user = format!("victim-{index}");
         Victim::new("newcomer", 10, move || {
