@@ -246,7 +246,7 @@ fn run(command: Command) -> Completion {
     })
 }
 
-#[cfg(all(test, feature = "recipes", feature = "backend"))]
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::shares::rivalry::{self, RivalQueue, Rivalry};

@@ -23,7 +23,11 @@ mod allowances;
 mod fair_queue;
 mod holdings;
 mod recent;
-#[cfg(all(test, feature = "net", feature = "recipes", feature = "backend"))]
+#[cfg(test)]
+#[cfg_attr(
+    not(any(feature = "net", feature = "recipes")),
+    allow(dead_code, reason = "for tests of those who own a queue")
+)]
 pub(crate) mod rivalry;
 
 pub(crate) use self::allowances::Allowances;

@@ -48,13 +48,13 @@ pub(crate) struct Rivalry {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Event {
+enum RivalEvent {
     Done(usize),
     Arrival(usize),
 }
 
 #[derive(Debug)]
-struct Job {
+struct RivalJob {
     user: usize,
     came: Instant,
     cost: Duration,
@@ -65,8 +65,8 @@ struct Run {
     rivalry: Rivalry,
     rng: Rng,
     now: Instant,
-    agenda: BinaryHeap<Reverse<(Instant, Event)>>,
-    jobs: Vec<Job>,
+    agenda: BinaryHeap<Reverse<(Instant, RivalEvent)>>,
+    jobs: Vec<RivalJob>,
     free: usize,
     /// The servers' time that each rival had.
     served: BTreeMap<usize, Duration>,
@@ -90,7 +90,7 @@ impl Rivalry {
             frugal_jobs: 0,
         };
         for user in 0..=self.rivals {
-            run.agenda.push(Reverse((Instant::START, Event::Arrival(user))));
+            run.agenda.push(Reverse((Instant::START, RivalEvent::Arrival(user))));
         }
         let end = Instant::START + COST * LENGTH;
         while let Some(Reverse((at, event))) = run.agenda.pop()
@@ -104,17 +104,17 @@ impl Rivalry {
 }
 
 impl Run {
-    fn step(&mut self, event: Event, queue: &mut impl RivalQueue) -> Result<(), String> {
+    fn step(&mut self, event: RivalEvent, queue: &mut impl RivalQueue) -> Result<(), String> {
         match event {
-            Event::Done(job) => {
+            RivalEvent::Done(job) => {
                 self.free += 1;
-                let Job { user, cost, .. } = self.jobs[job];
+                let RivalJob { user, cost, .. } = self.jobs[job];
                 queue.done(self.now, job, cost);
                 if self.now > Instant::START + COST * (LENGTH / 10) {
                     *self.served.entry(user).or_default() += cost;
                 }
             }
-            Event::Arrival(user) => {
+            RivalEvent::Arrival(user) => {
                 let job = self.arrive(user);
                 queue.push(self.now, user, job);
             }
@@ -123,12 +123,12 @@ impl Run {
             && let Some(job) = queue.pop(self.now)
         {
             self.free -= 1;
-            let Job { user, came, cost } = self.jobs[job];
+            let RivalJob { user, came, cost } = self.jobs[job];
             let waited = self.now.since(came);
             if user == self.rivalry.rivals && waited > COST * SOON {
                 return Err(format!("a frugal job waited for {waited:?}"));
             }
-            self.agenda.push(Reverse((self.now + cost, Event::Done(job))));
+            self.agenda.push(Reverse((self.now + cost, RivalEvent::Done(job))));
         }
         while let Some(job) = queue.dropped() {
             if self.jobs[job].user == self.rivalry.rivals {
@@ -154,8 +154,8 @@ impl Run {
         };
         let mut varied = |time: Duration| time * (50 + self.rng.below(101) as u32) / 100;
         let (cost, pause) = (varied(cost), varied(pause));
-        self.agenda.push(Reverse((self.now + pause, Event::Arrival(user))));
-        self.jobs.push(Job { user, came: self.now, cost });
+        self.agenda.push(Reverse((self.now + pause, RivalEvent::Arrival(user))));
+        self.jobs.push(RivalJob { user, came: self.now, cost });
         self.jobs.len() - 1
     }
 

@@ -146,15 +146,15 @@ pub(super) struct Batcher<'a> {
     pub(super) time: Duration,
     pub(super) commit: Commit,
     /// The first task of the next transaction, where the last one ended before it.
-    pub(super) next: Option<Taken>,
+    pub(super) next: Option<TakenTask>,
 }
 
 /// A task that was taken out of the queue.
-type Taken = (TaskTurn, QueuedTask<Box<dyn BatchItem>>);
+type TakenTask = (TaskTurn, QueuedTask<Box<dyn BatchItem>>);
 
 /// Whether a task has a transaction of its own: it reads content, a page of which takes as long as ten
 /// messages. The answer to a message does not wait for it, and it does not wait for the disk.
-fn is_alone((turn, queued): &Taken) -> bool {
+fn is_alone((turn, queued): &TakenTask) -> bool {
     queued.item.effect() == Effect::Reads && turn.is_content()
 }
 
@@ -203,7 +203,7 @@ impl Batcher<'_> {
         }
     }
 
-    fn serve_batch(&mut self, now: Instant, first: Taken) {
+    fn serve_batch(&mut self, now: Instant, first: TakenTask) {
         let mut batch = Vec::new();
         let stored = self.transact(now, first, &mut batch).map_err(|error| {
             roll_back(&self.database);
@@ -220,7 +220,12 @@ impl Batcher<'_> {
     /// Runs tasks, each behind a savepoint, so that one that fails rolls back only itself. An error
     /// fails the whole batch: a full disk, for example, aborts the transaction with all earlier
     /// tasks.
-    fn transact(&mut self, now: Instant, first: Taken, batch: &mut Batch) -> rusqlite::Result<()> {
+    fn transact(
+        &mut self,
+        now: Instant,
+        first: TakenTask,
+        batch: &mut Batch,
+    ) -> rusqlite::Result<()> {
         // This may wait for another process. Tasks whose time runs out meanwhile are not begun.
         if let Err(error) = execute(&self.database, "BEGIN IMMEDIATE") {
             let waiting = iter::once(first).chain(iter::from_fn(|| self.queue.pop()));

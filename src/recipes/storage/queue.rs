@@ -334,7 +334,6 @@ mod tests {
     }
 
     /// A queue in which jobs are numbers.
-    #[cfg(all(feature = "net", feature = "backend"))]
     struct RivalScene {
         queue: TaskQueue<usize>,
         class: TaskClass,
@@ -342,7 +341,6 @@ mod tests {
         dropped: Vec<usize>,
     }
 
-    #[cfg(all(feature = "net", feature = "backend"))]
     impl crate::shares::rivalry::RivalQueue for RivalScene {
         fn push(&mut self, _: crate::time::Instant, user: usize, job: usize) {
             let queued = QueuedTask { item: job, bytes: 1 };
@@ -370,7 +368,6 @@ mod tests {
     }
 
     #[test]
-    #[cfg(all(feature = "net", feature = "backend"))]
     fn rival_has_twice_its_part_of_the_database_at_most() {
         use crate::shares::rivalry::{self, Rivalry};
 

@@ -156,7 +156,6 @@ fn time_out_of_a_call_that_waited_long_says_nothing() {
 }
 
 /// Calls of rivals, each of a connection of its own.
-#[cfg(all(feature = "net", feature = "recipes"))]
 struct RivalScene {
     queue: CallQueue,
     kind: CallKind,
@@ -164,7 +163,6 @@ struct RivalScene {
     dropped: Vec<usize>,
 }
 
-#[cfg(all(feature = "net", feature = "recipes"))]
 impl RivalScene {
     fn drain(&mut self) {
         while let Some(action) = self.queue.poll_action() {
@@ -176,7 +174,6 @@ impl RivalScene {
     }
 }
 
-#[cfg(all(feature = "net", feature = "recipes"))]
 impl crate::shares::rivalry::RivalQueue for RivalScene {
     fn push(&mut self, now: Instant, user: usize, job: usize) {
         let call = QueuedCall {
@@ -207,7 +204,6 @@ impl crate::shares::rivalry::RivalQueue for RivalScene {
 
 /// With many rivals, callers are not kept for each of them any more.
 #[test]
-#[cfg(all(feature = "net", feature = "recipes"))]
 fn rival_has_twice_its_part_of_the_callers_at_most() {
     use crate::shares::rivalry::{self, Rivalry};
 

@@ -223,14 +223,12 @@ fn request_that_nobody_waits_for_is_not_charged() {
 }
 
 /// Attempts of rivals: users are addresses, and jobs are numbers.
-#[cfg(all(feature = "net", feature = "backend"))]
 struct RivalScene {
     queue: HashQueue<usize>,
     running: BTreeMap<usize, Running>,
     refused: Vec<usize>,
 }
 
-#[cfg(all(feature = "net", feature = "backend"))]
 impl crate::shares::rivalry::RivalQueue for RivalScene {
     fn push(&mut self, now: Instant, user: usize, job: usize) {
         // Each attempt is for an account of its own.
@@ -263,7 +261,6 @@ impl crate::shares::rivalry::RivalQueue for RivalScene {
 }
 
 #[test]
-#[cfg(all(feature = "net", feature = "backend"))]
 fn rival_has_twice_its_part_of_the_hashes_at_most() {
     use crate::shares::rivalry::{self, Rivalry};
 
