@@ -1,11 +1,13 @@
 //! Listening sockets that a service manager has opened for this process (sd_listen_fds(3)). They
 //! outlive it, so no client is refused during a restart.
 
-use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 
 use listenfd::ListenFd;
 use vestibule::config::Config;
-use vestibule::net::{Server, Sockets};
+use vestibule::driver::Role;
+use vestibule::net::{ListenerAddress, ListeningSocket, Server, Sockets};
 
 /// The name (`FileDescriptorName=`) of the admin listener's socket. All other names are public.
 const ADMIN: &str = "admin";
@@ -16,7 +18,7 @@ const MOST: usize = 1_024;
 /// variables from the environment.
 ///
 /// # Errors
-/// One line: a variable is malformed, or a socket is not a TCP socket.
+/// One line: a variable is malformed, or a socket is not one that clients can connect to.
 pub(super) fn take(config: &Config) -> Result<Sockets, String> {
     let variable = |name| std::env::var(name).unwrap_or_default();
     let (pid, count) = (variable("LISTEN_PID"), variable("LISTEN_FDS"));
@@ -28,10 +30,10 @@ pub(super) fn take(config: &Config) -> Result<Sockets, String> {
     let names = names.split(':').chain(std::iter::repeat("")).take(count);
     let mut sockets = Sockets::default();
     for (number, name) in names.enumerate() {
-        let socket = descriptors.take_tcp_listener(number).ok().flatten().ok_or_else(|| {
+        let socket = take_listener(&mut descriptors, number).ok_or_else(|| {
             format!(
-                "inherited socket {number} (LISTEN_FDS), named `{name}`, is not a TCP socket: set \
-                 ListenStream= to an address and a port, or to a port"
+                "inherited socket {number} (LISTEN_FDS), named `{name}`, is not a stream socket that \
+                 listens: set ListenStream= to an address and a port, to a port, or to a path"
             )
         })?;
         if !is_admins(&socket, name, config) {
@@ -45,6 +47,14 @@ pub(super) fn take(config: &Config) -> Result<Sockets, String> {
         }
     }
     Ok(sockets)
+}
+
+/// The socket with this number: of TCP, or of the Unix domain.
+fn take_listener(descriptors: &mut ListenFd, number: usize) -> Option<ListeningSocket> {
+    if let Ok(socket) = descriptors.take_tcp_listener(number) {
+        return socket.map(ListeningSocket::Tcp);
+    }
+    descriptors.take_unix_listener(number).ok().flatten().map(ListeningSocket::Unix)
 }
 
 /// The number of sockets for the process `own`. `None` when there are none, or when they are for
@@ -61,9 +71,13 @@ fn count_for(own: u32, pid: &str, count: &str) -> Result<Option<usize>, String> 
 }
 
 /// Whether a socket is the admin listener's, by its name or by its address.
-fn is_admins(socket: &TcpListener, name: &str, config: &Config) -> bool {
-    let address = || config.admin.listen.trim().parse::<SocketAddr>().ok();
-    name == ADMIN || socket.local_addr().ok().is_some_and(|it| Some(it) == address())
+fn is_admins(socket: &ListeningSocket, name: &str, config: &Config) -> bool {
+    let configured = config.admin.listen.trim();
+    let is_configured = |address| match address {
+        ListenerAddress::Tcp(address) => configured.parse() == Ok(address),
+        address => address.to_string() == configured,
+    };
+    name == ADMIN || socket.address().is_ok_and(is_configured)
 }
 
 /// Which listeners use inherited sockets.
@@ -80,7 +94,7 @@ impl InheritedSockets {
 
     /// Logs the inherited addresses, and the configured ones that they replace.
     pub(super) fn log_addresses(self, config: &Config, server: &Server) {
-        let log_addresses = |key, addresses: &[SocketAddr], configured: &str| {
+        let log_addresses = |key, addresses: &[ListenerAddress], configured: &str| {
             let addresses =
                 addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
             ::log::info!("using {addresses}, inherited from the service manager (LISTEN_FDS)");
@@ -89,16 +103,36 @@ impl InheritedSockets {
             }
         };
         if self.public {
-            log_addresses("listen", &server.local_addrs(), &config.listen.join(", "));
+            let addresses = server.addresses(Role::Client);
+            log_addresses("listen", &addresses, &config.listen.join(", "));
         }
         if self.admin {
-            log_addresses("admin.listen", server.admin_addr().as_slice(), &config.admin.listen);
+            let addresses = server.addresses(Role::Operator);
+            log_addresses("admin.listen", &addresses, &config.admin.listen);
+            let has_key = !config.admin.key_file.is_empty();
+            if let Some(path) = addresses.iter().find_map(open_to_all).filter(|_| !has_key) {
+                ::log::warn!(
+                    "every user of this host can operate the server by {}: set SocketMode=0600 in \
+                     the socket's unit, or name a file with a key in admin.key_file",
+                    path.display()
+                );
+            }
         }
     }
 }
 
+/// The path of a Unix socket that every user may write to. systemd's default is such a mode.
+fn open_to_all(address: &ListenerAddress) -> Option<&Path> {
+    let ListenerAddress::Unix(path) = address else { return None };
+    let mode = path.metadata().ok()?.permissions().mode();
+    (mode & 0o002 != 0).then_some(path)
+}
+
 #[cfg(test)]
 mod tests {
+    use std::net::TcpListener;
+    use std::os::unix::net::UnixListener;
+
     use super::*;
 
     #[test]
@@ -114,11 +148,17 @@ mod tests {
 
     #[test]
     fn admin_socket_is_known_by_name_or_address() {
-        let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+        let socket: ListeningSocket = TcpListener::bind("127.0.0.1:0").unwrap().into();
         let mut config = Config::program_defaults();
         assert!(is_admins(&socket, "admin", &config));
         assert!(!is_admins(&socket, "http", &config) && !is_admins(&socket, "", &config));
-        config.admin.listen = socket.local_addr().unwrap().to_string();
+        config.admin.listen = socket.address().unwrap().to_string();
         assert!(is_admins(&socket, "", &config));
+        let path = std::env::temp_dir().join(format!("vestibule-is-{}", std::process::id()));
+        let socket: ListeningSocket = UnixListener::bind(&path).unwrap().into();
+        std::fs::remove_file(&path).unwrap();
+        assert!(is_admins(&socket, "admin", &config) && !is_admins(&socket, "http", &config));
+        config.admin.listen = format!("unix:{}", path.display());
+        assert!(is_admins(&socket, "http", &config));
     }
 }

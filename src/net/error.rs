@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use super::sockets::ListenerAddress;
 use crate::auth::{KeyError, MAX_JWKS_BYTES};
 
 /// An error of another library.
@@ -132,17 +133,17 @@ fn unix_advice(error: &io::Error) -> String {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum SocketError {
-    /// It is not a TCP socket.
-    #[error("an inherited socket is not a TCP socket: {0}")]
-    NotTcp(#[source] io::Error),
+    /// It is not a socket of TCP or of the Unix domain, or not of the one that its type says.
+    #[error("a given socket is not of the kind that was named: {0}")]
+    OtherKind(#[source] io::Error),
     /// It is not a listening socket.
     #[error("the socket on {0} that was given does not listen")]
-    NotListening(SocketAddr),
+    NotListening(ListenerAddress),
     /// The system rejected a required option.
     #[error("the socket on {address} cannot be used: {error}")]
     Unusable {
         /// Its address.
-        address: SocketAddr,
+        address: ListenerAddress,
         /// The system's error.
         #[source]
         error: io::Error,

@@ -7,8 +7,9 @@ use mio::net::{TcpListener, UnixListener};
 use mio::{Interest, Registry, Token};
 use socket2::{Domain, Protocol, Socket, Type};
 
+use super::adopt::{self, Adopted};
 use super::error::StartError;
-use super::sockets::{self, ListenerAddress, Sockets};
+use super::sockets::{ListenerAddress, ListeningSocket, Sockets};
 use super::transport::Stream;
 use super::unix_socket::{self, SocketFile};
 use crate::config::{Config, ListenAddress, UNIX_PEER, parse_mode};
@@ -28,7 +29,10 @@ pub(super) struct Listeners {
 #[derive(Debug)]
 enum Listener {
     Tcp(TcpListener),
+    /// Its file, which is removed at the end.
     Unix(UnixListener, SocketFile),
+    /// A socket that was passed in, and where it listens. Its file is not ours.
+    GivenUnix(UnixListener, ListenerAddress),
 }
 
 impl Listeners {
@@ -38,7 +42,7 @@ impl Listeners {
         let outlive_us = !open.public.is_empty();
         let mut sockets = Vec::new();
         for socket in open.public {
-            sockets.push((Listener::Tcp(sockets::adopt(socket)?), Role::Client));
+            sockets.push((Listener::adopted(adopt::adopt(socket)?), Role::Client));
         }
         let is_adopted = |role| match role {
             Role::Client => outlive_us,
@@ -53,7 +57,8 @@ impl Listeners {
             return Err(StartError::NoAddress);
         }
         if let Some(socket) = open.admin {
-            sockets.push((Listener::Tcp(sockets::adopt_admin(socket, config)?), Role::Operator));
+            let adopted = adopt::adopt_admin(socket, config)?;
+            sockets.push((Listener::adopted(adopted), Role::Operator));
         }
         Ok(Self { sockets, outlive_us, failing: false })
     }
@@ -75,7 +80,7 @@ impl Listeners {
             let token = Token(last - number);
             match socket {
                 Listener::Tcp(socket) => registry.register(socket, token, Interest::READABLE)?,
-                Listener::Unix(socket, _) => {
+                Listener::Unix(socket, _) | Listener::GivenUnix(socket, _) => {
                     registry.register(socket, token, Interest::READABLE)?
                 }
             }
@@ -98,7 +103,7 @@ impl Listeners {
     pub(super) fn sockets(&self) -> impl Iterator<Item = &TcpListener> {
         self.sockets.iter().filter_map(|(socket, _)| match socket {
             Listener::Tcp(socket) => Some(socket),
-            Listener::Unix(..) => None,
+            Listener::Unix(..) | Listener::GivenUnix(..) => None,
         })
     }
 
@@ -109,7 +114,7 @@ impl Listeners {
             Listener::Tcp(socket) => {
                 socket.accept().map(|(stream, peer)| (Stream::new(stream), canonical(peer)))
             }
-            Listener::Unix(socket, _) => {
+            Listener::Unix(socket, _) | Listener::GivenUnix(socket, _) => {
                 socket.accept().map(|(stream, _)| (Stream::new(stream), UNIX_PEER))
             }
         };
@@ -148,10 +153,21 @@ impl Listeners {
 }
 
 impl Listener {
+    /// A socket that was passed in.
+    fn adopted((socket, address): Adopted) -> Self {
+        match socket {
+            ListeningSocket::Tcp(socket) => Self::Tcp(TcpListener::from_std(socket)),
+            ListeningSocket::Unix(socket) => {
+                Self::GivenUnix(UnixListener::from_std(socket), address)
+            }
+        }
+    }
+
     fn address(&self) -> Option<ListenerAddress> {
         match self {
             Self::Tcp(socket) => socket.local_addr().ok().map(ListenerAddress::Tcp),
             Self::Unix(_, file) => Some(ListenerAddress::Unix(file.path().to_owned())),
+            Self::GivenUnix(_, address) => Some(address.clone()),
         }
     }
 }

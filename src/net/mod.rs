@@ -18,6 +18,7 @@
 //! # }
 //! ```
 
+mod adopt;
 mod bus;
 mod certificate;
 pub(crate) mod clock;
@@ -74,7 +75,7 @@ use self::listener::Listeners;
 pub(crate) use self::reactor::SCRATCH_BYTES;
 use self::reactor::{BUS, FIRST_LISTENER, NetIo, Reactor, WAKER};
 use self::revocations::FileStore;
-pub use self::sockets::{ListenerAddress, Sockets};
+pub use self::sockets::{ListenerAddress, ListeningSocket, Sockets};
 pub(crate) use self::transport::{TLS_CONNECTION_BYTES, TLS_RECORD_BYTES};
 use self::worker::Pools;
 pub(crate) use self::worker::{CHECK_STACK_BYTES, PLACE_BYTES, STACK_BYTES};
@@ -113,8 +114,8 @@ impl Server {
     /// Listeners that are missing are opened as configured.
     ///
     /// # Errors
-    /// As [`Server::bind`]; also if one of `sockets` is not a listening TCP socket, or exposes the
-    /// admin listener to other hosts without a key.
+    /// As [`Server::bind`]; also if one of `sockets` does not listen, or exposes the admin listener to
+    /// other hosts without a key.
     pub fn with_sockets(
         config: &Config,
         sockets: Sockets,

@@ -1,14 +1,11 @@
 //! Listening sockets that were opened before the server started, and were passed to it.
 
 use std::fmt;
-use std::net::{SocketAddr, TcpListener as StdListener};
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::net::{SocketAddr as UnixAddress, UnixListener};
 use std::path::PathBuf;
 
-use mio::net::TcpListener;
 use socket2::SockRef;
-
-use super::error::{SocketError, StartError};
-use crate::config::Config;
 
 /// Open listening sockets for [`Server::with_sockets`](super::Server::with_sockets).
 ///
@@ -17,9 +14,54 @@ use crate::config::Config;
 #[derive(Debug, Default)]
 pub struct Sockets {
     /// The public listeners. Empty: the addresses of `listen` are opened.
-    pub public: Vec<StdListener>,
+    pub public: Vec<ListeningSocket>,
     /// The admin listener. `None`: the address of `admin.listen` is opened, if there is one.
-    pub admin: Option<StdListener>,
+    pub admin: Option<ListeningSocket>,
+}
+
+/// An open listening socket.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ListeningSocket {
+    /// Of IPv4 or IPv6.
+    Tcp(TcpListener),
+    /// Of the Unix domain. Its file belongs to the process that opened it: the server changes neither
+    /// its mode nor its owner, and does not remove it.
+    Unix(UnixListener),
+}
+
+impl ListeningSocket {
+    /// Where it listens.
+    ///
+    /// # Errors
+    /// It is not a socket, or of another family than its type says.
+    pub fn address(&self) -> std::io::Result<ListenerAddress> {
+        match self {
+            Self::Tcp(socket) => socket.local_addr().map(ListenerAddress::Tcp),
+            Self::Unix(socket) => {
+                socket.local_addr().map(|address| ListenerAddress::Unix(path_of(&address)))
+            }
+        }
+    }
+
+    pub(super) fn options(&self) -> SockRef<'_> {
+        match self {
+            Self::Tcp(socket) => socket.into(),
+            Self::Unix(socket) => socket.into(),
+        }
+    }
+}
+
+impl From<TcpListener> for ListeningSocket {
+    fn from(socket: TcpListener) -> Self {
+        Self::Tcp(socket)
+    }
+}
+
+impl From<UnixListener> for ListeningSocket {
+    fn from(socket: UnixListener) -> Self {
+        Self::Unix(socket)
+    }
 }
 
 /// The address of an open listener.
@@ -28,7 +70,8 @@ pub struct Sockets {
 pub enum ListenerAddress {
     /// An IP address and the actual port.
     Tcp(SocketAddr),
-    /// The path of a Unix socket.
+    /// The path of a Unix socket. One that was passed in may have an abstract name (unix(7)), which
+    /// begins with `@` here and has no file.
     Unix(PathBuf),
 }
 
@@ -41,80 +84,12 @@ impl fmt::Display for ListenerAddress {
     }
 }
 
-/// Sets the same options as [`Listeners`](super::listener::Listeners) does for a socket it opens.
-pub(super) fn adopt(socket: StdListener) -> Result<TcpListener, StartError> {
-    prepare(&socket)?;
-    Ok(TcpListener::from_std(socket))
-}
-
-/// The same for the admin listener. It also checks the address as the configuration's check does.
-pub(super) fn adopt_admin(socket: StdListener, config: &Config) -> Result<TcpListener, StartError> {
-    let address = prepare(&socket)?;
-    if !address.ip().is_loopback() && config.admin.key.is_empty() {
-        return Err(SocketError::ExposedAdmin(address).into());
-    }
-    Ok(TcpListener::from_std(socket))
-}
-
-fn prepare(socket: &StdListener) -> Result<SocketAddr, SocketError> {
-    // A socket of another family has no such address.
-    let address = socket.local_addr().map_err(SocketError::NotTcp)?;
-    let options = SockRef::from(socket);
+/// An abstract name begins with `@`, and a socket without a name has an empty path.
+fn path_of(address: &UnixAddress) -> PathBuf {
     #[cfg(target_os = "linux")]
-    if !options.is_listener().unwrap_or(false) {
-        return Err(SocketError::NotListening(address));
+    if let Some(name) = std::os::linux::net::SocketAddrExt::as_abstract_name(address) {
+        let text = [b"@", name].concat();
+        return PathBuf::from(<std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(&text));
     }
-    // On Linux each accepted socket inherits this, as from a listener that the server opens.
-    let prepared = socket.set_nonblocking(true).and_then(|()| options.set_tcp_nodelay(true));
-    prepared.map_err(|error| SocketError::Unusable { address, error })?;
-    Ok(address)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::os::fd::OwnedFd;
-    use std::os::unix::net::UnixListener;
-
-    use socket2::{Domain, Socket, Type};
-
-    use super::*;
-
-    fn listener() -> StdListener {
-        StdListener::bind("127.0.0.1:0").unwrap()
-    }
-
-    fn fault(socket: impl Into<OwnedFd>) -> String {
-        adopt(socket.into().into()).unwrap_err().to_string()
-    }
-
-    #[test]
-    fn what_is_no_listening_tcp_socket_is_refused() {
-        let path = std::env::temp_dir().join(format!("vestibule-{}.sock", std::process::id()));
-        let unix = UnixListener::bind(&path).unwrap();
-        std::fs::remove_file(path).unwrap();
-        assert!(fault(unix).starts_with("an inherited socket is not a TCP socket: "));
-        let deaf = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-        let said = fault(deaf);
-        assert_eq!(said, "the socket on 0.0.0.0:0 that was given does not listen");
-    }
-
-    #[test]
-    fn an_adopted_socket_is_as_one_that_was_opened() {
-        let socket = adopt(listener()).unwrap();
-        let _client = std::net::TcpStream::connect(socket.local_addr().unwrap()).unwrap();
-        let (accepted, _) = socket.accept().unwrap();
-        assert!(accepted.nodelay().unwrap());
-        assert_eq!(socket.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
-    }
-
-    #[test]
-    fn an_admin_socket_off_loopback_needs_a_key() {
-        let mut config = Config::default();
-        assert!(adopt_admin(listener(), &config).is_ok());
-        let open = || StdListener::bind("0.0.0.0:0").unwrap();
-        let said = adopt_admin(open(), &config).unwrap_err().to_string();
-        assert!(said.contains("where others can reach it: name a file"), "{said}");
-        config.admin.key = "k".repeat(32);
-        assert!(adopt_admin(open(), &config).is_ok());
-    }
+    address.as_pathname().map(Into::into).unwrap_or_default()
 }

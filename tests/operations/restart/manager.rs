@@ -46,7 +46,8 @@ impl<T: Read + Write + Send> Wire for T {}
 pub(crate) struct Manager {
     scratch: Scratch,
     public: OwnedFd,
-    admin: TcpListener,
+    admin: OwnedFd,
+    admin_address: SocketAddr,
     ear: UnixDatagram,
     name: String,
     tls: Option<Arc<ClientConfig>>,
@@ -87,7 +88,13 @@ impl Manager {
         ear.set_read_timeout(Some(PATIENCE)).unwrap();
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
         let admin = TcpListener::bind("127.0.0.1:0").unwrap();
-        Self { scratch, public, admin, ear, name, tls: None, address }
+        let (admin_address, admin) = (admin.local_addr().unwrap(), admin.into());
+        Self { scratch, public, admin, admin_address, ear, name, tls: None, address }
+    }
+
+    /// The same, and this is the socket for the operator.
+    pub(crate) fn with_sockets(config: &str, public: OwnedFd, admin: OwnedFd) -> Self {
+        Self { admin, ..Self::with_socket(config, public) }
     }
 
     /// Starts the server with the sockets as its descriptors 3 and 4, which only a shell can place
@@ -100,7 +107,7 @@ impl Manager {
         command.env("NOTIFY_SOCKET", format!("@{}", self.name)).env("WATCHDOG_USEC", "200000");
         logs::finest(&mut command);
         command.stdin(Stdio::from(self.public.try_clone().unwrap()));
-        command.stdout(Stdio::from(OwnedFd::from(self.admin.try_clone().unwrap())));
+        command.stdout(Stdio::from(self.admin.try_clone().unwrap()));
         Process::start(&mut command)
     }
 
@@ -131,7 +138,7 @@ impl Manager {
 
     /// Calls the admin listener: status and body.
     pub(crate) fn call(&self, request: &str, body: &str) -> (u16, String) {
-        let address = self.admin.local_addr().unwrap();
+        let address = self.admin_address;
         let head = format!("{request} HTTP/1.1\r\nHost: {address}\r\n");
         exchange(connect(address).unwrap(), &head, body)
     }

@@ -1,11 +1,16 @@
 //! What a server takes from its manager, and what it tells it.
 
+use std::fs::Permissions;
 use std::io::{Read as _, Write as _};
-use std::os::unix::net::UnixListener;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 
 use rustix::process::Signal;
 
 use super::manager::{Manager, exchange};
+use crate::support::PATIENCE;
+use crate::support::process::Scratch;
 
 #[test]
 fn a_server_serves_on_the_sockets_that_it_is_given() {
@@ -33,15 +38,51 @@ fn a_server_serves_on_the_sockets_that_it_is_given() {
     }
 }
 
+/// The files are the manager's: the server neither removes them nor changes their modes.
+#[test]
+fn inherited_unix_sockets_serve_across_a_restart() {
+    let directory = Scratch::new("restart");
+    let path = |name: &str| directory.path().join(name);
+    let bind = |name: &str| {
+        let socket = UnixListener::bind(path(name)).unwrap();
+        std::fs::set_permissions(path(name), Permissions::from_mode(0o666)).unwrap();
+        OwnedFd::from(socket)
+    };
+    let config = "listen = '127.0.0.1:1'\ndrain = '0s'\n[http]\ntrusted_proxies = ['unix']\n";
+    let manager = Manager::with_sockets(config, bind("http.sock"), bind("admin.sock"));
+    let ask = |name: &str, request: &str| {
+        let stream = UnixStream::connect(path(name)).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        exchange(stream, &format!("{request} HTTP/1.1\r\nHost: localhost\r\n"), "").0
+    };
+    for _ in 0..2 {
+        let mut server = manager.start();
+        // Nobody waits for the start: the sockets listen.
+        assert_eq!(ask("http.sock", "GET /healthz"), 200);
+        assert_eq!(ask("http.sock", "GET /v1/stats"), 404, "that is not for clients");
+        assert_eq!(ask("admin.sock", "GET /v1/stats"), 200);
+        server.signal(Signal::TERM);
+        assert_eq!(server.exit_code(), Some(0));
+        assert_eq!(path("http.sock").metadata().unwrap().mode() & 0o777, 0o666);
+    }
+    let log = manager.read("log");
+    let admin = path("admin.sock");
+    for line in [
+        &format!("using unix:{}, inherited from", path("http.sock").display()),
+        &format!("every user of this host can operate the server by {}", admin.display()),
+        "ignoring listen = `127.0.0.1:1`",
+    ] {
+        assert!(log.contains(line), "{line} is not in\n{log}");
+    }
+}
+
 #[test]
 fn unusable_socket_is_named_with_advice() {
-    let path = std::env::temp_dir().join(format!("vestibule-told-{}", std::process::id()));
-    let socket = UnixListener::bind(&path).unwrap();
-    std::fs::remove_file(path).unwrap();
+    let socket = UnixDatagram::unbound().unwrap();
     let manager = Manager::with_socket("", socket.into());
     assert_eq!(manager.start().exit_code(), Some(1));
     let said = manager.read("stderr");
-    let start = "error: inherited socket 0 (LISTEN_FDS), named `http`, is not a TCP socket";
+    let start = "error: inherited socket 0 (LISTEN_FDS), named `http`, is not a stream socket";
     assert!(said.starts_with(start), "{said}");
 }
 
