@@ -87,7 +87,8 @@ impl FileStore {
     /// dropped, the thread finishes its queue and ends.
     pub(super) fn start(path: PathBuf, lines: usize, mailbox: Mailbox) -> io::Result<Self> {
         let (queue, jobs) = mpsc::sync_channel(QUEUE);
-        let mut log = LogFile { path, lines };
+        let has_directory = directory::directory_of(&path).is_dir();
+        let mut log = LogFile { path, lines, has_directory };
         thread::Builder::new()
             .name("vestibule-revocations".to_owned())
             .spawn(move || log.serve(&jobs, &mailbox))?;
@@ -111,6 +112,9 @@ struct LogFile {
     path: PathBuf,
     /// Approximately how many lines it has.
     lines: usize,
+    /// The directory was there. One that is gone since was moved, and is not created again: nobody would
+    /// look for the revocations there.
+    has_directory: bool,
 }
 
 impl LogFile {
@@ -135,7 +139,7 @@ impl LogFile {
 
     /// Appends a line, and waits for the disk.
     fn append(&mut self, job: &AppendJob) -> io::Result<()> {
-        let made = directory::make(directory::directory_of(&self.path))?;
+        let made = self.find_place()?;
         let _lock = directory::lock(&self.path)?;
         let mut options = OpenOptions::new();
         let mut file = options.read(true).append(true).create(true).mode(0o600).open(&self.path)?;
@@ -158,8 +162,24 @@ impl LogFile {
         if let Some(parent) = made {
             File::open(parent)?.sync_all()?;
         }
+        self.has_directory = true;
         self.lines += 1;
         Ok(())
+    }
+
+    /// Creates the directory, if there never was one, and returns what has changed by that.
+    fn find_place(&self) -> io::Result<Option<&Path>> {
+        let directory = directory::directory_of(&self.path);
+        if self.has_directory && !directory.is_dir() {
+            let text = "its directory was moved or deleted: put it back";
+            return Err(io::Error::new(ErrorKind::NotFound, text));
+        }
+        if self.lines > 0 && !self.path.try_exists()? {
+            let text =
+                "the file was moved or deleted, and with it earlier revocations: put it back";
+            return Err(io::Error::new(ErrorKind::NotFound, text));
+        }
+        directory::make(directory)
     }
 
     /// Writes the current lines to a new file, which replaces the old one.

@@ -22,6 +22,8 @@ mod faults;
 mod invite;
 mod issuer;
 mod listening;
+#[cfg(feature = "recipes")]
+mod lost_files;
 mod operate;
 mod proxies;
 mod reload;

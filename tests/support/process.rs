@@ -53,6 +53,19 @@ impl Scratch {
         command
     }
 
+    /// The same as [`unlimited`](Self::unlimited), without the capabilities with which root may read and
+    /// write everything.
+    pub(crate) fn without_privileges(&self, arguments: &[&str]) -> Command {
+        let inner = self.unlimited(arguments);
+        if !rustix::process::geteuid().is_root() {
+            return inner;
+        }
+        let drop = ["--bounding-set=-all", "--inh-caps=-all", BINARY];
+        let mut command = self.command("setpriv", &[&drop[..], arguments].concat());
+        command.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command
+    }
+
     /// `vestibule` in this directory, without the limits for people: these tests are no people.
     pub(crate) fn unlimited(&self, arguments: &[&str]) -> Command {
         Self::without_limits(self.command(BINARY, arguments))

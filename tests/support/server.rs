@@ -58,6 +58,15 @@ impl Server {
         Self::start_by(command, scratch, config)
     }
 
+    /// The recipe chat in a process to which the rights of files apply, as they do not to root.
+    pub(crate) fn without_privileges(config: &str) -> Self {
+        let scratch = Scratch::new(SUITE);
+        let arguments = ["serve", "--config", FILE, "--listen", "127.0.0.1:0", "--app", "recipes"];
+        let mut command = scratch.without_privileges(&arguments);
+        command.env("VESTIBULE_ADMIN__LISTEN", "127.0.0.1:0");
+        Self::start_by(command, scratch, config)
+    }
+
     pub(crate) fn start_in(scratch: Scratch, app: &str, config: &str) -> Self {
         let arguments = ["serve", "--config", FILE, "--listen", "127.0.0.1:0", "--app", app];
         // Without a name, the configuration says which application it is.

@@ -19,7 +19,8 @@ impl Scratch {
     }
 
     fn log(&self) -> LogFile {
-        LogFile { path: self.path(), lines: 0 }
+        let has_directory = self.path().parent().unwrap().is_dir();
+        LogFile { path: self.path(), lines: 0, has_directory }
     }
 
     fn restored(&self) -> Vec<(String, u64)> {
@@ -158,6 +159,26 @@ fn the_file_and_its_directory_are_their_owners_alone() {
     assert_eq!(mode(&scratch.0.join("data")), 0o700);
     scratch.log().compact(&job("", 0)).unwrap();
     assert_eq!(mode(&scratch.path()), 0o600);
+}
+
+/// A line in a directory that nobody looks in again, or in a file without the earlier lines, would be
+/// reported as stored and lost.
+#[test]
+fn nothing_is_stored_beside_a_place_that_was_moved() {
+    let scratch = Scratch::new();
+    let mut log = scratch.log();
+    log.append(&job("alice", 1)).unwrap();
+    for (place, said) in [("data", "its directory was moved"), ("data/revocations", "the file was")]
+    {
+        let (place, aside) = (scratch.0.join(place), scratch.0.join("aside"));
+        fs::rename(&place, &aside).unwrap();
+        let fault = log.append(&job("bob", 2)).unwrap_err().to_string();
+        assert!(fault.starts_with(said), "{fault}");
+        assert!(!place.exists());
+        fs::rename(&aside, &place).unwrap();
+        log.append(&job("bob", 2)).unwrap();
+    }
+    assert_eq!(scratch.restored().len(), 3);
 }
 
 #[test]

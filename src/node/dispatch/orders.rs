@@ -196,7 +196,7 @@ impl Node {
         if let Err(fault) = &result {
             self.cx.metrics.revocations_unstored += 1;
             if let Some(count) = self.work.orders.unstored.count(self.cx.now.monotonic) {
-                log::error!("{count} revocations are in force and not stored: {fault}");
+                log::error!("{count} revocations not stored, the last one: {fault}");
             }
         } else {
             self.cx.metrics.revocations_stored += 1;

@@ -89,7 +89,7 @@ impl fmt::Display for OrderFault {
                  where the tokens are issued, and end the sessions here"
             }
             Self::NoSuchUser => "there is no account with this id",
-            Self::Unavailable => "the application had no room for the order",
+            Self::Unavailable => "the application cannot take the order now",
             Self::Failed => "the application failed to carry the order out",
             Self::NotStored(why) => {
                 return write!(f, "in force, but not stored, and a restart forgets it: {why}");

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use super::erase::Erasure;
-use super::health::{FailureCause, text_of};
+use super::health::FailureCause;
 use super::progress::clock;
 use super::queue::{QueuedTask, TaskQueue, TaskTurn};
 use super::schema::without_waiting;
@@ -269,8 +269,7 @@ impl Batcher<'_> {
                     return Err(error);
                 }
                 TaskFault::Sql(error) => {
-                    let cause = FailureCause::of(&error);
-                    self.space.count_failure(now, cause, &text_of(&error));
+                    self.space.count_error(now, &error);
                 }
                 TaskFault::Panicked => {
                     self.space.count_failure(now, FailureCause::Panicked, "it panicked");

@@ -1,11 +1,13 @@
 //! What the storage can do now, and what has failed: for health checks, metrics and the log.
 
+use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use rusqlite::ErrorCode;
 
+use super::place::LostFile;
 use super::progress::WorkProgress;
 use crate::node::{Dependency, Histogram, Reading};
 
@@ -51,6 +53,11 @@ impl FailureCause {
         }
     }
 
+    /// The cause, after a write of ours to the same file system failed with `error`.
+    pub(super) fn refined_by(self, error: &io::Error) -> Self {
+        if error.kind() == io::ErrorKind::ReadOnlyFilesystem { Self::ReadOnly } else { self }
+    }
+
     /// The label in the metrics.
     const fn name(self) -> &'static str {
         match self {
@@ -94,14 +101,15 @@ pub(super) fn text_of(error: &rusqlite::Error) -> String {
     }
 }
 
-/// No [`FailureCause`] by its place in [`FailureCause::ALL`].
+/// None by its place in [`FailureCause::ALL`] or [`LostFile::ALL`].
 const NONE: usize = usize::MAX;
 
 /// What the storage can do now, and what it has refused. Any thread may look.
 #[derive(Debug)]
 pub(crate) struct StorageHealth {
     pub(super) is_full: AtomicBool,
-    pub(super) is_lost: AtomicBool,
+    /// Which file is not in its place, by its place in [`LostFile::ALL`]; [`NONE`] if they all are.
+    lost: AtomicUsize,
     /// Some of the database was found to be damaged. Only a restart with a sound one ends that.
     is_damaged: AtomicBool,
     /// Why the last write failed, by its place; [`NONE`] if it did not.
@@ -124,7 +132,7 @@ impl Default for StorageHealth {
     fn default() -> Self {
         Self {
             is_full: AtomicBool::default(),
-            is_lost: AtomicBool::default(),
+            lost: AtomicUsize::new(NONE),
             is_damaged: AtomicBool::default(),
             failing: AtomicUsize::new(NONE),
             database_bytes: AtomicU64::default(),
@@ -157,6 +165,15 @@ impl StorageHealth {
         }
     }
 
+    /// Which file is not in its place. Writes are refused then.
+    pub(super) fn lost(&self) -> Option<LostFile> {
+        LostFile::ALL.get(self.lost.load(Ordering::Relaxed)).copied()
+    }
+
+    pub(super) fn set_lost(&self, lost: Option<LostFile>) {
+        self.lost.store(lost.map_or(NONE, |lost| lost as usize), Ordering::Relaxed);
+    }
+
     /// Whether a write has failed, and none has succeeded since.
     pub(super) fn is_failing(&self) -> bool {
         self.failing.load(Ordering::Relaxed) != NONE
@@ -175,10 +192,8 @@ impl StorageHealth {
     /// How the storage is.
     pub(crate) fn dependency(&self) -> Dependency {
         let mut storage = Dependency::working("storage");
-        if self.is_lost.load(Ordering::Relaxed) {
-            let message =
-                "The database's file was moved, deleted or replaced: put it back before a restart";
-            storage = storage.failed("storage_lost", message);
+        if let Some(lost) = self.lost() {
+            storage = storage.failed("storage_lost", lost.message());
         }
         if self.is_damaged.load(Ordering::Relaxed) {
             let message = "The database is damaged: stop the server and restore a backup";
@@ -274,7 +289,7 @@ impl StorageHealth {
             Reading::new(
                 "vestibule_storage_lost",
                 "Whether the database's file was moved, deleted or replaced: 1 or 0.",
-                flag(&self.is_lost),
+                f64::from(u8::from(self.lost().is_some())),
             ),
         ]
     }
@@ -312,6 +327,14 @@ mod tests {
         assert_eq!(value("vestibule_storage_queue", &[]), 7.0);
         assert_eq!(value("vestibule_storage_failures_total", &["locked"]), 1.0);
         assert_eq!(value("vestibule_storage_failures_total", &["panicked"]), 0.0);
+    }
+
+    /// The kernel answers so on a file system that it has made read-only; SQLite says `disk I/O error`.
+    #[test]
+    fn read_only_file_system_is_told_from_a_bad_disk() {
+        let refused = |errno| FailureCause::Io.refined_by(&io::Error::from_raw_os_error(errno));
+        assert_eq!(refused(30), FailureCause::ReadOnly, "EROFS");
+        assert_eq!(refused(5), FailureCause::Io, "EIO");
     }
 
     #[test]

@@ -32,6 +32,7 @@ pub(super) mod member_changes;
 pub(super) mod members;
 mod migrations;
 pub(super) mod own_sessions;
+mod place;
 mod progress;
 mod queue;
 mod reader;

@@ -6,12 +6,15 @@
 //!    └──────────┴───   looked at before each batch, and each second
 //! ```
 //!
+//! The log has a line when a state begins and when it ends, at most one of each a minute.
+//!
 //! A full disk refuses only what makes the database grow. So that people can still come in and sign
 //! out then, and an operator can lock them out, some room is kept for that: below `recipes.disk`, and
 //! on the disk as a file, which is emptied when the disk is full.
 
-use std::fs::{File, Metadata, OpenOptions, Permissions};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::fs::{File, OpenOptions, Permissions};
+use std::io;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -20,6 +23,7 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode};
 
 use super::health::{FailureCause, StorageHealth, text_of};
+use super::place::{DatabasePlace, log_of};
 use crate::node::MinuteThrottle;
 use crate::time::Instant;
 
@@ -62,17 +66,14 @@ pub(super) struct Space {
     full_lines: MinuteThrottle,
     lost_lines: MinuteThrottle,
     failure_lines: MinuteThrottle,
-    room_lines: MinuteThrottle,
+    /// Of states that begin, and of those that end.
+    begin_lines: MinuteThrottle,
+    end_lines: MinuteThrottle,
 }
 
 #[derive(Debug)]
 struct Files {
-    database: PathBuf,
-    /// Device and inode of the open database.
-    identity: (u64, u64),
-    log: PathBuf,
-    /// The same of its log, once that is there.
-    log_identity: Option<(u64, u64)>,
+    place: DatabasePlace,
     reserve: Reserve,
 }
 
@@ -120,6 +121,13 @@ impl Reserve {
         free_bytes(&self.directory) < wanted
     }
 
+    /// Why the file system takes no write, as far as it says so itself: SQLite has one error for
+    /// whatever the disk answers. A kernel makes a file system read-only that has errors.
+    fn refusal(&self) -> Option<io::Error> {
+        let file = self.file.as_ref()?;
+        file.metadata().and_then(|found| file.set_len(found.len())).err()
+    }
+
     fn hold(&self) {
         #[cfg(target_os = "linux")]
         if let Some(file) = &self.file {
@@ -148,14 +156,11 @@ impl Space {
         } else {
             limit
         };
-        let mut log = path.as_os_str().to_owned();
-        log.push("-wal");
-        let identity = std::fs::metadata(path).map_or((0, 0), |it| identity(&it));
-        let database = path.to_owned();
+        let place = DatabasePlace::of(path);
         let space = Self::unbounded();
         // What was released at the start is for what must work, and no room for anything new.
         space.health.is_full.store(reserve.was_full, Ordering::Relaxed);
-        let files = Files { database, identity, log: log.into(), log_identity: None, reserve };
+        let files = Files { place, reserve };
         Self { files: Some(files), limit, ..space }
     }
 
@@ -169,7 +174,8 @@ impl Space {
             full_lines: MinuteThrottle::default(),
             lost_lines: MinuteThrottle::default(),
             failure_lines: MinuteThrottle::default(),
-            room_lines: MinuteThrottle::default(),
+            begin_lines: MinuteThrottle::default(),
+            end_lines: MinuteThrottle::default(),
         }
     }
 
@@ -184,17 +190,22 @@ impl Space {
     /// Looks at the disk and at the database's file. Some system calls.
     pub(super) fn check(&mut self, now: Instant, database: &Connection) {
         let Some(files) = &mut self.files else { return };
-        let found = std::fs::metadata(&files.database);
-        let log = std::fs::metadata(&files.log).ok();
-        // SQLite makes its log with the first write, and keeps it as long as the database is open.
-        let log_identity = log.as_ref().map(identity);
-        files.log_identity = files.log_identity.or(log_identity);
-        let is_lost = found.map_or(true, |found| identity(&found) != files.identity)
-            || files.log_identity != log_identity;
-        self.health.is_lost.store(is_lost, Ordering::Relaxed);
+        let (lost, before) = (files.place.look(), self.health.lost());
+        self.health.set_lost(lost);
+        if let Some(lost) = lost.filter(|lost| before != Some(*lost))
+            && self.begin_lines.count(now).is_some()
+        {
+            log::error!(
+                "{}; nothing is stored (docs/troubleshooting.md, VestibuleStorageLost)",
+                lost.message()
+            );
+        }
+        if before.is_some() && lost.is_none() && self.end_lines.count(now).is_some() {
+            log::info!("the database's files are in their place again");
+        }
 
         let was_full = self.health.is_full.load(Ordering::Relaxed);
-        let log_bytes = log.map_or(0, |log| log.len());
+        let log_bytes = files.place.log_bytes;
         let database_bytes = used_bytes(database).unwrap_or(0);
         let bytes = database_bytes.saturating_add(log_bytes);
         self.health.database_bytes.store(database_bytes, Ordering::Relaxed);
@@ -209,9 +220,16 @@ impl Space {
         if is_low && !was_full {
             files.reserve.release();
         }
+        if is_full && !was_full && self.begin_lines.count(now).is_some() {
+            log::error!(
+                "nothing new is stored: the disk has {free} bytes left, and the database takes \
+                 {bytes} of {} (docs/troubleshooting.md, VestibuleStorageFull)",
+                self.limit
+            );
+        }
         if was_full && !is_full {
             files.reserve.hold();
-            if self.room_lines.count(now).is_some() {
+            if self.end_lines.count(now).is_some() {
                 log::info!("there is room on the disk again");
             }
         }
@@ -230,13 +248,13 @@ impl Space {
     /// Whether a task of this effect is refused now.
     pub(super) fn refuses(&mut self, now: Instant, effect: Effect) -> bool {
         let health = &self.health;
-        if effect != Effect::Reads && health.is_lost.load(Ordering::Relaxed) {
+        if let Some(lost) = health.lost().filter(|_| effect != Effect::Reads) {
             health.refused_lost.fetch_add(1, Ordering::Relaxed);
             if let Some(count) = self.lost_lines.count(now) {
                 log::error!(
-                    "the database's file or its log was moved, deleted or replaced: {count} tasks \
-                     refused; put it back before you restart (docs/troubleshooting.md, \
-                     VestibuleStorageLost)"
+                    "{count} database tasks refused: {} (docs/troubleshooting.md, \
+                     VestibuleStorageLost)",
+                    lost.message()
                 );
             }
             return true;
@@ -253,7 +271,7 @@ impl Space {
 
     /// A transaction has failed. True: the cause may go, and its tasks may be sent again.
     pub(super) fn failed(&mut self, now: Instant, error: &rusqlite::Error) -> bool {
-        let cause = FailureCause::of(error);
+        let cause = self.count_error(now, error);
         if cause == FailureCause::Full {
             self.failed_until = now + FULL_AFTER_FAILURE;
             self.health.is_full.store(true, Ordering::Relaxed);
@@ -262,8 +280,20 @@ impl Space {
                 files.reserve.release();
             }
         }
-        self.count_failure(now, cause, &text_of(error));
         cause.is_temporary()
+    }
+
+    /// Counts what SQLite reports, and asks the file system where SQLite cannot tell the cause.
+    pub(super) fn count_error(&mut self, now: Instant, error: &rusqlite::Error) -> FailureCause {
+        let (mut cause, mut text) = (FailureCause::of(error), text_of(error));
+        if cause == FailureCause::Io
+            && let Some(refusal) = self.files.as_ref().and_then(|it| it.reserve.refusal())
+        {
+            cause = cause.refined_by(&refusal);
+            text = format!("{text}: {refusal}");
+        }
+        self.count_failure(now, cause, &text);
+        cause
     }
 
     /// SQLite's error names what it has refused, never a bound value.
@@ -286,7 +316,7 @@ impl Space {
     /// A write has succeeded.
     pub(super) fn recovered(&mut self, now: Instant) {
         self.health.recovered();
-        if self.room_lines.count(now).is_some() {
+        if self.end_lines.count(now).is_some() {
             log::info!("the database can be written to again");
         }
     }
@@ -298,21 +328,16 @@ pub(super) fn is_disk_full(error: &rusqlite::Error) -> bool {
 
 /// SQLite deletes a log without its database, and with it what was stored last.
 pub(super) fn refuse_log_without_database(path: &Path) -> Result<(), String> {
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
+    let log = log_of(path);
     let bytes = |path: &Path| std::fs::metadata(path).map_or(0, |file| file.len());
-    if bytes(path) > 0 || bytes(Path::new(&log)) == 0 {
+    if bytes(path) > 0 || bytes(&log) == 0 {
         return Ok(());
     }
     Err(format!(
         "the file is missing or empty, and its log {} is there: put the database back beside its \
          log, or remove the log to begin with an empty one",
-        Path::new(&log).display()
+        log.display()
     ))
-}
-
-fn identity(file: &Metadata) -> (u64, u64) {
-    (file.dev(), file.ino())
 }
 
 /// What the database's pages take that are in use.
