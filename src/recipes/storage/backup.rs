@@ -6,14 +6,14 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
 
 use super::health::text_of;
 use super::migrations::MIGRATIONS;
-use super::schema::{self, BUSY_TIMEOUT};
+use super::schema::{self, BUSY_TIMEOUT, LOCK_FILE};
 
 /// Why a copy was not made or put back. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -48,7 +48,8 @@ pub enum BackupError {
 /// [`BackupError`] names the file. There is no copy then.
 pub fn backup(directory: &Path, to: &Path) -> Result<u64, BackupError> {
     if to.exists() {
-        return Err(file_error(to, io::ErrorKind::AlreadyExists.into()));
+        let text = "there is a file already, and a backup replaces none: name another";
+        return Err(file_error(to, io::Error::new(io::ErrorKind::AlreadyExists, text)));
     }
     let part = with_suffix(to, ".part");
     let copied = copy(&schema::path(directory), &part).and_then(|()| publish(&part, to));
@@ -73,6 +74,7 @@ pub fn restore(directory: &Path, from: &Path) -> Result<u64, BackupError> {
     let path = schema::path(directory);
     let part = with_suffix(&path, ".part");
     let mut written = create(&part)?;
+    give_to_owner(directory, &path, &[&part, &directory.join(LOCK_FILE)])?;
     // Not `fs::copy`, which would give it the mode of the copy.
     let copied = File::open(from).and_then(|mut copy| io::copy(&mut copy, &mut written));
     let copied = copied.map_err(|error| file_error(&part, error));
@@ -103,6 +105,21 @@ pub fn restore(directory: &Path, from: &Path) -> Result<u64, BackupError> {
         let _ = fs::remove_file(&part);
     }
     kept
+}
+
+/// What root creates for a server that does not run as root must be that server's: gives `files` to the
+/// owner of the database that was there, or of the directory.
+fn give_to_owner(directory: &Path, database: &Path, files: &[&Path]) -> Result<(), BackupError> {
+    if !rustix::process::geteuid().is_root() {
+        return Ok(());
+    }
+    let owner = database.metadata().or_else(|_| directory.metadata());
+    let owner = owner.map_err(|error| file_error(directory, error))?;
+    for file in files {
+        let given = std::os::unix::fs::chown(file, Some(owner.uid()), Some(owner.gid()));
+        given.map_err(|error| file_error(file, error))?;
+    }
+    Ok(())
 }
 
 fn copy(from: &Path, part: &Path) -> Result<(), BackupError> {
@@ -210,6 +227,29 @@ mod tests {
         assert_eq!(users(&data), ["alice"]);
         // What was replaced is kept.
         assert!(data.join("recipes.db.replaced").exists());
+    }
+
+    /// Root puts a copy back for a service with a user of its own, which has to read it then.
+    #[test]
+    fn restored_database_belongs_to_the_server() {
+        let scratch = ScratchDir::new();
+        let (data, copy) = (scratch.path().join("data"), scratch.path().join("copy.db"));
+        drop(schema::open(&data).unwrap());
+        backup(&data, &copy).unwrap();
+        // Who is not root has one user only.
+        let is_root = rustix::process::geteuid().is_root();
+        let uid = if is_root { 65_534 } else { data.metadata().unwrap().uid() };
+        let give = |path: &Path| std::os::unix::fs::chown(path, Some(uid), None).unwrap();
+        let owners = || ["recipes.db", LOCK_FILE].map(|it| data.join(it).metadata().unwrap().uid());
+        give(&schema::path(&data));
+        restore(&data, &copy).unwrap();
+        assert_eq!(owners(), [uid; 2]);
+        // The directory says so where there was no database.
+        fs::remove_dir_all(&data).unwrap();
+        fs::create_dir(&data).unwrap();
+        give(&data);
+        restore(&data, &copy).unwrap();
+        assert_eq!(owners(), [uid; 2]);
     }
 
     #[test]
