@@ -1,5 +1,6 @@
 //! Whether a server could open the database, found out without changing anything.
 
+use std::error::Error;
 use std::fmt::Write as _;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read as _};
@@ -8,7 +9,7 @@ use std::path::Path;
 use rusqlite::{Connection, OpenFlags};
 
 use super::migrations::MIGRATIONS;
-use super::schema::{LOCK_FILE, StorageError, open_error, path};
+use super::schema::{LOCK_FILE, StorageError, is_foreign, open_error, path};
 use super::space::refuse_log_without_database;
 
 /// The state of the database in a data directory.
@@ -42,8 +43,7 @@ pub fn inspect(directory: &Path) -> Result<DatabaseState, StorageError> {
     };
     let length = file.metadata().map_err(|error| fault(error.into()))?.len();
     // SQLite takes an empty file for a new database.
-    let found =
-        if length == 0 { 0 } else { version(&path).map_err(|error| fault(error.into()))? };
+    let found = if length == 0 { 0 } else { version(&path).map_err(fault)? };
     if found > MIGRATIONS.len() {
         return Err(StorageError::NewerSchema { path, found, known: MIGRATIONS.len() });
     }
@@ -76,14 +76,16 @@ fn open_if_there(path: &Path) -> io::Result<Option<File>> {
     }
 }
 
-/// The version of the schema. The file is read as one that nobody changes: without locks, and
+/// The version of the schema of a database of ours. The file is read as one that nobody changes: without locks, and
 /// without the log, which opening it would create, or write back and remove.
-fn version(path: &Path) -> rusqlite::Result<usize> {
+fn version(path: &Path) -> Result<usize, Box<dyn Error + Send + Sync>> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
     let database = Connection::open_with_flags(immutable(path), flags)?;
     let version: u32 = database.pragma_query_value(None, "user_version", |row| row.get(0))?;
     // Reads the tables' definitions, as the first statement of the server does.
-    database.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+    if is_foreign(&database)? {
+        return Err(Box::new(StorageError::Foreign(path.to_owned())));
+    }
     Ok(version as usize)
 }
 

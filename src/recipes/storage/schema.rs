@@ -2,8 +2,8 @@
 
 use std::error::Error;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ const STATEMENTS: usize = 64;
 #[non_exhaustive]
 pub enum StorageError {
     /// The database cannot be opened, or its schema cannot be brought up to date.
-    #[error("cannot open {}: {error}; set `data` to a writable directory", .path.display())]
+    #[error("cannot open {}: {error}{}", .path.display(), advice(.path, .error.as_ref()))]
     Open {
         /// The database.
         path: PathBuf,
@@ -63,6 +63,12 @@ pub enum StorageError {
         /// The process that holds it, as it wrote itself.
         holder: String,
     },
+    /// It is a database of another program. Nothing was changed.
+    #[error(
+        "{} is a database of another program: set `data` to another directory, or move the file away",
+        .0.display()
+    )]
+    Foreign(PathBuf),
     /// A newer program wrote the database. Nothing was changed.
     #[error(
         "{} was written by a newer Vestibule (its schema is {found}, this one knows {known}): \
@@ -83,6 +89,31 @@ pub enum StorageError {
     /// The system gave no thread.
     #[error("cannot start the recipe chat's threads: {0}")]
     Thread(#[source] io::Error),
+}
+
+/// What to do about a file of the data directory that cannot be opened.
+fn advice(path: &Path, error: &(dyn Error + Send + Sync + 'static)) -> String {
+    let Some(error) = error.downcast_ref::<io::Error>() else { return String::new() };
+    match error.kind() {
+        ErrorKind::PermissionDenied => {
+            // The file, or the nearest directory that shows who may write there.
+            let owner = path.ancestors().find_map(|path| path.metadata().ok()).map(|it| it.uid());
+            let owner =
+                owner.map_or_else(String::new, |uid| format!(", which belongs to user {uid}"));
+            format!(
+                "{owner}: give it to the user that the server runs as, or set `data` to a directory \
+                 of that user"
+            )
+        }
+        ErrorKind::NotADirectory | ErrorKind::AlreadyExists => {
+            ": `data` must name a directory".to_owned()
+        }
+        ErrorKind::IsADirectory => ": move that directory away".to_owned(),
+        ErrorKind::NotFound | ErrorKind::ReadOnlyFilesystem | ErrorKind::StorageFull => {
+            ": set `data` to a writable directory".to_owned()
+        }
+        _ => String::new(),
+    }
 }
 
 /// Locks `directory` for this process, and writes the process's id into the lock.
@@ -135,6 +166,10 @@ pub(crate) fn open(directory: &Path) -> Result<Connection, StorageError> {
 /// Why the database cannot be opened, without the statement at which that was noticed.
 pub(super) fn open_error(path: &Path, error: Box<dyn Error + Send + Sync>) -> StorageError {
     let path = path.to_owned();
+    let error = match error.downcast::<StorageError>() {
+        Ok(error) => return *error,
+        Err(error) => error,
+    };
     match error.downcast::<rusqlite::Error>() {
         Ok(error) if FailureCause::of(&error) == FailureCause::Damaged => {
             StorageError::Damaged { path, error: text_of(&error) }
@@ -152,6 +187,10 @@ fn open_file(
     super::space::refuse_log_without_database(path)?;
     create(directory, path)?;
     let mut database = Connection::open(path)?;
+    database.busy_timeout(BUSY_TIMEOUT)?;
+    if is_foreign(&database)? {
+        return Err(Box::new(StorageError::Foreign(path.to_owned())));
+    }
     prepare(&database)?;
     let version = migrate(&mut database, MIGRATIONS)?;
     Ok((database, version))
@@ -165,8 +204,22 @@ fn create(directory: &Path, path: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }
 
+/// Whether another program made the database. Reads only: nothing of it is to change.
+pub(super) fn is_foreign(database: &Connection) -> rusqlite::Result<bool> {
+    let version: u32 = database.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let count = |condition: &str| -> rusqlite::Result<i64> {
+        let query = format!("SELECT count(*) FROM sqlite_schema WHERE {condition}");
+        database.query_row(&query, [], |row| row.get(0))
+    };
+    match version as usize {
+        0 => Ok(count("name NOT LIKE 'sqlite%'")? > 0),
+        // A newer Vestibule may have other tables.
+        version if version > MIGRATIONS.len() => Ok(false),
+        _ => Ok(count("type = 'table' AND name = 'recipes'")? == 0),
+    }
+}
+
 fn prepare(database: &Connection) -> rusqlite::Result<()> {
-    database.busy_timeout(BUSY_TIMEOUT)?;
     database.set_prepared_statement_cache_capacity(STATEMENTS);
     // WAL: writers do not wait for readers, such as a backup. FULL: a commit returns when it is on
     // disk. A log that grew beyond 16 MiB is truncated to that. What is deleted is overwritten.
@@ -273,6 +326,29 @@ mod tests {
         let both = [first[0], "ALTER TABLE t ADD COLUMN b"];
         assert_eq!(migrate(&mut database, &both), Ok(2));
         database.execute_batch("SELECT a, b FROM t").unwrap();
+    }
+
+    #[test]
+    fn database_of_another_program_is_left_alone() {
+        for (number, script) in [
+            "CREATE TABLE notes (text);",
+            "CREATE TABLE notes (text); PRAGMA user_version = 3;",
+            "CREATE VIEW recipes AS SELECT 1; PRAGMA user_version = 3;",
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let scratch = ScratchDir::new();
+            let directory = scratch.path().join(number.to_string());
+            std::fs::create_dir(&directory).unwrap();
+            Connection::open(path(&directory)).unwrap().execute_batch(script).unwrap();
+            let before = std::fs::read(path(&directory)).unwrap();
+            let fault = open(&directory).unwrap_err().to_string();
+            assert!(fault.contains("recipes.db is a database of another program: set"), "{fault}");
+            let checked = super::super::inspect::inspect(&directory).unwrap_err().to_string();
+            assert_eq!(checked, fault);
+            assert_eq!(std::fs::read(path(&directory)).unwrap(), before);
+        }
     }
 
     #[test]
