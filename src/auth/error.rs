@@ -139,7 +139,7 @@ pub enum KeyError {
     NoAlgorithm,
     /// `auth.algorithms` names one that is not supported.
     #[error(
-        "auth.algorithms names `{0}`, which is not supported; what is: HS256 to HS512, RS256 to \
+        "auth.algorithms names `{0}`, which is not supported; supported are HS256 to HS512, RS256 to \
          RS512, PS256 to PS512, ES256, ES384, ES512, EdDSA (also called Ed25519)"
     )]
     UnknownAlgorithm(String),

@@ -36,7 +36,7 @@ pub enum KeyFault {
     NotWhole,
     /// A public key in PEM that is not of a supported kind.
     #[error(
-        "a public key of a kind that is not supported; what is: RSA, P-256, P-384, P-521, Ed25519"
+        "a public key of a kind that is not supported; supported are RSA, P-256, P-384, P-521, Ed25519"
     )]
     UnsupportedKind,
     /// A secret that is shorter than the shortest hash.

@@ -20,6 +20,9 @@ const SECONDS_A_MESSAGE: u64 = 120;
 /// The text of an answer.
 const ANSWER_TEXT: usize = 256;
 
+/// What is said of a table that is too small.
+const TOO_LITTLE: &str = "too little for all of them: raise it, or allow fewer connections";
+
 /// What one table has, and what it needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Need {
@@ -80,7 +83,7 @@ pub fn describe(config: &Config) -> String {
     let connections = config.limits.connections;
     let line = |need: Need| {
         let Need { key, has, needs } = need;
-        let verdict = if need.is_met() { "enough" } else { "TOO FEW: raise it" };
+        let verdict = if need.is_met() { "enough" } else { TOO_LITTLE };
         let [has, needs] = [has, needs].map(|count| amount(key, count));
         format!("{key}: {has}; {connections} connections need {needs}: {verdict}\n")
     };
@@ -130,6 +133,6 @@ mod tests {
         meet_needs(&mut config);
         assert_eq!(config.limits.replay_entries, 1_000);
         assert!(describe(&config).contains("limits.replay_entries: 1000; 50000 connections"));
-        assert!(describe(&config).contains("TOO FEW"));
+        assert!(describe(&config).contains("too little for all of them"));
     }
 }

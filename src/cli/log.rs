@@ -69,7 +69,24 @@ fn open(path: &str) -> Result<Sink, String> {
         fcntl_setfl(&file, fcntl_getfl(&file)? - OFlags::NONBLOCK)?;
         Ok(file)
     });
-    blocking.map(|file| Box::new(file) as Sink).map_err(|error| format!("log.file {path}: {error}"))
+    blocking.map(|file| Box::new(file) as Sink).map_err(|error| {
+        let advice = open_advice(&error);
+        format!("log.file {path}: {error}{advice}")
+    })
+}
+
+/// What to do about a log file that cannot be opened.
+fn open_advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::NotFound => ": create its directory",
+        io::ErrorKind::IsADirectory => ": write the path of a file",
+        io::ErrorKind::PermissionDenied => ": give the server's user the right to write to it",
+        // What open(2) says of a FIFO without a reader, and of a socket.
+        _ if error.raw_os_error() == Some(rustix::io::Errno::NXIO.raw_os_error()) => {
+            ": a pipe that no process reads, or a socket: start its reader first"
+        }
+        _ => "",
+    }
 }
 
 /// Applies the configured level. The `log` crate checks it for every line.

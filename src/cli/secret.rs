@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -63,12 +63,24 @@ pub(super) fn obtain(config: &Config) -> Result<Secret, String> {
         SecretSource::Generated(path) => {
             if !path.exists() {
                 generate(&path).map_err(|error| {
-                    let path = path.display();
-                    format!("cannot generate {path}: {error}; set `data` or `auth.secret_file`")
+                    let (path, advice) = (path.display(), generation_advice(error.kind()));
+                    format!("cannot generate {path}: {error}: {advice}")
                 })?;
             }
-            read_signing(&path, is_unfit).map_err(|error| error.of("generated secret", &path))
+            read_signing(&path, is_unfit).map_err(|error| error.of_generated(&path))
         }
+    }
+}
+
+/// What to do where no secret can be generated.
+fn generation_advice(error: ErrorKind) -> &'static str {
+    match error {
+        ErrorKind::PermissionDenied => {
+            "give the directory to the user that the server runs as, or set `data` to a directory of \
+             that user, or name a secret in auth.secret_file"
+        }
+        ErrorKind::AlreadyExists | ErrorKind::NotADirectory => "`data` must name a directory",
+        _ => "set `data` to a writable directory, or name a secret in auth.secret_file",
     }
 }
 
@@ -115,8 +127,11 @@ pub(super) fn inspect(config: &Config) -> Result<(String, Option<Secret>), Strin
         SecretSource::Configured => Ok(("auth.secret".to_owned(), Some(configured(config)))),
         SecretSource::Generated(path) if !path.exists() => Ok((path.display().to_string(), None)),
         SecretSource::File(path) | SecretSource::Generated(path) => {
-            let key = if config.auth.secret_file.is_empty() { "data" } else { "auth.secret_file" };
-            let secret = read_signing(&path, is_unfit).map_err(|error| error.of(key, &path))?;
+            let is_generated = config.auth.secret_file.is_empty();
+            let secret = read_signing(&path, is_unfit).map_err(|error| match is_generated {
+                true => error.of_generated(&path),
+                false => error.of("auth.secret_file", &path),
+            })?;
             Ok((path.display().to_string(), Some(secret)))
         }
     }
@@ -244,12 +259,27 @@ impl SecretReadError {
     fn of(self, what: &str, path: &Path) -> String {
         let path = path.display();
         match self {
-            Self::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
+            Self::Io(error) if error.kind() == ErrorKind::InvalidData => {
                 format!("{what} {path} is not UTF-8 text: encode the secret as base64 or hex")
             }
             Self::Io(error) => format!("{what}: cannot read {path}: {error}"),
             Self::Unfit(problem) => format!("{what} {path}: {problem}"),
         }
+    }
+
+    /// Of the secret that the server has generated in `data`.
+    fn of_generated(self, path: &Path) -> String {
+        let advice = match &self {
+            Self::Io(error) if error.kind() == ErrorKind::PermissionDenied => {
+                ": give the files in `data` to the user that the server runs as"
+            }
+            Self::Io(error) if error.kind() != ErrorKind::InvalidData => "",
+            _ => {
+                "; put the file back from a backup, or remove it to generate another, with which all \
+                  users sign in again"
+            }
+        };
+        self.of("generated secret", path) + advice
     }
 }
 
@@ -269,7 +299,7 @@ fn read(path: &Path, is_unfit: impl Fn(&str) -> Option<String>) -> Result<Secret
     // A key in DER is no text. To encode it, as is said of other bytes, would not make it a secret.
     let text = text.map_err(|error| match PublishedKind::of(error.as_bytes()) {
         Some(kind) => SecretReadError::Unfit(kind.to_string()),
-        None => SecretReadError::Io(io::ErrorKind::InvalidData.into()),
+        None => SecretReadError::Io(ErrorKind::InvalidData.into()),
     })?;
     let text = text.strip_suffix('\n').unwrap_or(&text);
     let text = text.strip_suffix('\r').unwrap_or(text).to_owned();
@@ -303,7 +333,7 @@ fn generate(path: &Path) -> io::Result<()> {
     // If it was never created, there is nothing to remove.
     let _ = fs::remove_file(&temporary);
     match linked {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
         _ => File::open(directory)?.sync_all(),
     }
 }

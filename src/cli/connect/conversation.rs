@@ -80,7 +80,7 @@ impl Conversation {
                 Some(format!("{}: {}", one_line(user), one_line(content)))
             }
             "error" => {
-                let (code, text) = (said("/payload/code"), said("/payload/message"));
+                let (code, text) = (said("/payload/error"), said("/payload/message"));
                 Some(format!("! {}: {}", one_line(code), one_line(text)))
             }
             "auth_required" => None,
@@ -135,8 +135,16 @@ mod tests {
     fn error_is_an_answer_and_a_token_is_asked_for() {
         let mut talk = talk();
         talk.say("Hello", UnixTime::default());
-        let error = r#"{"type":"error","payload":{"request_id":"connect_r_1","code":"rate_limited","message":"Slow down"}}"#;
-        assert_eq!(line(&mut talk, error), "! rate_limited: Slow down");
+        // What the server sends, but for the id.
+        let error: Value = serde_json::from_str(include_str!(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/fixtures/messages/server_error_rate_limited.json"
+        )))
+        .unwrap();
+        let text = error["payload"]["message"].as_str().unwrap();
+        let id = error["payload"]["request_id"].as_str().unwrap();
+        let sent = error.to_string().replace(id, "connect_r_1");
+        assert_eq!(line(&mut talk, &sent), format!("! rate_limited: {text}"));
         assert_eq!(talk.waiting, 0);
         let asked = r#"{"type":"auth_required","payload":{"reason":"token_expiring"}}"#;
         assert_eq!(talk.hear(asked), Reaction { line: None, wants_token: true });

@@ -1,5 +1,6 @@
 //! The configuration file, in TOML, with the line of everything that is wrong.
 
+use std::io::ErrorKind;
 use std::ops::Range;
 use std::path::Path;
 
@@ -12,6 +13,10 @@ use super::layers::{Layers, SettingOrigin};
 pub(super) fn read(path: &Path, layers: &mut Layers) {
     match std::fs::read_to_string(path) {
         Ok(text) => parse(&path.display().to_string(), &text, layers),
+        Err(error) if error.kind() == ErrorKind::InvalidData => {
+            let path = path.display();
+            layers.faults.push(format!("the configuration file {path} is not UTF-8 text"));
+        }
         Err(error) => layers
             .faults
             .push(format!("cannot read the configuration file {}: {error}", path.display())),

@@ -32,7 +32,7 @@ impl Faults {
                     }
                 }
                 _ => {
-                    let problem = "no address of a backend: write `https://host/path` or \
+                    let problem = "not an address of a backend: write `https://host/path` or \
                                    `http://127.0.0.1:8000`, without a user, query or fragment";
                     self.add("backend.url", Malformed, problem);
                 }

@@ -22,7 +22,7 @@ impl Faults {
         for name in &auth.algorithms {
             if !ALGORITHMS.contains(&name.as_str()) {
                 let problem =
-                    format!("`{name}` is not supported; what is: {}", ALGORITHMS.join(", "));
+                    format!("`{name}` is not supported; supported are {}", ALGORITHMS.join(", "));
                 self.add("auth.algorithms", Malformed, problem);
             }
         }
@@ -40,7 +40,7 @@ impl Faults {
             self.add("auth.secret", Malformed, problem);
         }
         if !auth.jwks_url.is_empty() && !is_safe_url(&auth.jwks_url, auth.jwks_allow_http) {
-            let problem = "no address that can be trusted: write `https://…`; `http://` is taken \
+            let problem = "not an address that can be trusted: write `https://…`; `http://` is taken \
                            for 127.0.0.1 and [::1], and for private addresses with \
                            auth.jwks_allow_http";
             self.add("auth.jwks_url", Malformed, problem);

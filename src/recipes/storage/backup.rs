@@ -52,6 +52,11 @@ pub fn backup(directory: &Path, to: &Path) -> Result<u64, BackupError> {
         return Err(file_error(to, io::Error::new(io::ErrorKind::AlreadyExists, text)));
     }
     let part = with_suffix(to, ".part");
+    let place = to.parent().filter(|it| !it.as_os_str().is_empty());
+    if let Some(missing) = place.filter(|it| !it.is_dir()) {
+        let text = "there is no such directory: create it";
+        return Err(file_error(missing, io::Error::new(io::ErrorKind::NotFound, text)));
+    }
     let copied = copy(&schema::path(directory), &part).and_then(|()| publish(&part, to));
     if copied.is_err() {
         // What is left of a copy that failed is nobody's.
@@ -190,7 +195,10 @@ fn file_error(path: &Path, error: io::Error) -> BackupError {
 }
 
 fn database_error(path: &Path, error: &rusqlite::Error) -> BackupError {
-    BackupError::Database { path: path.to_owned(), error: text_of(error) }
+    let text = text_of(error);
+    // SQLite repeats the path where it cannot open it.
+    let error = text.strip_suffix(&format!(": {}", path.display())).unwrap_or(&text).to_owned();
+    BackupError::Database { path: path.to_owned(), error }
 }
 
 #[cfg(test)]
@@ -265,7 +273,11 @@ mod tests {
         let fault = restore(&data, &scratch.path().join("empty.db")).unwrap_err().to_string();
         assert!(fault.contains("not a database of the recipe chat"), "{fault}");
         assert!(!data.join("recipes.db.replaced").exists() && data.join("recipes.db").exists());
-        assert!(backup(&scratch.path().join("nothing"), &copy.with_extension("2")).is_err());
+        let nothing = backup(&scratch.path().join("nothing"), &copy.with_extension("2"));
+        let fault = nothing.unwrap_err().to_string();
+        assert!(fault.ends_with("nothing/recipes.db: unable to open database file"), "{fault}");
+        let fault = backup(&data, &scratch.path().join("none/copy.db")).unwrap_err().to_string();
+        assert!(fault.ends_with("none: there is no such directory: create it"), "{fault}");
         assert!(!copy.with_extension("2").exists());
     }
 }

@@ -16,6 +16,7 @@
 //! Tasks whose asker has given up are skipped.
 
 pub(super) mod access;
+mod advice;
 mod background;
 mod backup;
 mod batch;

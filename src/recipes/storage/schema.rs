@@ -2,13 +2,14 @@
 
 use std::error::Error;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{self, ErrorKind, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, TransactionBehavior};
 
+use super::advice::advice;
 use super::health::{FailureCause, text_of};
 use super::migrations::MIGRATIONS;
 use crate::time::UnixTime;
@@ -89,31 +90,6 @@ pub enum StorageError {
     /// The system gave no thread.
     #[error("cannot start the recipe chat's threads: {0}")]
     Thread(#[source] io::Error),
-}
-
-/// What to do about a file of the data directory that cannot be opened.
-fn advice(path: &Path, error: &(dyn Error + Send + Sync + 'static)) -> String {
-    let Some(error) = error.downcast_ref::<io::Error>() else { return String::new() };
-    match error.kind() {
-        ErrorKind::PermissionDenied => {
-            // The file, or the nearest directory that shows who may write there.
-            let owner = path.ancestors().find_map(|path| path.metadata().ok()).map(|it| it.uid());
-            let owner =
-                owner.map_or_else(String::new, |uid| format!(", which belongs to user {uid}"));
-            format!(
-                "{owner}: give it to the user that the server runs as, or set `data` to a directory \
-                 of that user"
-            )
-        }
-        ErrorKind::NotADirectory | ErrorKind::AlreadyExists => {
-            ": `data` must name a directory".to_owned()
-        }
-        ErrorKind::IsADirectory => ": move that directory away".to_owned(),
-        ErrorKind::NotFound | ErrorKind::ReadOnlyFilesystem | ErrorKind::StorageFull => {
-            ": set `data` to a writable directory".to_owned()
-        }
-        _ => String::new(),
-    }
 }
 
 /// Locks `directory` for this process, and writes the process's id into the lock.
