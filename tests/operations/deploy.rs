@@ -1,6 +1,7 @@
 //! What is in `deploy/` goes with the program. The proxies' files are run by `proxies`, the
 //! units and the package by `scripts/package`.
 
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
@@ -132,6 +133,42 @@ fn bill_of_materials_has_the_locked_crates() {
 fn image_and_package_name_the_same_compiler() {
     let version = CARGO.lines().find_map(|line| line.strip_prefix("rust-version = ")).unwrap();
     assert!(DOCKERFILE.contains(&format!("ARG RUST=rust:{}.", version.trim_matches('"'))));
+}
+
+/// What `docker build` does not send is not there when the image's binary is compiled.
+#[test]
+fn image_gets_every_file_that_the_binary_includes() {
+    const IGNORE: &str = include_str!("../../.dockerignore");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let is_sent = |path: &Path| {
+        let sent = IGNORE.lines().filter_map(|line| line.strip_prefix('!'));
+        sent.map(|it| it.trim_end_matches('*')).any(|it| path.to_string_lossy().starts_with(it))
+    };
+    let mut directories = vec![root.join("src")];
+    let mut included = 0;
+    while let Some(directory) = directories.pop() {
+        for path in std::fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() {
+                directories.push(path);
+                continue;
+            }
+            let name = path.strip_prefix(root).unwrap().to_str().unwrap();
+            if !name.ends_with(".rs") || name.contains("/test") {
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).unwrap();
+            // Neither tests nor examples in documents are in the binary.
+            let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+            for line in code.lines().filter(|line| !line.contains("#[doc")) {
+                let Some((_, rest)) = line.split_once("include_str!(\"") else { continue };
+                let file = directory.join(rest.split('"').next().unwrap()).canonicalize().unwrap();
+                let file = file.strip_prefix(root.canonicalize().unwrap()).unwrap();
+                assert!(is_sent(file), "{} is not in the image's sources", file.display());
+                included += 1;
+            }
+        }
+    }
+    assert!(included > 0 && !is_sent(Path::new("docs/admin.md")));
 }
 
 #[test]
