@@ -106,6 +106,17 @@ fn full_disk_is_told_and_ends_when_it_is_emptied() {
     assert_eq!(sign_up(&server, "bob"), 201);
 }
 
+/// What is kept for a full disk must not take the last of it: the database could not be opened then.
+#[test]
+fn nearly_full_disk_does_not_stop_the_start() {
+    let server = Server::on_filled_disk(CONFIG, 8, 8 * 1_024 - 1_030);
+    wait_until(&server, &["storage_full"], &[]);
+    assert_eq!(sign_up(&server, "ann"), 503);
+    fs::remove_file(server.directory().join("vestibule-data/filler")).unwrap();
+    wait_until(&server, &[], &[]);
+    assert_eq!(sign_up(&server, "ann"), 201);
+}
+
 /// A write beyond the limit of file sizes fails, as on a disk that fails; so do those of the log.
 #[test]
 fn failing_writes_are_told_and_end() {

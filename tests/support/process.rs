@@ -73,10 +73,17 @@ impl Scratch {
 
     /// The same in a namespace of its own, in which the data directory is a disk of so many MiB.
     pub(crate) fn on_small_disk(&self, mib: usize, arguments: &[&str]) -> Command {
+        self.on_filled_disk(mib, 0, arguments)
+    }
+
+    /// The same, and so many KiB of it are taken already.
+    pub(crate) fn on_filled_disk(&self, mib: usize, kib: usize, arguments: &[&str]) -> Command {
         let data = self.path.join("vestibule-data");
         fs::create_dir(&data).unwrap();
-        let mount =
-            format!("mount -t tmpfs -o size={mib}m tmpfs vestibule-data && exec \"$0\" \"$@\"");
+        let mount = format!(
+            "mount -t tmpfs -o size={mib}m tmpfs vestibule-data && head -c {kib}k /dev/zero \
+                     >vestibule-data/filler && exec \"$0\" \"$@\""
+        );
         let unshare = ["--map-root-user", "--mount", "--", "sh", "-c", &mount, BINARY];
         Self::without_limits(self.command("unshare", &[&unshare, arguments].concat()))
     }

@@ -51,9 +51,14 @@ impl Server {
 
     /// The recipe chat, with its data on a disk of so many MiB.
     pub(crate) fn on_small_disk(config: &str, mib: usize) -> Self {
+        Self::on_filled_disk(config, mib, 0)
+    }
+
+    /// The same, and so many KiB of it are taken already.
+    pub(crate) fn on_filled_disk(config: &str, mib: usize, kib: usize) -> Self {
         let scratch = Scratch::new(SUITE);
         let arguments = ["serve", "--config", FILE, "--listen", "127.0.0.1:0", "--app", "recipes"];
-        let mut command = scratch.on_small_disk(mib, &arguments);
+        let mut command = scratch.on_filled_disk(mib, kib, &arguments);
         command.env("VESTIBULE_ADMIN__LISTEN", "127.0.0.1:0");
         Self::start_by(command, scratch, config)
     }

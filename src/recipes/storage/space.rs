@@ -105,7 +105,8 @@ impl Reserve {
         // What was reserved on an emptier disk is not taken for free space.
         let bytes = part.max(held.min(MOST_RESERVED));
         let mut reserve = Self { directory: directory.to_owned(), file, bytes, was_full: false };
-        reserve.was_full = reserve.is_low(false);
+        // One that was emptied must not take the last room, which the database needs to be opened.
+        reserve.was_full = reserve.is_low(held == 0);
         if reserve.was_full {
             reserve.release()
         } else {
