@@ -62,6 +62,7 @@ fn several_nodes_keep_every_guarantee() {
         sum(&|it| it.not_resumed),
         sum(&|it| it.breaks),
         sum(&|it| it.revoked),
+        sum(&|it| it.refused),
     ];
     println!("{happened:?}");
     assert!(violations.is_empty(), "{} worlds failed", violations.len());
@@ -108,6 +109,11 @@ fn going_on_after_a_fail_over_is_found() {
 #[test]
 fn answers_before_the_publication_are_found() {
     assert_found(Planted::AskedBeforePublished, &["was not published"]);
+}
+
+#[test]
+fn counted_connections_of_dead_nodes_are_found() {
+    assert_found(Planted::GoneAreCounted, &["U2", "U3"]);
 }
 
 #[test]

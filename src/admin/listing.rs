@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use super::call::decode_text;
-use crate::node::{GroupPage, Node, Response};
-use crate::time::Rfc3339;
+use crate::node::{GroupPage, ListedNode, Node, Response};
+use crate::time::{Now, Rfc3339};
 
 /// How many are on a page, if nobody says that, and at most.
 const LISTED: usize = 100;
@@ -50,7 +50,7 @@ impl ListPage {
 
 /// One page of the rooms with somebody in them. The work of a call is bounded, so a page may be short
 /// or empty though others follow.
-pub(super) fn list_rooms(node: &Node, page: ListPage) -> Response {
+pub(super) fn list_rooms(node: &Node, now: Now, page: ListPage) -> Response {
     #[derive(Serialize)]
     struct Room<'a> {
         room: &'a str,
@@ -64,15 +64,19 @@ pub(super) fn list_rooms(node: &Node, page: ListPage) -> Response {
         /// In a cluster: whose they are.
         #[serde(skip_serializing_if = "Option::is_none")]
         node: Option<&'a str>,
+        /// In a cluster: how much each node has.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        nodes: Option<Vec<ListedNode<'a>>>,
     }
     let GroupPage { groups, next } = node.page_of_rooms(page.after, page.limit);
     let rooms = groups.into_iter().map(|(room, connections)| Room { room, connections });
-    let (next, node) = (next.map(|it| it.to_string()), node.cluster_name());
-    Response::json(200, &Rooms { rooms: rooms.collect(), next, node })
+    let next = next.map(|it| it.to_string());
+    let (node, nodes) = node.cluster_nodes(now).unzip();
+    Response::json(200, &Rooms { rooms: rooms.collect(), next, node, nodes })
 }
 
 /// One page of the users with a connection in a room.
-pub(super) fn list_users(node: &Node, page: ListPage) -> Response {
+pub(super) fn list_users(node: &Node, now: Now, page: ListPage) -> Response {
     #[derive(Serialize)]
     struct User<'a> {
         user_id: &'a str,
@@ -86,11 +90,15 @@ pub(super) fn list_users(node: &Node, page: ListPage) -> Response {
         /// In a cluster: whose they are.
         #[serde(skip_serializing_if = "Option::is_none")]
         node: Option<&'a str>,
+        /// In a cluster: how much each node has.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        nodes: Option<Vec<ListedNode<'a>>>,
     }
     let GroupPage { groups, next } = node.page_of_users(page.after, page.limit);
     let users = groups.into_iter().map(|(user_id, connections)| User { user_id, connections });
-    let (next, node) = (next.map(|it| it.to_string()), node.cluster_name());
-    Response::json(200, &Users { users: users.collect(), next, node })
+    let next = next.map(|it| it.to_string());
+    let (node, nodes) = node.cluster_nodes(now).unzip();
+    Response::json(200, &Users { users: users.collect(), next, node, nodes })
 }
 
 /// The connections of a room, the last to come first. O(connections in it), each of which costs less

@@ -47,9 +47,7 @@ pub fn answer(node: &mut Node, now: Now) {
             OperatorEvent::Confirmed { noun, count, by } => {
                 Some(Response::json(200, &json!({ noun: count, "nodes": by })))
             }
-            OperatorEvent::Published(published) => {
-                Some(publish::response(published, node.cluster_name()))
-            }
+            OperatorEvent::Published(published) => Some(publish::response(published)),
             OperatorEvent::Ordered(kind, result, by) => Some(order_response(kind, result, by)),
             OperatorEvent::OrderOverdue { is_in_force } => Some(order_overdue(is_in_force)),
             OperatorEvent::Collected { form, response } => {
@@ -115,8 +113,8 @@ fn operate(node: &mut Node, now: Now, id: ConnId, operation: Operation<'_>) -> O
             node.collect(now, id, form, |readings| counters.with(readings));
             return None;
         }
-        Operation::Rooms(page) => listing::list_rooms(node, page),
-        Operation::Users(page) => listing::list_users(node, page),
+        Operation::Rooms(page) => listing::list_rooms(node, now, page),
+        Operation::Users(page) => listing::list_users(node, now, page),
         Operation::Room(room) => listing::list_room(node, &room),
         Operation::CloseRoom(room) => {
             let count = ("disconnected", node.close_room(now, &room));

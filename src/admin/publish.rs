@@ -2,14 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use smol_str::SmolStr;
 
-use super::body::{bad_request, counted, object, room_of, some};
+use super::body::{bad_request, object, room_of, some};
 use crate::node::app::{Json, Update};
-use crate::node::{MAX_TARGETS, PublishTarget, Published, Response};
+use crate::node::{ConfirmedBy, MAX_TARGETS, PublishTarget, Published, Response};
 use crate::protocol::{ErrorCode, MAX_CONTENT_CHARS, MAX_USER_CHARS};
 
 /// The longest idempotency key, in characters.
@@ -135,7 +134,7 @@ fn update(content: String, recipe_data: Option<Box<RawValue>>) -> Result<Update,
 }
 
 /// What is answered: for how many it was, at which rooms it failed, or why it was refused.
-pub(super) fn response(published: Published, node: Option<&str>) -> Response {
+pub(super) fn response(published: Published) -> Response {
     let (tally, targets) = match published {
         Published::Done { tally, targets } => (tally, targets),
         Published::KeyReused => {
@@ -155,24 +154,30 @@ pub(super) fn response(published: Published, node: Option<&str>) -> Response {
             PublishTarget::User(_) | PublishTarget::Connection(_) => None,
         })
         .collect();
-    match tally.error {
-        Some(error) if failed.len() == targets.len() => refused(error),
-        Some(error) => {
-            let delivered = tally.delivered;
-            let failed = json!({ "rooms": failed, "error": error.as_str() });
-            let mut answer = json!({ "delivered": delivered, "failed": failed });
-            if let (Some(node), Some(answer)) = (node, answer.as_object_mut()) {
-                answer.insert("node".to_owned(), node.into());
-            }
-            Response::json(200, &answer)
-        }
-        None => match node {
-            Some(node) => {
-                Response::json(200, &json!({ "delivered": tally.delivered, "node": node }))
-            }
-            None => counted("delivered", tally.delivered as usize),
-        },
+    if let Some(error) = tally.error.filter(|_| failed.len() == targets.len()) {
+        return refused(error);
     }
+    let failed = tally.error.map(|error| FailedRooms { rooms: failed, error: error.as_str() });
+    let nodes = (tally.nodes > 0)
+        .then(|| ConfirmedBy { confirmed: tally.confirmed.into(), total: tally.nodes.into() });
+    Response::json(200, &Delivered { delivered: tally.delivered, failed, nodes })
+}
+
+/// For how many connections a publication was.
+#[derive(Serialize)]
+struct Delivered<'a> {
+    delivered: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failed: Option<FailedRooms<'a>>,
+    /// In a cluster: how many nodes have counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nodes: Option<ConfirmedBy>,
+}
+
+#[derive(Serialize)]
+struct FailedRooms<'a> {
+    rooms: Vec<&'a str>,
+    error: &'static str,
 }
 
 fn refused(error: ErrorCode) -> Response {

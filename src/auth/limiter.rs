@@ -120,12 +120,16 @@ impl Evidence {
 #[derive(Debug)]
 pub(crate) struct AddressLimiter {
     used: Allowances<Address>,
-    /// In a cluster: forged tokens that other nodes are to be told of.
-    forged: Option<BTreeMap<Address, u32>>,
+    /// In a cluster: forged tokens that other nodes are to be told of, of so many addresses.
+    forged: BTreeMap<Address, u32>,
+    most_forged: usize,
+    /// Forged tokens that they are not told of, as those were of too many addresses.
+    untold: u64,
 }
 
-/// Addresses that other nodes are told of at once. What is beyond that is charged here only.
-const FORGED_ADDRESSES: usize = 4_096;
+/// What an address takes that other nodes are to be told of: its entry, and what is written of it.
+#[cfg(feature = "net")]
+pub(crate) const FORGED_ADDRESS_BYTES: usize = 96;
 /// Forged tokens that block an address.
 const MOST_FORGED: u32 = 13;
 
@@ -138,7 +142,12 @@ impl AddressLimiter {
     /// addresses are remembered, 0: without a bound.
     #[must_use]
     pub(crate) fn new(per_minute: u32, capacity: usize) -> Self {
-        Self { used: Allowances::new(per_minute, capacity), forged: None }
+        Self {
+            used: Allowances::new(per_minute, capacity),
+            forged: BTreeMap::new(),
+            most_forged: 0,
+            untold: 0,
+        }
     }
 
     /// The same from here on. What was used before drains at the pace that it was charged at; who
@@ -162,10 +171,10 @@ impl AddressLimiter {
         match evidence {
             Evidence::Honest => self.used.charge(now, address, 1).is_ok(),
             Evidence::Forged => {
-                if let Some(forged) = &mut self.forged
-                    && (forged.len() < FORGED_ADDRESSES || forged.contains_key(&address))
-                {
-                    *forged.entry(address).or_default() += 1;
+                if self.forged.len() < self.most_forged || self.forged.contains_key(&address) {
+                    *self.forged.entry(address).or_default() += 1;
+                } else if self.most_forged > 0 {
+                    self.untold += 1;
                 }
                 self.charge_forged(now, address)
             }
@@ -181,19 +190,25 @@ impl AddressLimiter {
         is_within
     }
 
-    /// Other nodes are told of forged tokens from now on.
-    pub(crate) fn share(&mut self) {
-        self.forged = Some(BTreeMap::new());
+    /// Other nodes are told of forged tokens from now on, of at most so many addresses at once; 0: there
+    /// are none.
+    pub(crate) fn share(&mut self, most: usize) {
+        self.most_forged = most;
+    }
+
+    /// Forged tokens that were charged here only, as those were of too many addresses.
+    pub(crate) fn untold(&self) -> u64 {
+        self.untold
     }
 
     /// Is there something to be told?
     pub(crate) fn has_forged(&self) -> bool {
-        self.forged.as_ref().is_some_and(|forged| !forged.is_empty())
+        !self.forged.is_empty()
     }
 
     /// What other nodes are to be told: addresses as numbers, and how many forged tokens came from each.
     pub(crate) fn take_forged(&mut self) -> Vec<(u64, u32)> {
-        let forged = self.forged.as_mut().map(std::mem::take).unwrap_or_default();
+        let forged = std::mem::take(&mut self.forged);
         forged.into_iter().map(|(address, count)| (address.to_bits(), count)).collect()
     }
 

@@ -31,6 +31,8 @@ pub(crate) use keys::jwks::MAX_JWKS_BYTES;
 pub use keys::summary::{KeyKind, KeySummary, UsableKey};
 pub use keys::{Algorithms, KeySet, jwks::JwksFrom};
 pub use limiter::Evidence;
+#[cfg(feature = "net")]
+pub(crate) use limiter::FORGED_ADDRESS_BYTES;
 pub(crate) use limiter::{Address, AddressLimiter};
 pub(crate) use replay::ReplaySet;
 pub(crate) use revocations::Revocations;

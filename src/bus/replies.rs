@@ -27,6 +27,7 @@ fn parse(command: &BusCommand, reader: &mut RespReader<'_>) -> Option<BusReply> 
         BusCommand::Publish { .. } => publication(reader)?,
         BusCommand::Break { .. } => broken(reader)?,
         BusCommand::Read { .. } => entries(reader)?,
+        BusCommand::TakeKey { .. } => key(reader)?,
         BusCommand::Claim { .. } => BusReply::Claimed(reader.number()? == 1),
         BusCommand::Answer { .. } | BusCommand::StoreRevocation { .. } => {
             BusReply::Stored(reader.number()? == 1)
@@ -57,6 +58,17 @@ fn publication(reader: &mut RespReader<'_>) -> Option<BusReply> {
             let (position, _) = place(reader.text()?)?;
             BusReply::Unasked { position }
         }
+        _ => return None,
+    })
+}
+
+fn key(reader: &mut RespReader<'_>) -> Option<BusReply> {
+    reader.array()?;
+    Some(match reader.text()? {
+        b"T" => BusReply::Claimed(true),
+        b"C" => BusReply::OtherContent,
+        b"R" => BusReply::Answered(reader.text()?.into()),
+        b"A" => BusReply::Asked { by: name(reader.text()?)?, position: Position::new(0, 0) },
         _ => return None,
     })
 }

@@ -47,6 +47,7 @@ impl RequestContext {
             BusCommand::Claim { .. } => BusScript::Claim,
             BusCommand::Answer { .. } => BusScript::Answer,
             BusCommand::Release { .. } => BusScript::Release,
+            BusCommand::TakeKey { .. } => BusScript::TakeKey,
             BusCommand::StoreRevocation { .. } => BusScript::Revoke,
             BusCommand::ReadRevocations { .. } => BusScript::Revocations,
             BusCommand::Lease { .. } => BusScript::Lease,
@@ -87,6 +88,13 @@ impl RequestContext {
             }
             BusCommand::Release { log, id } => {
                 self.eval(BusScript::Release, &[self.keys.id(log, id)], 2, out)
+                    .word(self.name.as_bytes())
+                    .number(self.keep_id_for);
+            }
+            BusCommand::TakeKey { id, content } => {
+                let id = self.keys.id(&LogName::Control, id);
+                self.eval(BusScript::TakeKey, &[id], 3, out)
+                    .word(&content.to_be_bytes())
                     .word(self.name.as_bytes())
                     .number(self.keep_id_for);
             }

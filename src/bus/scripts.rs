@@ -9,6 +9,7 @@ pub(super) enum BusScript {
     Claim,
     Answer,
     Release,
+    TakeKey,
     Revoke,
     Revocations,
     Lease,
@@ -16,13 +17,14 @@ pub(super) enum BusScript {
 }
 
 impl BusScript {
-    pub(super) const ALL: [Self; 10] = [
+    pub(super) const ALL: [Self; 11] = [
         Self::Publish,
         Self::Read,
         Self::Break,
         Self::Claim,
         Self::Answer,
         Self::Release,
+        Self::TakeKey,
         Self::Revoke,
         Self::Revocations,
         Self::Lease,
@@ -41,6 +43,7 @@ impl BusScript {
             Self::Claim => include_str!("scripts/claim.lua"),
             Self::Answer => include_str!("scripts/answer.lua"),
             Self::Release => include_str!("scripts/release.lua"),
+            Self::TakeKey => include_str!("scripts/key.lua"),
             Self::Revoke => include_str!("scripts/revoke.lua"),
             Self::Revocations => include_str!("scripts/revocations.lua"),
             Self::Lease => include_str!("scripts/lease.lua"),

@@ -6,7 +6,7 @@
 
 use std::fmt::Write as _;
 
-use crate::auth::{AddressLimiter, ReplaySet, Revocations};
+use crate::auth::{AddressLimiter, FORGED_ADDRESS_BYTES, ReplaySet, Revocations};
 use crate::bus::{LINK_COMMAND_BYTES, LINK_REPLY_BYTES};
 use crate::config::{BACKEND_ANSWER_BYTES, Config, IMPORT_BODY_BYTES, Log};
 use crate::memory::MemoryApp;
@@ -15,7 +15,7 @@ use crate::net::{TLS_CONNECTION_BYTES, TLS_RECORD_BYTES};
 use crate::node::{
     CLAIMS_BYTES, CLIENT_DETAILS_BYTES, CONNECTION_BYTES, END_BYTES, ENDS_A_TOKEN_FAULT,
     IDEMPOTENCY_KEY_BYTES, PENDING_ADDRESS_BYTES, QUESTION_BYTES, ROOM_STATE_BYTES,
-    SESSION_TOKEN_BYTES, TOKEN_FAULT_BYTES, UNKEPT_BYTES, Watched,
+    SESSION_TOKEN_BYTES, TOKEN_FAULT_BYTES, UNKEPT_BYTES, USER_ELSEWHERE_BYTES, Watched,
 };
 use crate::protocol::{MAX_ROOM_CHARS, MAX_USER_CHARS};
 #[cfg(feature = "recipes")]
@@ -216,6 +216,13 @@ fn cluster(config: &Config, rows: &mut Vec<Row>) {
             config.limits.connections,
             ROOM_STATE_BYTES + SESSION_TOKEN_BYTES,
         ),
+        loose("cluster.presence_bytes *", 1, config.cluster.presence_bytes.get()),
+        row(
+            "limits.connections, of users at another node",
+            config.limits.connections,
+            USER_ELSEWHERE_BYTES + NAME_BYTES,
+        ),
+        row("cluster.forged_addresses", config.cluster.forged_addresses, FORGED_ADDRESS_BYTES),
     ]);
 }
 

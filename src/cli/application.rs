@@ -79,7 +79,8 @@ pub(super) fn refusal(config: &Config) -> Option<&'static str> {
 
 const NO_SHARED_RECIPES: &str = "cluster.url: the recipe chat keeps its recipes in a file of one \
                                  node, and other nodes cannot ask it. For recipes, run one server, \
-                                 without [cluster]. For several nodes, set backend.url to an \
+                                 without [cluster], and a standby if you need one \
+                                 (docs/operations.md). For several nodes, set backend.url to an \
                                  application that all of them ask (docs/backend.md), or run `serve \
                                  --app memory-open`, which keeps nothing";
 const NO_SHARED_OWNERS: &str = "cluster.url: `--app memory` lets each node find another owner of a \

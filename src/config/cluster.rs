@@ -48,6 +48,14 @@ section! {
     /// missed a revocation. `0s`: it keeps them.
     fence: Length = Length::from_secs(0), "`0s` to `366d`", reload;
 
+    /// Memory for the users of rooms whom other nodes report for [presence](protocol.md#presence). Beyond it
+    /// a report counts the connections only, and clients get the number of connections of that room.
+    presence_bytes: Size = Size::kib(8 << 10), "`64KiB` to `1GiB`", reload;
+
+    /// Addresses with forged tokens that other nodes are told of in 0.1 seconds. Those of further
+    /// addresses are charged at this node only.
+    forged_addresses: usize = 4_096, "1 to 16384 addresses", reload;
+
     beside {
         /// What `password_file` holds: put here by whoever reads files, and never written. Empty: none.
         #[serde(skip)]

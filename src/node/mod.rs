@@ -60,6 +60,8 @@ pub use self::connections::session::Phase;
 #[doc(hidden)]
 pub use self::connections::wheel::{TICK_MICROS, Wheel};
 #[cfg(feature = "net")]
+pub(crate) use self::gate::users_elsewhere::USER_ELSEWHERE_BYTES;
+#[cfg(feature = "net")]
 pub(crate) use self::http::client_details::CLIENT_DETAILS_BYTES;
 pub use self::http::message::{Method, Request, RequestPlace, Response};
 #[cfg(any(feature = "backend", feature = "recipes"))]
@@ -94,7 +96,7 @@ pub(crate) use self::work::questions::QUESTION_BYTES;
 pub use self::work::ticket::{StartFlag, Ticket};
 
 // For the layer above, which answers operators.
-pub(crate) use self::cluster::control::ClusterOrder;
+pub(crate) use self::cluster::{control::ClusterOrder, nodes::ListedNode};
 pub(crate) use self::connections::connection::peer_text;
 pub(crate) use self::gate::admin_key::{AdminKeys, KeyScope};
 pub(crate) use self::gate::operator::{OperatorCall, OperatorEvent};

@@ -59,6 +59,8 @@ pub enum Planted {
     AskedBeforePublished,
     /// In a cluster, what a node has said of who is present is never forgotten.
     GhostsStay,
+    /// In a cluster, the connections of a user at a node that is gone are still counted.
+    GoneAreCounted,
 }
 
 /// The planted fault. Outside of tests and simulations it is empty and takes no memory.

@@ -69,6 +69,8 @@ pub(crate) struct Policy {
     pub(crate) is_cluster: bool,
     /// After how long without the cluster's engine all connections are closed; zero: never.
     pub(crate) cluster_fence: Duration,
+    /// What lists of users at other nodes may take.
+    pub(crate) cluster_presence_bytes: usize,
     /// The most connections of a room whose users its watchers are told; 0: they are told nothing.
     pub(crate) presence_members: usize,
     pub(crate) connections: usize,
@@ -173,6 +175,7 @@ impl Policy {
             log_access: config.log.access,
             is_cluster: !config.cluster.url.is_empty(),
             cluster_fence: config.cluster.fence.get(),
+            cluster_presence_bytes: config.cluster.presence_bytes.get(),
             presence_members: limits.presence_members as usize,
             room_members: or_all(limits.room_members),
             connections: or_none(limits.connections),

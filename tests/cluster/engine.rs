@@ -1,10 +1,10 @@
-//! A redis-server of a test's own.
+//! A redis-server of a test's own, or another engine: `VESTIBULE_TEST_ENGINE` is the path of its program.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -13,6 +13,7 @@ use crate::pause;
 use crate::support::process::{Process, Scratch};
 use crate::support::{PATIENCE, now};
 
+/// What runs unless `VESTIBULE_TEST_ENGINE` says something else.
 const PROGRAM: &str = "redis-server";
 /// What an engine has written before it answers outlasts SIGKILL. (By default it is synchronized each second,
 /// and while that takes long, an engine answers before it writes.)
@@ -149,19 +150,31 @@ pub(crate) fn free_port() -> u16 {
 }
 
 fn launch(scratch: &Scratch, port: u16, options: &[String]) -> Process {
-    assert!(is_installed(PROGRAM), "{PROGRAM} is not installed (Debian: redis-server)");
+    let other = std::env::var("VESTIBULE_TEST_ENGINE").ok();
+    let program = other.as_deref().unwrap_or(PROGRAM);
+    assert!(is_installed(program), "{program} is not installed (Debian: redis-server)");
     let port = port.to_string();
     let own = ["--bind", "127.0.0.1", "--port", &port, "--save", "", "--unixsocket", "socket"];
     let mut arguments = own.to_vec();
-    arguments.extend(["--enable-debug-command", "yes", "--logfile", "redis.log", "--dir", "."]);
+    arguments.extend(["--logfile", "redis.log", "--dir", "."]);
+    if !is_redis_6(program) {
+        // There it needs no leave.
+        arguments.extend(["--enable-debug-command", "yes"]);
+    }
     // What comes last counts.
     arguments.extend(options.iter().map(String::as_str));
-    let mut command = scratch.command(PROGRAM, &arguments);
+    let mut command = scratch.command(program, &arguments);
     Process::start(command.env("PATH", "/usr/bin:/bin").stdout(Stdio::null()).stderr(Stdio::null()))
 }
 
 fn is_installed(program: &str) -> bool {
+    // An absolute path stays what it is.
     ["/usr/bin", "/bin"].iter().any(|place| Path::new(place).join(program).exists())
+}
+
+fn is_redis_6(program: &str) -> bool {
+    let said = Command::new(program).arg("--version").output().unwrap();
+    String::from_utf8_lossy(&said.stdout).contains("v=6.")
 }
 
 fn command(words: &[&str]) -> Vec<u8> {

@@ -20,6 +20,7 @@ mod limits;
 mod member;
 mod nodes;
 mod one_host;
+mod operators;
 mod presence;
 mod replicas;
 #[cfg(feature = "sim")]

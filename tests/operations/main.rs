@@ -32,6 +32,8 @@ mod reset_password;
 #[cfg(all(feature = "recipes", feature = "tls"))]
 mod restart;
 mod secrets_in_logs;
+#[cfg(feature = "recipes")]
+mod standby;
 #[path = "../support/mod.rs"]
 mod support;
 mod texts;

@@ -192,3 +192,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn other_nodes_are_told_of_so_many_addresses() {
+    let mut limiter = AddressLimiter::new(120, 0);
+    limiter.charge(Instant::START, Address(7), Evidence::Forged);
+    assert!(!limiter.has_forged() && limiter.untold() == 0);
+    limiter.share(2);
+    for address in [1, 2, 3, 1, 3] {
+        limiter.charge(Instant::START, Address(address), Evidence::Forged);
+    }
+    assert_eq!((limiter.take_forged(), limiter.untold()), (vec![(1, 2), (2, 1)], 2));
+    // In the next message there is room for it.
+    limiter.charge(Instant::START, Address(3), Evidence::Forged);
+    assert_eq!((limiter.take_forged(), limiter.untold()), (vec![(3, 1)], 2));
+}

@@ -91,6 +91,7 @@ impl ModelStore {
             BusScript::Claim => ModelReply::Integer(self.claim(call).into()),
             BusScript::Answer => ModelReply::Integer(self.answer(call).into()),
             BusScript::Release => ModelReply::Integer(self.release(call).into()),
+            BusScript::TakeKey => self.take_key(call),
             BusScript::Revoke => self.revoke(call),
             BusScript::Revocations => self.revocations(call),
             BusScript::Lease => self.lease(call),
@@ -108,6 +109,7 @@ impl ModelStore {
                 !is_known && !is_order && self.heads.contains_key(call.key(0))
             }
             BusScript::Read => !self.heads.contains_key(call.key(0)),
+            BusScript::TakeKey => true,
             _ => false,
         }
     }
@@ -279,6 +281,25 @@ impl ModelStore {
             }
             _ => false,
         }
+    }
+
+    fn take_key(&mut self, call: &ScriptCall<'_>) -> ModelReply {
+        let (content, node) = (call.argument(1), call.argument(2));
+        let words =
+            |words: &[&[u8]]| ModelReply::List(words.iter().map(|it| it.to_vec().into()).collect());
+        if let Some((known, _)) = self.ids.get(call.key(0)) {
+            let rest = known[29..].to_vec();
+            match known[0] {
+                _ if known[1..9] != *content => return words(&[b"C"]),
+                b'R' => return words(&[b"R", &rest]),
+                b'A' if rest != node => return words(&[b"A", &rest]),
+                _ => {}
+            }
+        }
+        let value = [b"A", content, &[0; 20], node].concat();
+        let expires = self.now + call.count(3) * 1_000;
+        self.ids.insert(call.key(0).to_vec(), (value, expires));
+        words(&[b"T"])
     }
 
     fn release(&mut self, call: &ScriptCall<'_>) -> bool {

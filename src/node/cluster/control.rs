@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
+use crate::node::gate::user_word::UserWord;
 use crate::node::rooms::remote_presence::RoomWord;
 
 /// An order for every node.
@@ -68,8 +69,13 @@ pub(crate) enum Word {
     /// The engine says that you ask about the message `id` in `room`, and somebody waits for that. If
     /// you do not, somebody else may.
     StillAsking { room: SmolStr, id: [u8; 16] },
+    /// `node` has published to these rooms, and then to these users: for how many connections was it
+    /// at the others? They say it with [`Word::Done`].
+    CountDelivered { round: u64, node: SmolStr, rooms: Vec<SmolStr>, users: Vec<SmolStr> },
     /// What `node`, in the process that has drawn `run`, has to say about rooms.
     Rooms { node: SmolStr, run: u64, rooms: Vec<RoomWord> },
+    /// What `node`, in the process that has drawn `run`, has to say about connections of users.
+    Users { node: SmolStr, run: u64, users: Vec<UserWord> },
     /// `node` has had so many forged tokens from each of these addresses.
     Forged { node: SmolStr, addresses: Vec<(u64, u32)> },
     #[serde(other)]

@@ -43,6 +43,7 @@ use crate::config::{Cluster as ClusterConfig, ClusterUrl};
 use crate::id::{ConnId, Rng, Seed, SeededState, Slot};
 use crate::node::observe::MinuteThrottle;
 use crate::node::work::port::BusOrder;
+use crate::node::work::publication::Publication;
 use crate::node::work::ticket::Ticket;
 use crate::protocol::Position;
 use crate::time::{Instant, UnixTime};
@@ -144,6 +145,8 @@ pub(crate) enum Pending {
     Order { round: Option<u64> },
     /// An answer that every node is to give.
     Answer { id: [u8; 16] },
+    /// The idempotency key of a publication; its asker waits for this ticket.
+    Key { publication: Box<Publication>, ticket: Ticket },
     /// This node's lease, and when it was asked for.
     Lease { asked_at: Instant },
     /// Whatever comes of it.

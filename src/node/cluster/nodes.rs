@@ -8,6 +8,7 @@ use smol_str::SmolStr;
 
 use crate::bus::NodeLease;
 use crate::id::ConnId;
+use crate::node::work::publication::EndedPublication;
 use crate::node::work::ticket::Ticket;
 use crate::time::Instant;
 
@@ -83,6 +84,8 @@ pub(crate) enum RoundPurpose {
     EndSessions { ticket: Ticket },
     /// An operator's call that is answered with how many connections it was for.
     Call { asker: ConnId, noun: &'static str },
+    /// An operator's publication.
+    Publication(Box<EndedPublication>),
 }
 
 impl Nodes {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::node::app::{Answer, Json, Moderation, Update};
+use crate::node::work::publication::PublishTally;
 use crate::protocol::{ErrorCode, UpdateSource};
 
 /// What the sender of a message was answered. Fields that another version does not know are left out.
@@ -50,8 +51,7 @@ pub(crate) fn write(answer: &Answer) -> Box<[u8]> {
 pub(crate) fn read(text: &[u8]) -> Option<Answer> {
     let stored: StoredAnswer = serde_json::from_slice(text).ok()?;
     if let Some(code) = stored.error {
-        let known = ErrorCode::ALL.iter().find(|known| known.as_str() == code);
-        return Some(Err(known.copied().unwrap_or(ErrorCode::Internal)));
+        return Some(Err(code_of(&code)));
     }
     Some(Ok(Arc::new(Update {
         content: stored.content,
@@ -60,6 +60,40 @@ pub(crate) fn read(text: &[u8]) -> Option<Answer> {
         moderation: if stored.refused { Moderation::Refuse } else { Moderation::Deliver },
         ..Update::default()
     })))
+}
+
+/// What became of a publication, for a call with the same idempotency key.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+struct StoredTally {
+    delivered: u32,
+    failed: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Cow<'static, str>>,
+    nodes: [u8; 2],
+}
+
+/// `tally` as JSON.
+pub(crate) fn write_tally(tally: &PublishTally) -> Box<[u8]> {
+    let stored = StoredTally {
+        delivered: tally.delivered,
+        failed: tally.failed,
+        error: tally.error.map(|code| code.as_str().into()),
+        nodes: [tally.confirmed, tally.nodes],
+    };
+    serde_json::to_vec(&stored).unwrap_or_default().into_boxed_slice()
+}
+
+/// The tally that was written as `text`; what cannot be read counts as 0.
+pub(crate) fn read_tally(text: &[u8]) -> PublishTally {
+    let stored: StoredTally = serde_json::from_slice(text).unwrap_or_default();
+    let StoredTally { delivered, failed, error, nodes: [confirmed, nodes] } = stored;
+    PublishTally { delivered, failed, error: error.map(|code| code_of(&code)), confirmed, nodes }
+}
+
+fn code_of(text: &str) -> ErrorCode {
+    let known = ErrorCode::ALL.iter().find(|known| known.as_str() == text);
+    known.copied().unwrap_or(ErrorCode::Internal)
 }
 
 #[cfg(test)]
@@ -82,5 +116,13 @@ mod tests {
         }
         assert_eq!(read(b"{\"error\":\"newer\"}"), Some(Err(ErrorCode::Internal)));
         assert_eq!(read(b"not JSON"), None);
+    }
+
+    #[test]
+    fn a_tally_is_read_as_it_was_written() {
+        let error = Some(ErrorCode::BackendTimeout);
+        let tally = PublishTally { delivered: 7, failed: 5, error, confirmed: 2, nodes: 3 };
+        assert_eq!(read_tally(&write_tally(&tally)), tally);
+        assert_eq!(read_tally(b"?"), PublishTally::default());
     }
 }

@@ -173,21 +173,28 @@ impl Node {
     /// Asks the application to let the user of an accepted `auth` in, if it has a place left; else
     /// the connection waits for one, or is refused.
     fn find_place(&mut self, slot: Slot, accepted: AcceptedAuth) {
+        let user = accepted.principal.user.clone();
         let Self { cx, connections, rooms, gate, .. } = self;
         match gate.user_limit.find_place(cx, connections, rooms, slot, accepted) {
             Placing::Join(accepted) => self.ask_to_join(slot, accepted),
             Placing::Wait { silent } => {
-                for member in silent {
-                    if let Some(connection) = self.connections.get_mut(member) {
-                        connection.session.ask_for_pong();
-                    }
-                    let ping = self.cx.encoder.ping();
-                    self.send(member, ping);
-                }
+                self.ask_for_signs_of_life(silent);
+                self.settle_user(&user);
             }
             Placing::Refused(accepted) => {
                 self.refuse_place(slot, &accepted, CloseReason::ConnectionLimit);
             }
+        }
+    }
+
+    /// Sends a ping to connections of a user, one of which may give way to another one.
+    pub(crate) fn ask_for_signs_of_life(&mut self, silent: Vec<Slot>) {
+        for member in silent {
+            if let Some(connection) = self.connections.get_mut(member) {
+                connection.session.ask_for_pong();
+            }
+            let ping = self.cx.encoder.ping();
+            self.send(member, ping);
         }
     }
 
@@ -204,7 +211,7 @@ impl Node {
     }
 
     /// A new connection waits no longer: it takes a place, unless there is a reason to refuse it.
-    fn end_wait(&mut self, id: ConnId, refused: Option<CloseReason>) {
+    pub(crate) fn end_wait(&mut self, id: ConnId, refused: Option<CloseReason>) {
         let Self { cx, connections, gate, .. } = self;
         match UserLimit::take_waiting(cx, connections, &gate.tokens, id, refused) {
             Some((accepted, None)) => self.ask_to_join(id.slot(), accepted),
@@ -236,13 +243,19 @@ impl Node {
             if !gate.user_limit.begin_end(cx, connections, until, is_unread) {
                 return;
             }
-            while let Some(step) = self.gate.user_limit.next_of_end(&self.cx, &self.rooms) {
+            while let Some(step) = self.next_of_round() {
                 match step {
                     RoundStep::End(id, refused) => self.end_wait(id, refused),
                     RoundStep::Replace(id) => self.replace(id),
+                    RoundStep::Exceeds(id) => self.close(id.slot(), CloseReason::ConnectionLimit),
                 }
             }
         }
+    }
+
+    fn next_of_round(&mut self) -> Option<RoundStep> {
+        let Self { cx, connections, rooms, gate, .. } = self;
+        gate.user_limit.next_of_end(cx, connections, rooms)
     }
 
     /// Nothing was heard of this connection, and a new one of its user takes its place.
@@ -266,8 +279,13 @@ impl Node {
         let Self { cx, connections, rooms, gate, work, .. } = self;
         let ends = (accepted.principal.expires_at, accepted.reserved.until);
         let clocks = Clocks::new(cx.now, ends, &cx.policy, &mut gate.rng);
+        let user = accepted.principal.user.clone();
+        let is_new = rooms.users.name_of(slot).is_none();
         let asked = (accepted, clocks, trusted);
         let decided = join::ask_to_join(cx, connections, work, rooms, slot, asked);
+        if is_new && rooms.users.name_of(slot).is_some() {
+            self.user_count_changed(&user, true);
+        }
         if let Some((join, outcome)) = decided {
             self.joined(slot, &join, outcome);
         }

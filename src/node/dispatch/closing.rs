@@ -192,6 +192,10 @@ impl Node {
         if let Some(user) = user.as_ref().filter(|_| !gate.user_limit.is_empty()) {
             gate.user_limit.left(user, connection);
         }
+        if let Some(user) = &user {
+            self.user_count_changed(user, false);
+        }
+        let Self { cx, rooms, .. } = self;
         let (Some(user), Some(room)) = (user, room) else { return };
         if cx.fault.is(Planted::LogByConnection) {
             rooms.logs.drop_said_by(&room, &user);

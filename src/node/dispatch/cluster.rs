@@ -4,6 +4,8 @@ mod chat;
 mod follow;
 mod gossip;
 mod orders;
+mod publications;
+mod user_counts;
 
 use std::time::Duration;
 
@@ -176,6 +178,9 @@ impl Node {
         self.read_control();
         self.send_unkept();
         self.rooms.remote.begin(now);
+        if let Some(cluster) = &self.cluster {
+            self.gate.user_limit.elsewhere.begin(now, &cluster.name);
+        }
     }
 
     fn link_is_down(&mut self, reason: &str) {
@@ -194,6 +199,7 @@ impl Node {
         }
         cluster.rooms.lose_all();
         self.rooms.remote.pause();
+        self.count_users_alone();
     }
 
     /// Joins go on where the link is down for long.
@@ -232,6 +238,9 @@ impl Node {
             }
             Some(Pending::Order { round }) => self.order_published(round, &result),
             Some(Pending::Answer { id }) => self.answer_kept(id, &result),
+            Some(Pending::Key { publication, ticket }) => {
+                self.key_taken(publication, ticket, result);
+            }
             Some(Pending::Lease { asked_at }) => {
                 if let (Some(cluster), Ok(BusReply::Nodes { live, taken_from })) =
                     (&mut self.cluster, result)

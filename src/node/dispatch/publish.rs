@@ -11,11 +11,14 @@ use std::sync::Arc;
 use crate::id::{ConnId, Slot};
 use crate::node::Node;
 use crate::node::app::{Publish, Reply, Update};
+use crate::node::cluster::{content_hash, message_id, stored_answer};
 use crate::node::gate::operator::OperatorEvent;
 use crate::node::rooms::chat::{answer_of, update_frame};
 use crate::node::work::idempotency::KeyUse;
 use crate::node::work::port::{Outcome, Payer, Work};
-use crate::node::work::publication::{IdempotencyKey, Publication, PublishTarget, Published};
+use crate::node::work::publication::{
+    EndedPublication, IdempotencyKey, Publication, PublishTarget, Published,
+};
 use crate::node::work::questions::{GRACE, NewQuestion, QuestionKind};
 use crate::node::work::ticket::Ticket;
 use crate::protocol::ErrorCode;
@@ -35,6 +38,8 @@ impl Node {
         let key = key.map(|[key, content]| IdempotencyKey {
             key: self.cx.hash(&["idempotency key", key]),
             content: self.cx.hash(&["published", content]),
+            shared: message_id("idempotency key", "", key),
+            shared_content: content_hash(content, None),
         });
         if let Some(key) = key {
             let most = self.cx.policy.idempotency_keys;
@@ -51,7 +56,11 @@ impl Node {
                 return self.tell_operator(asker, OperatorEvent::Published(known));
             }
         }
-        self.publish_on(Box::new(Publication::new(asker, targets, update, key)), None);
+        let publication = Box::new(Publication::new(asker, targets, update, key));
+        if key.is_some() && self.cluster.is_some() {
+            return self.take_key(publication);
+        }
+        self.publish_on(publication, None);
     }
 
     /// The application has answered for the room that is next; or `Err`: it has not in its time.
@@ -90,7 +99,11 @@ impl Node {
     }
 
     /// Goes on with what is left. `awaited`: the answer that its asker has waited for until now.
-    fn publish_on(&mut self, mut publication: Box<Publication>, awaited: Option<Ticket>) {
+    pub(crate) fn publish_on(
+        &mut self,
+        mut publication: Box<Publication>,
+        awaited: Option<Ticket>,
+    ) {
         while let Some(PublishTarget::Room(room)) = publication.next() {
             let room = room.clone();
             let ticket = self.work.questions.issue();
@@ -111,9 +124,25 @@ impl Node {
         self.publish_directly(&mut publication);
         let has_failed = publication.has_failed();
         let Publication { asker, targets, key, tally, .. } = *publication;
+        let ended = EndedPublication { asker, awaited, targets, key, tally };
+        if self.cluster.is_some() && !has_failed {
+            return self.count_delivered(ended, asker);
+        }
+        self.end_publication(ended, has_failed);
+    }
+
+    /// Answers a publication that was delivered, or has failed everywhere.
+    pub(crate) fn end_publication(&mut self, ended: EndedPublication, has_failed: bool) {
+        let EndedPublication { asker, awaited, targets, key, tally } = ended;
         match key {
-            Some(key) if has_failed => self.work.idempotency.forget(key),
-            Some(key) => self.work.idempotency.end(key, tally),
+            Some(key) if has_failed => {
+                self.work.idempotency.forget(key);
+                self.share_key(key, None);
+            }
+            Some(key) => {
+                self.work.idempotency.end(key, tally);
+                self.share_key(key, Some(stored_answer::write_tally(&tally)));
+            }
             None => {}
         }
         let event = OperatorEvent::Published(Published::Done { tally, targets });

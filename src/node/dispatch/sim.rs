@@ -11,6 +11,11 @@ impl Node {
         self.work.questions.is_open(ticket)
     }
 
+    /// How many connections a user has at this node.
+    pub(crate) fn connections_of_user(&self, user: &str) -> usize {
+        self.rooms.users.count(user) as usize
+    }
+
     /// Plants `fault`, if it is one of the node's.
     pub(crate) fn plant(&mut self, fault: Planted) {
         self.cx.fault.planted = Some(fault);

@@ -71,13 +71,16 @@ pub(crate) enum Charge {
     Forged,
 }
 
+/// Of how many addresses other nodes are told; 0: the server is alone.
+fn shared_addresses(config: &Config) -> usize {
+    if config.cluster.is_on() { config.cluster.forged_addresses } else { 0 }
+}
+
 impl Limits {
     pub(crate) fn new(config: &Config) -> Self {
         let limits = &config.limits;
         let mut attempts = AddressLimiter::new(limits.auth_per_minute_per_ip, limits.addresses);
-        if !config.cluster.url.is_empty() {
-            attempts.share();
-        }
+        attempts.share(shared_addresses(config));
         Self {
             attempts,
             user_attempts: Allowances::new(limits.auth_per_minute_per_user, limits.users),
@@ -100,6 +103,7 @@ impl Limits {
     pub(crate) fn reconfigure(&mut self, config: &Config) {
         let limits = &config.limits;
         self.attempts.set_allowance(limits.auth_per_minute_per_ip, limits.addresses);
+        self.attempts.share(shared_addresses(config));
         self.user_attempts.set_allowance(limits.auth_per_minute_per_user, limits.users);
         self.user_requests.set_allowance(limits.requests_per_minute_per_user, limits.users);
         self.address_requests.set_allowance(limits.requests_per_minute_per_ip, limits.addresses);

@@ -25,6 +25,8 @@ pub(crate) mod target;
 pub(crate) mod tokens;
 pub(crate) mod upgrade;
 pub(crate) mod user_limit;
+pub(crate) mod user_word;
+pub(crate) mod users_elsewhere;
 
 use self::checks::Checks;
 use self::drain::Drain;

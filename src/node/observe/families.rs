@@ -29,7 +29,9 @@ impl<'a> View<'a> {
         families.extend(self.traffic_families());
         families.extend(self.resume_families());
         let now = self.cx.now.monotonic;
-        families.extend(self.cluster.iter().flat_map(|it| cluster::families(now, metrics, it)));
+        let shared = (self.gate.user_limit.elsewhere.len(), self.rooms.remote.bytes());
+        let cluster = self.cluster.iter();
+        families.extend(cluster.flat_map(|it| cluster::families(now, metrics, it, shared)));
         families.extend(self.key_families());
         families.extend(self.revocation_families());
         families.extend(self.answer_families());
@@ -343,6 +345,8 @@ impl<'a> View<'a> {
             ("room_members", metrics.refused_by_room),
             ("history_bytes", self.rooms.logs.evicted() + self.rooms.lingering.refused()),
             ("idempotency_keys", self.work.idempotency.evictions()),
+            ("cluster_presence_bytes", self.rooms.remote.refused()),
+            ("cluster_forged_addresses", self.gate.limits.attempts.untold()),
             ("messages_per_minute", metrics.errors(ErrorCode::RateLimited)),
             ("message_bytes", metrics.closes(CloseReason::MessageTooLarge)),
             ("outbound_bytes", metrics.slow_consumers),

@@ -14,6 +14,8 @@
 //! * Of rooms in which this node has nobody it remembers nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -31,6 +33,12 @@ pub(super) const REPAIR: Duration = Duration::from_secs(60);
 /// Rooms and bytes that are told in one [`GATHERED`]: 100,000 rooms are asked about in 10 seconds.
 pub(super) const ROOMS_A_CALL: usize = 1_000;
 pub(super) const BYTES_A_CALL: usize = 256 << 10;
+/// What a list takes beside its users, and a user beside its name.
+const LIST_ENTRY_BYTES: usize = 128;
+const USER_BYTES: usize = 40;
+/// Rooms and nodes that are to be told that nobody is there, at most. Who is not told asks again within
+/// [`REPAIR`].
+const MOST_DENIALS: usize = 4_096;
 /// A list that is longer is not reported, as one message must hold it. 1,024 users of 256 bytes fit.
 pub(super) const LIST_BYTES: usize = 320 << 10;
 
@@ -84,8 +92,12 @@ pub(crate) struct RemotePresence {
     /// All groups from this number on are to be asked about: also those that nobody watches?
     pub(super) sweep: Option<(u32, bool)>,
     pub(super) repair_at: Option<Instant>,
-    /// Nodes that are to be told that nobody is in a room.
-    pub(super) denials: Vec<(SmolStr, SmolStr)>,
+    /// Nodes that are to be told that nobody is in a room, and that room.
+    denials: BTreeSet<(SmolStr, SmolStr)>,
+    /// What the lists of users take.
+    pub(super) held: HeldBytes,
+    /// Lists that were not kept, as they took too much.
+    pub(super) refused: u64,
 }
 
 #[derive(Debug, Default)]
@@ -113,7 +125,53 @@ pub(super) struct RemoteUsers {
     /// Known only while this node watches the room.
     pub(super) connections: usize,
     /// `None`: too many.
-    pub(super) users: Option<Vec<SmolStr>>,
+    pub(super) users: Option<HeldUsers>,
+}
+
+/// What all lists of users take.
+pub(super) type HeldBytes = Arc<AtomicUsize>;
+
+/// A list of users that a node has reported. It counts in [`HeldBytes`] as long as it is there.
+#[derive(Debug)]
+pub(super) struct HeldUsers {
+    users: Vec<SmolStr>,
+    bytes: usize,
+    held: HeldBytes,
+}
+
+impl HeldUsers {
+    /// `None`: there is no room for it, as all lists may take `most` bytes.
+    fn new(users: Vec<SmolStr>, held: &HeldBytes, most: usize) -> Option<Self> {
+        let bytes =
+            LIST_ENTRY_BYTES + users.iter().map(|user| USER_BYTES + user.len()).sum::<usize>();
+        if held.load(Ordering::Relaxed) + bytes > most {
+            return None;
+        }
+        held.fetch_add(bytes, Ordering::Relaxed);
+        Some(Self { users, bytes, held: Arc::clone(held) })
+    }
+}
+
+impl Drop for HeldUsers {
+    fn drop(&mut self) {
+        self.held.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+impl RemoteUsers {
+    /// Its users are these, if there is room for them. True: they were others.
+    pub(super) fn set_users(
+        &mut self,
+        users: Option<Vec<SmolStr>>,
+        (held, most): (&HeldBytes, usize),
+    ) -> bool {
+        if self.users.as_ref().map(|list| &list.users) == users.as_ref() {
+            return false;
+        }
+        self.users = None;
+        self.users = users.and_then(|users| HeldUsers::new(users, held, most));
+        true
+    }
 }
 
 impl RemotePresence {
@@ -176,6 +234,35 @@ impl RemotePresence {
         self.ask(now, name);
     }
 
+    /// `node` is to be told that nobody is in the room.
+    pub(super) fn deny(&mut self, node: &SmolStr, name: SmolStr) {
+        if self.denials.len() < MOST_DENIALS {
+            self.denials.insert((node.clone(), name));
+        }
+    }
+
+    /// Nodes that are to be told that nobody is in a room.
+    pub(super) fn take_denials(&mut self) -> BTreeSet<(SmolStr, SmolStr)> {
+        std::mem::take(&mut self.denials)
+    }
+
+    /// What the lists of users take.
+    pub(crate) fn bytes(&self) -> usize {
+        self.held.load(Ordering::Relaxed)
+    }
+
+    /// Lists that were not kept, as they took too much.
+    pub(crate) fn refused(&self) -> u64 {
+        self.refused
+    }
+
+    /// Forgets all, as if nobody had ever asked.
+    pub(super) fn clear(&mut self, now: Instant) {
+        let refused = self.refused;
+        *self = Self { is_on: true, refused, ..Self::default() };
+        self.repair_at = Some(now + REPAIR);
+    }
+
     pub(super) fn schedule(&mut self, now: Instant, name: &SmolStr) {
         if let Some(room) = self.rooms.get_mut(name)
             && room.due.is_none()
@@ -197,7 +284,7 @@ impl RemotePresence {
     /// Users at other nodes.
     pub(super) fn users(&self, room: &str) -> impl Iterator<Item = &SmolStr> {
         let nodes = self.rooms.get(room).into_iter().flat_map(|room| room.nodes.values());
-        nodes.flat_map(|node| node.users.iter().flatten())
+        nodes.flat_map(|node| node.users.iter().flat_map(|list| &list.users))
     }
 }
 

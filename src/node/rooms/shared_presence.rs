@@ -4,8 +4,8 @@
 use smol_str::SmolStr;
 
 use super::remote_presence::{
-    Addressee, BYTES_A_CALL, GATHERED, INTERVAL, LIST_BYTES, REPAIR, ROOMS_A_CALL, RemotePresence,
-    RemoteUsers, RoomWord, SharedRoom, list_bytes,
+    Addressee, BYTES_A_CALL, GATHERED, INTERVAL, LIST_BYTES, REPAIR, ROOMS_A_CALL, RemoteUsers,
+    RoomWord, SharedRoom, list_bytes,
 };
 use crate::node::context::Cx;
 use crate::node::rooms::Rooms;
@@ -43,7 +43,7 @@ impl Rooms {
         if !self.has_presence(&name) {
             // What is remembered of a room goes when it is looked at next.
             if expects.contains(own) {
-                self.remote.denials.push((node.clone(), name));
+                self.remote.deny(node, name);
             }
             return;
         }
@@ -59,8 +59,12 @@ impl Rooms {
         known.is_owed |= watches && (asks || !was_watching) || asks && is_watched;
         if let Some(connections) = connections.filter(|_| is_watched) {
             let users = users.filter(|users| users.len() <= most);
-            is_new |= known.connections != connections || known.users != users;
-            (known.connections, known.users) = (connections, users);
+            let wants_list = users.is_some();
+            is_new |= known.connections != connections;
+            known.connections = connections;
+            let room_left = (&self.remote.held, cx.policy.cluster_presence_bytes);
+            is_new |= known.set_users(users, room_left);
+            self.remote.refused += u64::from(wants_list && known.users.is_none());
         }
         self.remote.schedule(now, &name);
         if let Some(group) = group.filter(|_| is_new) {
@@ -111,8 +115,7 @@ impl Rooms {
         }
         if cx.policy.presence_members == 0 {
             // As if it had never been: clients are told of nobody.
-            self.remote = RemotePresence { is_on: true, ..RemotePresence::default() };
-            self.remote.repair_at = Some(now + REPAIR);
+            self.remote.clear(now);
             return words;
         }
         self.remote.next_call = Some(now + GATHERED);
@@ -120,7 +123,7 @@ impl Rooms {
             self.remote.repair_at = Some(now + REPAIR);
             self.remote.sweep = self.remote.sweep.or(Some((0, false)));
         }
-        for (node, room) in std::mem::take(&mut self.remote.denials) {
+        for (node, room) in self.remote.take_denials() {
             let nobody = RoomWord { connections: Some(0), ..RoomWord::about(&room) };
             words.push((Some(node), nobody));
         }

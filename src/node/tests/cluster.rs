@@ -3,6 +3,7 @@
 mod faults;
 mod orders;
 mod presence;
+mod user_limit;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     fn key(key: u64, content: u64) -> IdempotencyKey {
-        IdempotencyKey { key, content }
+        IdempotencyKey { key, content, shared: [0; 16], shared_content: 0 }
     }
 
     #[test]

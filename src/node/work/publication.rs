@@ -6,6 +6,7 @@ use smol_str::SmolStr;
 
 use crate::id::ConnId;
 use crate::node::app::Update;
+use crate::node::work::ticket::Ticket;
 use crate::protocol::ErrorCode;
 
 /// Whom a publication is for.
@@ -31,9 +32,20 @@ pub(crate) struct PublishTally {
     pub(crate) failed: u64,
     /// Why it failed at the first of them.
     pub(crate) error: Option<ErrorCode>,
+    /// In a cluster: how many nodes have counted, and how many there are; at most 255. 0: the server is
+    /// alone.
+    pub(crate) confirmed: u8,
+    pub(crate) nodes: u8,
 }
 
 impl PublishTally {
+    /// The nodes of the cluster that have counted, of how many; these have counted so many more.
+    pub(crate) fn count_nodes(&mut self, more: usize, confirmed: usize, nodes: usize) {
+        self.delivered = self.delivered.saturating_add(u32::try_from(more).unwrap_or(u32::MAX));
+        let narrow = |count: usize| u8::try_from(count).unwrap_or(u8::MAX);
+        (self.confirmed, self.nodes) = (narrow(confirmed), narrow(nodes));
+    }
+
     fn record(&mut self, index: usize, result: Result<usize, ErrorCode>) {
         match result {
             Ok(reached) => {
@@ -53,11 +65,25 @@ impl PublishTally {
     }
 }
 
-/// The key of a call, and what the call says: hashes under the node's secret.
+/// The key of a call, and what the call says: hashes, the first two under the node's secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct IdempotencyKey {
     pub(crate) key: u64,
     pub(crate) content: u64,
+    /// In a cluster: the same as all nodes name it.
+    pub(crate) shared: [u8; 16],
+    pub(crate) shared_content: u64,
+}
+
+/// A publication that was delivered at this node, and what is to be done when the others have counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct EndedPublication {
+    pub(crate) asker: ConnId,
+    /// The answer that the asker waits for.
+    pub(crate) awaited: Option<Ticket>,
+    pub(crate) targets: Vec<PublishTarget>,
+    pub(crate) key: Option<IdempotencyKey>,
+    pub(crate) tally: PublishTally,
 }
 
 /// A publication that is under way: rooms first, one after the other.

@@ -13,6 +13,9 @@
 //! | G3 | a message id has one answer; the application is asked twice only where whoever asked is gone, or the engine has lost its memory |
 //! | G4 | a user who was disconnected is let in by no node, and is connected nowhere after a bound |
 //! | G5 | in the end, whoever watches a room has the list of those who are in it, at all nodes |
+//! | U1 | a user has no more connections than one may have, over all nodes, for longer than it takes to tell |
+//! | U2 | a connection is refused only where there are that many at nodes that are there |
+//! | U3 | in the end, that many are in |
 //! | G6 | no connection is closed because the engine is gone, and what is answered was published |
 
 mod asks;
@@ -28,6 +31,7 @@ mod presence;
 mod process;
 mod revocations;
 mod stage;
+mod visitors;
 mod world;
 
 pub use self::plan::{ClusterCounts, Clusters};

@@ -51,6 +51,8 @@ pub struct ClusterCounts {
     pub not_resumed: u64,
     /// How often a client was told that it has perhaps missed something.
     pub breaks: u64,
+    /// How many connections were refused, as their user has too many.
+    pub refused: u64,
     /// How many users were disconnected, as the operator was told.
     pub revoked: u64,
 }

@@ -18,6 +18,9 @@ use crate::time::Instant;
 /// The secret that tokens of these worlds are signed with.
 pub(super) const CLUSTER_SECRET: &str = "0123456789abcdef0123456789abcdef";
 
+/// How many connections a user may have.
+pub(super) const MOST: u32 = 3;
+
 /// A place for a process: one after the other.
 #[derive(Debug)]
 pub(super) struct NodePlace {
@@ -69,6 +72,7 @@ impl NodePlace {
         config.cluster.name.clone_from(&self.name);
         let limits = &mut config.limits;
         (limits.messages_per_minute, limits.auth_per_minute_per_user) = (0, 0);
+        limits.connections_per_user = MOST;
         let ledger = Arc::clone(&stage.asks);
         let rng = Rng::new(stage.rng.next_u64());
         let app = Box::new(LedgerApp { process, ledger, rng });

@@ -10,6 +10,7 @@ use super::presence;
 use super::process::NodePlace;
 use super::revocations;
 use super::stage::{ClusterStage, LinePart, StageEvent};
+use super::visitors::{FIRST_VISITOR, Visitors};
 use crate::bus::model::ModelEngine;
 use crate::id::Rng;
 use crate::protocol::Position;
@@ -45,6 +46,7 @@ pub(super) struct NodesWorld {
     pub(super) buses: BusLines,
     pub(super) places: Vec<NodePlace>,
     pub(super) clients: Vec<Chatter>,
+    visitors: Visitors,
     processes: u64,
 }
 
@@ -64,6 +66,7 @@ impl NodesWorld {
             buses: BusLines::default(),
             places: (0..plan.nodes).map(NodePlace::new).collect(),
             clients,
+            visitors: Visitors::new(),
             processes: 0,
             plan,
         };
@@ -91,6 +94,7 @@ impl NodesWorld {
             let pause = Duration::from_secs(1) + self.stage.within(Duration::from_secs(4));
             client.wake_in(&mut self.stage, pause);
         }
+        self.visitors.begin(&mut self.stage);
         self.stage.after(Duration::from_secs(1), StageEvent::Sweep);
         let end = Instant::START + self.plan.length;
         self.run_until(end)?;
@@ -103,6 +107,7 @@ impl NodesWorld {
         for client in 0..self.clients.len() {
             self.judge(client);
         }
+        self.visitors.judge_end(&mut self.stage);
         self.violation()?;
         Ok(self.stage.counted)
     }
@@ -138,6 +143,7 @@ impl NodesWorld {
                 None => self.wake_nodes(),
             }
             self.check_asks();
+            self.visitors.look(&mut self.stage, &self.places);
             if self.steps > MOST_STEPS {
                 self.stage.fail("the world does not end");
             }
@@ -228,6 +234,9 @@ impl NodesWorld {
 
     fn wake_client(&mut self, number: usize) {
         let nodes = self.places.len();
+        if number >= FIRST_VISITOR {
+            return self.visitors.wake(&mut self.stage, number, nodes);
+        }
         let Some(client) = self.clients.get_mut(number) else { return };
         client.wake(&mut self.stage, nodes);
         if number < 2 && self.stage.rng.below(2) == 0 {
@@ -240,6 +249,9 @@ impl NodesWorld {
 
     fn client_receives(&mut self, number: u64, part: LinePart) {
         let Some(line) = self.stage.lines.get(&number) else { return };
+        if let client @ FIRST_VISITOR.. = line.client {
+            return self.visitors.receive(&mut self.stage, client, (number, part));
+        }
         let (node, Some(client)) = (line.node, self.clients.get_mut(line.client)) else { return };
         let was_inside = client.state == ChatterState::Inside;
         client.receive(&mut self.stage, number, part);
@@ -338,17 +350,21 @@ impl NodesWorld {
         }
     }
 
+    /// Has nothing gone wrong for a while at this moment, and nothing since?
+    fn is_quiet_since(&self, at: Instant) -> bool {
+        let stage = &self.stage;
+        let is_over = |last: Instant, length| last + length < at || last == Instant::START;
+        is_over(stage.disturbed_at, SETTLED)
+            && is_over(stage.push_lost_at, COMPARED)
+            && !stage.is_split
+            && self.buses.lost_pushes == 0
+    }
+
     /// Everybody who was there has an entry by now, if nothing has gone wrong for a while.
     fn check_late(&mut self, room: usize, position: Position) {
         let stage = &self.stage;
-        let Some(fact) = stage.facts.at(room, position) else { return };
-        let is_quiet =
-            stage.disturbed_at + SETTLED < fact.at || stage.disturbed_at == Instant::START;
-        let is_heard =
-            stage.push_lost_at + COMPARED < fact.at || stage.push_lost_at == Instant::START;
-        if stage.is_split || !is_quiet || !is_heard || self.buses.lost_pushes > 0 {
-            return;
-        }
+        let fact = stage.facts.at(room, position).filter(|fact| self.is_quiet_since(fact.at));
+        let Some(fact) = fact else { return };
         let is_there = |client: &&Chatter| {
             client.room == room
                 && client.state == ChatterState::Inside
@@ -367,7 +383,9 @@ impl NodesWorld {
 
     /// Looks whether whoever was disconnected is.
     fn sweep(&mut self) {
+        let is_quiet = self.is_quiet_since(self.stage.now.monotonic);
         let stage = &mut self.stage;
+        self.visitors.judge(stage, is_quiet);
         revocations::look(stage);
         for client in &self.clients {
             let line = client.line.and_then(|line| stage.lines.get(&line));

@@ -17,6 +17,7 @@ impl Node {
     pub(super) fn gossip(&mut self) {
         let now = self.cx.now.monotonic;
         self.tell_forged();
+        self.tell_users();
         let Self { cx, rooms, cluster: Some(cluster), .. } = self else { return };
         let is_cut_off = |since: Instant| since + cluster.nodes.lease() <= now;
         if cluster.down_since.is_some_and(is_cut_off) && !rooms.remote.is_empty() {
@@ -91,6 +92,11 @@ impl Node {
         });
         if live.iter().any(|(node, run)| before.get(node) != Some(run) && *node != cluster.name) {
             rooms.remote.begin(now);
+        }
+        if !cx.fault.is(Planted::GoneAreCounted) {
+            self.forget_users_of(|node, run, heard| {
+                heard <= asked_at && live.get(node) != Some(&run)
+            });
         }
     }
 }

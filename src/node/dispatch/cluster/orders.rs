@@ -101,6 +101,8 @@ impl Node {
             RoundPurpose::Call { asker, noun } => {
                 self.tell_confirmed(asker, (noun, round.count), (1, 0));
             }
+            // It is no order.
+            RoundPurpose::Publication(ended) => self.end_publication(*ended, false),
         }
     }
 
@@ -119,6 +121,10 @@ impl Node {
                 RoundPurpose::Call { asker, noun } => {
                     let count = (noun, round.count);
                     self.tell_confirmed(asker, count, (round.confirmed, nodes));
+                }
+                RoundPurpose::Publication(mut ended) => {
+                    ended.tally.count_nodes(round.count, round.confirmed, nodes);
+                    self.end_publication(*ended, false);
                 }
             }
         }
@@ -357,8 +363,12 @@ impl Node {
                 cluster.nodes.confirmed(round, &node, count);
                 self.end_rounds();
             }
+            Ok(Word::CountDelivered { round, node, rooms, users }) => {
+                self.tell_delivered((round, node), (rooms, users));
+            }
             Ok(Word::StillAsking { room, id }) => self.still_asking(&room, id),
             Ok(Word::Rooms { node, run, rooms }) => self.hear_of_rooms((&node, run), rooms),
+            Ok(Word::Users { node, run, users }) => self.hear_of_users((&node, run), users),
             Ok(Word::Forged { node, addresses }) => self.hear_of_forged(&node, addresses),
             Ok(Word::Unknown) | Err(_) => {}
         }

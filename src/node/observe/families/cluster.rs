@@ -14,9 +14,20 @@ pub(super) fn families<'a>(
     now: Instant,
     metrics: &Metrics,
     cluster: &ClusterMember,
+    (users, presence_bytes): (usize, usize),
 ) -> Vec<Family<'a>> {
     let mut families = engine(cluster);
     families.extend([
+        level(
+            "vestibule_cluster_users",
+            "Users of this node who are connected to other nodes, too.",
+            users as u64,
+        ),
+        level(
+            "vestibule_cluster_presence_bytes",
+            "Memory of the lists of users that other nodes have reported for presence.",
+            presence_bytes as u64,
+        ),
         level(
             "vestibule_cluster_nodes",
             "Nodes whose lease has not ended, this one among them.",

@@ -235,3 +235,25 @@ fn a_lost_goodbye_leaves_no_ghosts() {
     cluster.seconds(62);
     assert_eq!(cluster.present(0, ann), list(&["ann"]));
 }
+
+#[test]
+fn reported_users_have_a_bound_in_bytes() {
+    let bounded = |bytes: usize| {
+        let size = crate::config::Size::bytes(bytes);
+        let mut cluster = prompt(2, |config| config.cluster.presence_bytes = size);
+        let ann = cluster.connected(0, "soup", "ann");
+        let bob = cluster.watching(1, "soup", "bob");
+        cluster.seconds(3);
+        let present = cluster.present(1, bob);
+        assert_eq!(present["connections"], 2);
+        let remote = &cluster.nodes[1].node.rooms.remote;
+        let held = (remote.bytes(), remote.refused());
+        cluster.leave(0, ann);
+        cluster.seconds(3);
+        assert_eq!(cluster.nodes[1].node.rooms.remote.bytes(), 0);
+        (present["users"] == json!(["ann", "bob"]), held)
+    };
+    assert_eq!(bounded(200), (true, (171, 0)));
+    let (is_listed, (bytes, refused)) = bounded(170);
+    assert!(!is_listed && bytes == 0 && refused > 0);
+}

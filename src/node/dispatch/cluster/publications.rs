@@ -1,0 +1,179 @@
+//! Publications of operators in a cluster: their keys, which all nodes share, and for how many connections
+//! they were at all nodes.
+
+use std::collections::BTreeSet;
+
+use smol_str::SmolStr;
+
+use crate::bus::{BusCommand, BusFault, BusReply, LogName};
+use crate::id::{ConnId, Slot};
+use crate::node::Node;
+use crate::node::cluster::control::{self, Word};
+use crate::node::cluster::nodes::{ROUND, RoundPurpose};
+use crate::node::cluster::{COMMAND_TIME, Pending, stored_answer};
+use crate::node::gate::operator::OperatorEvent;
+use crate::node::work::publication::{
+    EndedPublication, IdempotencyKey, Publication, PublishTarget, Published,
+};
+use crate::node::work::ticket::Ticket;
+use crate::protocol::ErrorCode;
+
+impl Node {
+    /// Takes the key of a publication at all nodes. It is published when the engine has given the key to
+    /// this node.
+    pub(crate) fn take_key(&mut self, publication: Box<Publication>) {
+        let ticket = self.work.questions.issue();
+        let slot = publication.asker.slot();
+        self.connections.await_answer(slot, ticket);
+        self.answer_within(slot, COMMAND_TIME + ROUND);
+        self.ask_for_key(publication, ticket, None);
+    }
+
+    /// Asks the engine for the key; `from` a node that has it, and is gone.
+    fn ask_for_key(
+        &mut self,
+        publication: Box<Publication>,
+        ticket: Ticket,
+        from: Option<SmolStr>,
+    ) {
+        let now = self.cx.now.monotonic;
+        let (Some(cluster), Some(key)) = (&mut self.cluster, publication.key) else { return };
+        let (id, content) = (key.shared, key.shared_content);
+        let command = match from {
+            Some(from) => BusCommand::Claim { log: LogName::Control, id, from },
+            None => BusCommand::TakeKey { id, content },
+        };
+        let pending = Pending::Key { publication, ticket };
+        let sent = cluster.send(now, command, (pending, now + COMMAND_TIME));
+        if let Err((fault, Pending::Key { publication, ticket })) = sent {
+            self.key_taken(publication, ticket, Err(fault));
+        }
+    }
+
+    /// The engine has given a key to this node, or says what has become of it before.
+    pub(super) fn key_taken(
+        &mut self,
+        mut publication: Box<Publication>,
+        ticket: Ticket,
+        result: Result<BusReply, BusFault>,
+    ) {
+        let now = self.cx.now.monotonic;
+        let (Some(cluster), Some(key)) = (&mut self.cluster, publication.key) else { return };
+        let known = match result {
+            Ok(BusReply::Claimed(true)) => {
+                if !self.connections.awaits_response(publication.asker, ticket) {
+                    publication.fail_rest(ErrorCode::BackendTimeout);
+                }
+                return self.publish_on(publication, Some(ticket));
+            }
+            Ok(BusReply::Asked { by, .. }) if cluster.nodes.is_gone(now, &by) => {
+                return self.ask_for_key(publication, ticket, Some(by));
+            }
+            Ok(BusReply::Asked { .. } | BusReply::Claimed(false)) => Published::KeyInUse,
+            Ok(BusReply::OtherContent) => Published::KeyReused,
+            Ok(BusReply::Answered(text)) => {
+                self.cx.metrics.repeated_publishes += 1;
+                let tally = stored_answer::read_tally(&text);
+                self.work.idempotency.end(key, tally);
+                let targets = std::mem::take(&mut publication.targets);
+                Published::Done { tally, targets }
+            }
+            Ok(_) | Err(_) => {
+                // Nobody knows whether it was done.
+                publication.fail_rest(ErrorCode::BackendUnavailable);
+                self.work.idempotency.forget(key);
+                let (tally, targets) =
+                    (publication.tally, std::mem::take(&mut publication.targets));
+                Published::Done { tally, targets }
+            }
+        };
+        if !matches!(known, Published::Done { .. }) {
+            self.work.idempotency.forget(key);
+        }
+        self.tell_later(publication.asker, ticket, OperatorEvent::Published(known));
+    }
+
+    /// What has become of a key is known to all nodes from now on; `None`: it may be used again.
+    pub(crate) fn share_key(&mut self, key: IdempotencyKey, answer: Option<Box<[u8]>>) {
+        let now = self.cx.now.monotonic;
+        let Some(cluster) = &mut self.cluster else { return };
+        let (log, id) = (LogName::Control, key.shared);
+        let command = match answer {
+            Some(answer) => BusCommand::Answer { log, id, answer },
+            None => BusCommand::Release { log, id },
+        };
+        cluster.send_off(now, command, 12 * COMMAND_TIME);
+    }
+
+    /// A publication was delivered at this node. The others say for how many connections it was there,
+    /// and then it is answered.
+    pub(crate) fn count_delivered(&mut self, mut ended: EndedPublication, asker: ConnId) {
+        let now = self.cx.now.monotonic;
+        let slot = asker.slot();
+        let ticket = match ended.awaited {
+            Some(ticket) => ticket,
+            None => {
+                let ticket = self.work.questions.issue();
+                self.connections.await_answer(slot, ticket);
+                ticket
+            }
+        };
+        if self.connections.awaits_response(asker, ticket) {
+            self.answer_within(slot, 2 * ROUND);
+        }
+        ended.awaited = Some(ticket);
+        let (rooms, users) = ended.told();
+        let Some(cluster) = &mut self.cluster else { return };
+        let node = cluster.name.clone();
+        let purpose = RoundPurpose::Publication(Box::new(ended));
+        let round = cluster.nodes.begin_round(now, (&node, 0), purpose);
+        let payload = control::write(&Word::CountDelivered { round, node, rooms, users });
+        cluster.send_off(now, BusCommand::Tell { node: None, payload }, ROUND);
+        // Also where it could not be sent: then nobody answers.
+        cluster.nodes.round_published(round);
+        self.end_rounds();
+    }
+
+    /// Another node has published to these rooms and users: for how many connections here? What it has
+    /// published was announced before this question.
+    pub(super) fn tell_delivered(
+        &mut self,
+        (round, node): (u64, SmolStr),
+        (rooms, users): (Vec<SmolStr>, Vec<SmolStr>),
+    ) {
+        let now = self.cx.now.monotonic;
+        let groups = &self.rooms;
+        let in_rooms: usize = rooms.iter().map(|room| groups.rooms.count(room) as usize).sum();
+        let told: BTreeSet<usize> = users
+            .iter()
+            .flat_map(|user| groups.users.members(user))
+            .filter(|slot: &Slot| {
+                groups.rooms.name_of(*slot).is_some_and(|room| !rooms.contains(room))
+            })
+            .map(Slot::index)
+            .collect();
+        let Some(cluster) = self.cluster.as_mut().filter(|cluster| cluster.name != node) else {
+            return;
+        };
+        let count = in_rooms + told.len();
+        let word = Word::Done { round, node: cluster.name.clone(), count };
+        let command = BusCommand::Tell { node: Some(node), payload: control::write(&word) };
+        cluster.send_off(now, command, COMMAND_TIME);
+    }
+}
+
+impl EndedPublication {
+    /// The rooms that were told, and the users.
+    fn told(&self) -> (Vec<SmolStr>, Vec<SmolStr>) {
+        let (mut rooms, mut users) = (Vec::new(), Vec::new());
+        for (index, target) in self.targets.iter().enumerate() {
+            match target {
+                _ if self.tally.has_failed_at(index) => {}
+                PublishTarget::Room(room) => rooms.push(room.clone()),
+                PublishTarget::User(user) => users.push(user.clone()),
+                PublishTarget::Connection(_) => {}
+            }
+        }
+        (rooms, users)
+    }
+}

@@ -1,0 +1,148 @@
+//! What an operator asks of one node and what holds for all: how many a publication was for, its key, and
+//! how many connections a user may have.
+
+use std::net::TcpStream;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tungstenite::Message;
+
+use crate::DEADLINE;
+use crate::engine::Engine;
+use crate::nodes::{Nodes, config, token_for};
+use crate::support::client::Client;
+use crate::support::server::Server;
+use crate::support::{PATIENCE, now};
+
+const MOMENT: Duration = Duration::from_millis(20);
+
+/// A client of `user` in the room of this node.
+fn joined(nodes: &Nodes, node: usize, user: &str) -> Client<TcpStream> {
+    let stream = TcpStream::connect(nodes.addresses.of(node)).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut client = Client::upgrade(stream, "soup");
+    client.authenticate(&token_for(user));
+    client
+}
+
+#[test]
+fn a_publication_is_counted_at_all_nodes() {
+    let engine = Engine::lasting();
+    let nodes = Nodes::on(&engine);
+    let mut clients: Vec<_> =
+        (0..3).map(|node| joined(&nodes, node, &format!("user{node}"))).collect();
+    let call =
+        |node: usize, body: &Value| nodes.all()[node].ask("POST /v1/publish", &body.to_string());
+    let all = json!({ "confirmed": 3, "total": 3 });
+    let body = json!({ "rooms": ["soup"], "users": ["user2"], "content": "Dinner is at seven." });
+    assert_eq!(call(0, &body), (200, json!({ "delivered": 3, "nodes": all })));
+    let body = json!({ "users": ["user1", "user2"], "content": "Bring salt." });
+    assert_eq!(call(0, &body), (200, json!({ "delivered": 2, "nodes": all })));
+    // A key is used once, whichever node is called.
+    let body = json!({ "rooms": ["soup"], "content": "Once.", "idempotency_key": "dinner" });
+    for node in 0..3 {
+        assert_eq!(call(node, &body), (200, json!({ "delivered": 3, "nodes": all })), "{node}");
+    }
+    let mut other = body;
+    other["content"] = "Twice.".into();
+    for node in 0..3 {
+        assert_eq!(call(node, &other).0, 422, "at node {node}");
+    }
+    let end = json!({ "rooms": ["soup"], "content": "The end." });
+    assert_eq!(call(2, &end).0, 200);
+    for (number, client) in clients.iter_mut().enumerate() {
+        let mut heard = Vec::new();
+        while heard.last().is_none_or(|it| it != "The end.") {
+            let content = client.hear()["payload"]["content"].clone();
+            heard.push(content.as_str().unwrap().to_owned());
+        }
+        let salt = if number == 0 { None } else { Some("Bring salt.") };
+        let expected: Vec<&str> =
+            ["Dinner is at seven."].into_iter().chain(salt).chain(["Once.", "The end."]).collect();
+        assert_eq!(heard, expected, "client {number}");
+    }
+}
+
+/// A node that is gone does not count, and is named as missing only while its lease holds.
+#[test]
+fn lists_say_what_each_node_has() {
+    let engine = Engine::lasting();
+    let nodes = Nodes::on(&engine);
+    let _clients = [joined(&nodes, 0, "ann"), joined(&nodes, 0, "bob"), joined(&nodes, 1, "cat")];
+    let began = now();
+    loop {
+        let (status, rooms) = nodes.all()[2].ask("GET /v1/rooms", "");
+        assert_eq!(status, 200, "{rooms}");
+        let listed = rooms["nodes"].as_array().unwrap();
+        let sum: u64 = listed.iter().filter_map(|node| node["connections"].as_u64()).sum();
+        if (listed.len(), sum) == (3, 3) {
+            break;
+        }
+        assert!(began.elapsed() < DEADLINE, "{rooms}");
+    }
+}
+
+#[test]
+fn a_user_has_one_limit_over_all_nodes() {
+    let engine = Engine::lasting();
+    let lines = config(&engine.url(), "");
+    let lines = lines.replace("[limits]\n", "[limits]\nconnections_per_user = 2\n");
+    let nodes = Nodes::of((0..3).map(|_| Server::open(&lines)).collect());
+    let [mut first, mut second] = [0, 1].map(|node| joined(&nodes, node, "ann"));
+    answer(&mut second);
+    // This one is let in before its node knows of the others, and then it is too many.
+    let stream = TcpStream::connect(nodes.addresses.of(2)).unwrap();
+    let mut newest = Client::upgrade(stream, "soup");
+    newest.offer(&token_for("ann"));
+    let began = now();
+    let close = loop {
+        // The others are alive, and answer pings.
+        listen(&mut first);
+        listen(&mut second);
+        if let Some(Message::Close(close)) = listen(&mut newest) {
+            break close.unwrap();
+        }
+        assert!(began.elapsed() < DEADLINE, "it is not refused");
+    };
+    assert_eq!(&*close.reason, "Connection limit exceeded");
+    answer(&mut first);
+    answer(&mut second);
+    // The connection at a killed node takes no place, and another one still does.
+    let nodes = nodes.without_first();
+    let comes = || {
+        let stream = TcpStream::connect(nodes.all()[1].address).unwrap();
+        let mut client = Client::upgrade(stream, "soup");
+        client.offer(&token_for("ann"));
+        client
+    };
+    let mut third = comes();
+    while listen(&mut third).is_none() {
+        listen(&mut second);
+    }
+    let mut fourth = comes();
+    let began = now();
+    loop {
+        listen(&mut second);
+        listen(&mut third);
+        if matches!(listen(&mut fourth), Some(Message::Close(_))) {
+            break;
+        }
+        assert!(began.elapsed() < DEADLINE, "it is not refused");
+    }
+    answer(&mut second);
+    answer(&mut third);
+}
+
+/// What has come, if something comes within a moment. Pings are answered.
+fn listen(client: &mut Client<TcpStream>) -> Option<Message> {
+    client.stream().set_read_timeout(Some(MOMENT)).unwrap();
+    let heard = client.poll().unwrap();
+    client.stream().set_read_timeout(Some(PATIENCE)).unwrap();
+    heard
+}
+
+/// It is connected: what it says is answered.
+fn answer(client: &mut Client<TcpStream>) {
+    let id = client.say("Salt?");
+    while client.hear()["payload"]["request_id"] != *id {}
+}
