@@ -160,12 +160,12 @@ pub(super) fn response(published: Published) -> Response {
     let failed = tally.error.map(|error| FailedRooms { rooms: failed, error: error.as_str() });
     let nodes = (tally.nodes > 0)
         .then(|| ConfirmedBy { confirmed: tally.confirmed.into(), total: tally.nodes.into() });
-    Response::json(200, &Delivered { delivered: tally.delivered, failed, nodes })
+    Response::json(200, &PublishAnswer { delivered: tally.delivered, failed, nodes })
 }
 
 /// For how many connections a publication was.
 #[derive(Serialize)]
-struct Delivered<'a> {
+struct PublishAnswer<'a> {
     delivered: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     failed: Option<FailedRooms<'a>>,

@@ -200,7 +200,8 @@ impl Admin {
             }
             match page.get("next").and_then(Value::as_str) {
                 Some(next) => after = next.to_owned(),
-                None => return Ok(shown),
+                None if self.is_json => return Ok(shown),
+                None => return Ok(shown + &of_one_node(&page)),
             }
         }
     }
@@ -248,6 +249,12 @@ fn nodes(answer: &Value) -> String {
         format!("node {name}{which}: {connections}, {rooms} rooms, version {version}\n")
     };
     nodes.into_iter().flatten().map(line).collect()
+}
+
+/// In a cluster: whose list it is, and what all nodes have.
+fn of_one_node(answer: &Value) -> String {
+    let Some(name) = answer.get("node").and_then(Value::as_str) else { return String::new() };
+    format!("these are of node {name}, of:\n{}", nodes(answer))
 }
 
 /// One line for each connection.

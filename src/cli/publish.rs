@@ -65,7 +65,13 @@ impl PublishArgs {
 
 /// How many a publication was for, and where it failed.
 pub(super) fn published(answer: &Value) -> String {
-    let queued = format!("queued for {}\n", connections(answer, "delivered"));
+    let count = |name: &str| answer.pointer(name).and_then(Value::as_u64);
+    let (confirmed, total) = (count("/nodes/confirmed"), count("/nodes/total"));
+    // Of a cluster; the others deliver it too, and have not said so in time.
+    let nodes = confirmed.zip(total).filter(|(confirmed, total)| confirmed < total);
+    let nodes = nodes.map(|(confirmed, total)| format!(" at {confirmed} of {total} nodes"));
+    let queued =
+        format!("queued for {}{}\n", connections(answer, "delivered"), nodes.unwrap_or_default());
     let failed = answer.pointer("/failed/rooms").and_then(Value::as_array);
     let failed = failed.into_iter().flatten().filter_map(Value::as_str);
     failed.fold(queued, |said, room| format!("{said}failed in {}\n", text::one_line(room)))

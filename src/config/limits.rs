@@ -27,8 +27,9 @@ section! {
     /// reconnect together. 0: unlimited.
     pending_per_ip: usize = 256, "0 or more connections", reload;
 
-    /// Connections of one user (`sub`), over all rooms. One that does not answer a ping is replaced
-    /// by a new one. 0: unlimited.
+    /// Connections of one user (`sub`), over all rooms, and over all nodes of a
+    /// [cluster](cluster.md#what-is-not-shared). One that does not answer a ping is replaced by a new
+    /// one. 0: unlimited.
     connections_per_user: u32 = 5, "0 to 4294967295 connections", reload;
 
     /// Connections in one room. A message to a room of that many takes about 2 µs of CPU for each

@@ -7,14 +7,14 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tungstenite::Message;
 
-use crate::DEADLINE;
 use crate::engine::Engine;
 use crate::nodes::{Nodes, config, token_for};
 use crate::support::client::Client;
 use crate::support::server::Server;
 use crate::support::{PATIENCE, now};
+use crate::{DEADLINE, pause};
 
-const MOMENT: Duration = Duration::from_millis(20);
+const MOMENT: Duration = Duration::from_millis(50);
 
 /// A client of `user` in the room of this node.
 fn joined(nodes: &Nodes, node: usize, user: &str) -> Client<TcpStream> {
@@ -90,6 +90,8 @@ fn a_user_has_one_limit_over_all_nodes() {
     let nodes = Nodes::of((0..3).map(|_| Server::open(&lines)).collect());
     let [mut first, mut second] = [0, 1].map(|node| joined(&nodes, node, "ann"));
     answer(&mut second);
+    // Moments are kept to the hundredth of a second.
+    pause(MOMENT);
     // This one is let in before its node knows of the others, and then it is too many.
     let stream = TcpStream::connect(nodes.addresses.of(2)).unwrap();
     let mut newest = Client::upgrade(stream, "soup");
@@ -119,6 +121,7 @@ fn a_user_has_one_limit_over_all_nodes() {
     while listen(&mut third).is_none() {
         listen(&mut second);
     }
+    pause(MOMENT);
     let mut fourth = comes();
     let began = now();
     loop {

@@ -43,7 +43,7 @@ use crate::config::{Cluster as ClusterConfig, ClusterUrl};
 use crate::id::{ConnId, Rng, Seed, SeededState, Slot};
 use crate::node::observe::MinuteThrottle;
 use crate::node::work::port::BusOrder;
-use crate::node::work::publication::Publication;
+use crate::node::work::publication::{EndedPublication, Publication};
 use crate::node::work::ticket::Ticket;
 use crate::protocol::Position;
 use crate::time::{Instant, UnixTime};
@@ -147,6 +147,8 @@ pub(crate) enum Pending {
     Answer { id: [u8; 16] },
     /// The idempotency key of a publication; its asker waits for this ticket.
     Key { publication: Box<Publication>, ticket: Ticket },
+    /// What has become of that key.
+    KeyKept { ended: Box<EndedPublication> },
     /// This node's lease, and when it was asked for.
     Lease { asked_at: Instant },
     /// Whatever comes of it.

@@ -241,6 +241,8 @@ impl Node {
             Some(Pending::Key { publication, ticket }) => {
                 self.key_taken(publication, ticket, result);
             }
+            // It was done, whether that is known to the others or not.
+            Some(Pending::KeyKept { ended }) => self.tell_published(*ended),
             Some(Pending::Lease { asked_at }) => {
                 if let (Some(cluster), Ok(BusReply::Nodes { live, taken_from })) =
                     (&mut self.cluster, result)

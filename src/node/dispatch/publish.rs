@@ -11,7 +11,7 @@ use std::sync::Arc;
 use crate::id::{ConnId, Slot};
 use crate::node::Node;
 use crate::node::app::{Publish, Reply, Update};
-use crate::node::cluster::{content_hash, message_id, stored_answer};
+use crate::node::cluster::{content_hash, message_id};
 use crate::node::gate::operator::OperatorEvent;
 use crate::node::rooms::chat::{answer_of, update_frame};
 use crate::node::work::idempotency::KeyUse;
@@ -133,18 +133,25 @@ impl Node {
 
     /// Answers a publication that was delivered, or has failed everywhere.
     pub(crate) fn end_publication(&mut self, ended: EndedPublication, has_failed: bool) {
-        let EndedPublication { asker, awaited, targets, key, tally } = ended;
-        match key {
+        match ended.key {
             Some(key) if has_failed => {
                 self.work.idempotency.forget(key);
-                self.share_key(key, None);
+                self.release_key(key);
             }
             Some(key) => {
-                self.work.idempotency.end(key, tally);
-                self.share_key(key, Some(stored_answer::write_tally(&tally)));
+                self.work.idempotency.end(key, ended.tally);
+                if self.cluster.is_some() {
+                    return self.keep_key(key, ended);
+                }
             }
             None => {}
         }
+        self.tell_published(ended);
+    }
+
+    /// Answers a publication that is done, or has failed.
+    pub(crate) fn tell_published(&mut self, ended: EndedPublication) {
+        let EndedPublication { asker, awaited, targets, tally, .. } = ended;
         let event = OperatorEvent::Published(Published::Done { tally, targets });
         match awaited {
             None => self.tell_operator(asker, event),

@@ -93,16 +93,29 @@ impl Node {
         self.tell_later(publication.asker, ticket, OperatorEvent::Published(known));
     }
 
-    /// What has become of a key is known to all nodes from now on; `None`: it may be used again.
-    pub(crate) fn share_key(&mut self, key: IdempotencyKey, answer: Option<Box<[u8]>>) {
+    /// A publication has failed everywhere: its key may be used again, at any node.
+    pub(crate) fn release_key(&mut self, key: IdempotencyKey) {
         let now = self.cx.now.monotonic;
         let Some(cluster) = &mut self.cluster else { return };
-        let (log, id) = (LogName::Control, key.shared);
-        let command = match answer {
-            Some(answer) => BusCommand::Answer { log, id, answer },
-            None => BusCommand::Release { log, id },
-        };
+        let command = BusCommand::Release { log: LogName::Control, id: key.shared };
         cluster.send_off(now, command, 12 * COMMAND_TIME);
+    }
+
+    /// What has become of a key is to be known to all nodes. The publication is answered behind that, so
+    /// that whoever calls another node next gets the same answer.
+    pub(crate) fn keep_key(&mut self, key: IdempotencyKey, ended: EndedPublication) {
+        let now = self.cx.now.monotonic;
+        if ended.awaited.is_some_and(|it| self.connections.awaits_response(ended.asker, it)) {
+            self.answer_within(ended.asker.slot(), COMMAND_TIME + ROUND);
+        }
+        let Some(cluster) = &mut self.cluster else { return };
+        let answer = stored_answer::write_tally(&ended.tally);
+        let command = BusCommand::Answer { log: LogName::Control, id: key.shared, answer };
+        let pending = Pending::KeyKept { ended: Box::new(ended) };
+        let sent = cluster.send(now, command, (pending, now + COMMAND_TIME));
+        if let Err((_, Pending::KeyKept { ended })) = sent {
+            self.tell_published(*ended);
+        }
     }
 
     /// A publication was delivered at this node. The others say for how many connections it was there,
