@@ -284,7 +284,7 @@ impl Node {
         let asked = (accepted, clocks, trusted);
         let decided = join::ask_to_join(cx, connections, work, rooms, slot, asked);
         if is_new && rooms.users.name_of(slot).is_some() {
-            self.user_count_changed(&user, true);
+            self.user_count_changed(slot, &user, true);
         }
         if let Some((join, outcome)) = decided {
             self.joined(slot, &join, outcome);

@@ -193,7 +193,7 @@ impl Node {
             gate.user_limit.left(user, connection);
         }
         if let Some(user) = &user {
-            self.user_count_changed(user, false);
+            self.user_count_changed(slot, user, false);
         }
         let Self { cx, rooms, .. } = self;
         let (Some(user), Some(room)) = (user, room) else { return };

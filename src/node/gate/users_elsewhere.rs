@@ -20,6 +20,7 @@ use std::time::Duration;
 use smol_str::SmolStr;
 
 use super::user_word::UserWord;
+use crate::id::Slot;
 use crate::time::Instant;
 
 /// What is to be told is gathered for so long.
@@ -39,9 +40,9 @@ pub(crate) const NEWEST: usize = 16;
 const MOST_DENIALS: usize = 4_096;
 
 /// What a user at another node takes: the entry here, of [`NEWEST`] moments at most, and its place in
-/// the trees.
+/// the trees; and the moment when the connection here came.
 #[cfg(feature = "net")]
-pub(crate) const USER_ELSEWHERE_BYTES: usize = 512;
+pub(crate) const USER_ELSEWHERE_BYTES: usize = 512 + 2 * size_of::<(Slot, u64)>();
 
 /// The users of this node who are at other nodes, too.
 #[derive(Debug, Default)]
@@ -55,6 +56,8 @@ pub(crate) struct UsersElsewhere {
     denials: BTreeMap<(SmolStr, SmolStr), Option<u64>>,
     /// Checks that end, if not all have answered before.
     ends: BTreeSet<(Instant, SmolStr)>,
+    /// When the connections here came, in milliseconds since 1970: what was told of one never changes.
+    arrived: BTreeMap<Slot, u64>,
     /// The engine is reached.
     is_on: bool,
     /// This node's name.
@@ -165,7 +168,8 @@ impl UsersElsewhere {
     /// The engine is lost, so nobody can say how many connections there are elsewhere: this node counts
     /// its own.
     pub(crate) fn pause(&mut self) {
-        *self = Self { last_check: self.last_check, ..Self::default() };
+        let arrived = std::mem::take(&mut self.arrived);
+        *self = Self { last_check: self.last_check, arrived, ..Self::default() };
     }
 
     /// A word could not be sent: all users are asked about soon.
@@ -179,6 +183,19 @@ impl UsersElsewhere {
             self.repair_at = Some(now + REPAIR);
             self.sweep = self.sweep.or(Some(0));
         }
+    }
+
+    /// A connection has come, or has left.
+    pub(crate) fn note_arrival(&mut self, slot: Slot, at: Option<u64>) {
+        match at {
+            Some(at) => self.arrived.insert(slot, at),
+            None => self.arrived.remove(&slot),
+        };
+    }
+
+    /// When a connection came.
+    pub(crate) fn arrival(&self, slot: Slot) -> u64 {
+        self.arrived.get(&slot).copied().unwrap_or(0)
     }
 
     /// The user has so many connections here by now; the first one has come, if it `is_first`.

@@ -40,12 +40,19 @@ pub(super) struct Visitors {
     counts: VecDeque<(Instant, usize)>,
     /// How many were refused by the process of this number at each node.
     refused: Vec<(u64, u64)>,
+    /// When a node has refused one, though there were fewer: others may come in that moment.
+    doubtful: Vec<(Instant, String)>,
 }
 
 impl Visitors {
     pub(super) fn new() -> Self {
         let all = (0..VISITORS).map(|_| Visitor::default()).collect();
-        Self { all, counts: VecDeque::from([(Instant::START, 0)]), refused: Vec::new() }
+        Self {
+            all,
+            counts: VecDeque::from([(Instant::START, 0)]),
+            refused: Vec::new(),
+            doubtful: Vec::new(),
+        }
     }
 
     pub(super) fn begin(&mut self, stage: &mut ClusterStage) {
@@ -159,15 +166,22 @@ impl Visitors {
             let most = self.counts.iter().map(|(_, count)| *count).max().unwrap_or(0);
             stage.counted.refused += new;
             if new > 0 && most < MOST as usize {
-                let name = &place.name;
-                stage.fail(format!("U2: {name} refuses a connection, and there are {most}"));
+                self.doubtful.push((now, place.name.clone()));
             }
         }
     }
 
     /// Looks whether there are too many for too long. `is_quiet`: nothing goes wrong.
-    pub(super) fn judge(&self, stage: &mut ClusterStage, is_quiet: bool) {
+    pub(super) fn judge(&mut self, stage: &mut ClusterStage, is_quiet: bool) {
         let now = stage.now.monotonic;
+        let most = self.counts.iter().map(|(_, count)| *count).max().unwrap_or(0);
+        for (at, name) in self.doubtful.drain(..) {
+            if most < MOST as usize {
+                stage.fail(format!(
+                    "U2: {name} refuses a connection at {at:?}, and there are {most}"
+                ));
+            }
+        }
         let is_over = |(_, count): &&(Instant, usize)| *count > MOST as usize;
         let over = self.counts.iter().rev().take_while(is_over).last();
         if let Some((since, _)) = over.filter(|_| is_quiet)

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use smol_str::SmolStr;
 
 use crate::bus::BusCommand;
+use crate::id::Slot;
 use crate::node::Node;
 use crate::node::cluster::control::{self, Word};
 use crate::node::cluster::{COMMAND_TIME, Pending};
@@ -16,11 +17,13 @@ use crate::protocol::CloseReason;
 use crate::time::Instant;
 
 impl Node {
-    /// A connection of `user` has come, or has left.
-    pub(crate) fn user_count_changed(&mut self, user: &SmolStr, has_come: bool) {
+    /// `slot`, a connection of `user`, has come, or has left.
+    pub(crate) fn user_count_changed(&mut self, slot: Slot, user: &SmolStr, has_come: bool) {
         if self.cluster.is_none() {
             return;
         }
+        let at = has_come.then(|| self.cx.now.unix.as_millis());
+        self.gate.user_limit.elsewhere.note_arrival(slot, at);
         let count = self.rooms.users.count(user) as usize;
         let is_limited = self.cx.policy.connections_per_user < u32::MAX;
         let is_first = is_limited && has_come && count == 1;
@@ -34,7 +37,7 @@ impl Node {
         while let Some(user) = self.gate.user_limit.elsewhere.next_overdue(now, they_stay) {
             self.settle_user(&user);
         }
-        let Self { cx, connections, rooms, gate, cluster: Some(cluster), .. } = self else {
+        let Self { cx, rooms, gate, cluster: Some(cluster), .. } = self else {
             return;
         };
         let limit = &mut gate.user_limit;
@@ -58,7 +61,7 @@ impl Node {
             && bytes < BYTES_A_CALL
             && let Some(user) = limit.elsewhere.next_due()
         {
-            let word = limit.word_of(cx, connections, rooms, &user);
+            let word = limit.word_of(rooms, &user);
             for (node, word) in limit.elsewhere.words_of(&user, word) {
                 bytes += word.weight();
                 by_node.entry(node).or_default().push(word);

@@ -12,14 +12,9 @@ use crate::node::rooms::Rooms;
 
 impl UserLimit {
     /// The connections of a user at this node, with when they came, in milliseconds since 1970; the
-    /// newest first. One that still joins comes now. O(n log n) of their number.
-    fn arrivals(cx: &Cx, connections: &Connections, rooms: &Rooms, user: &str) -> Vec<(u64, Slot)> {
-        let arrivals = rooms.users.members(user).map(|slot| {
-            let session = connections.get(slot).map(|connection| &connection.session);
-            let since = session.and_then(|it| it.in_since(cx.now.monotonic));
-            let since = cx.now.unix_when(since.unwrap_or(cx.now.monotonic));
-            (since.as_millis(), slot)
-        });
+    /// newest first. O(n log n) of their number.
+    fn arrivals(&self, rooms: &Rooms, user: &str) -> Vec<(u64, Slot)> {
+        let arrivals = rooms.users.members(user).map(|slot| (self.elsewhere.arrival(slot), slot));
         let mut arrivals: Vec<(u64, Slot)> = arrivals.collect();
         arrivals.sort_unstable_by(|one, other| other.cmp(one));
         arrivals
@@ -42,7 +37,7 @@ impl UserLimit {
         if elsewhere == 0 || too_many == 0 {
             return Vec::new();
         }
-        let here = Self::arrivals(cx, connections, rooms, user);
+        let here = self.arrivals(rooms, user);
         let here = here.into_iter().map(|(at, slot)| (at, &*self.elsewhere.own, Some(slot)));
         let mut all: Vec<(u64, &str, Option<Slot>)> =
             here.chain(self.elsewhere.newest(user).map(|(at, node)| (at, node, None))).collect();
@@ -131,14 +126,8 @@ impl UserLimit {
     }
 
     /// What other nodes are told of a user.
-    pub(crate) fn word_of(
-        &self,
-        cx: &Cx,
-        connections: &Connections,
-        rooms: &Rooms,
-        user: &SmolStr,
-    ) -> UserWord {
-        let arrivals = Self::arrivals(cx, connections, rooms, user);
+    pub(crate) fn word_of(&self, rooms: &Rooms, user: &SmolStr) -> UserWord {
+        let arrivals = self.arrivals(rooms, user);
         let newest = arrivals.iter().take(NEWEST).map(|(at, _)| *at).collect();
         let word = UserWord::about(user, arrivals.len(), newest);
         let round = self.rounds.get(user).filter(|round| !round.for_others.is_empty());
