@@ -100,6 +100,9 @@ impl Server {
                 command.env_remove(format!("VESTIBULE_LOG__{key}"));
             }
         }
+        if config.contains("\nconnections_per_user = ") {
+            command.env_remove("VESTIBULE_LIMITS__CONNECTIONS_PER_USER");
+        }
         let mut process = Process::start(&mut command);
         let (address, admin) = process.addresses();
         Self { process, address, admin: admin.unwrap(), scratch }
