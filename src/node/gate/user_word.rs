@@ -45,3 +45,14 @@ impl UserWord {
         96 + self.user.len() + 16 * self.newest.len()
     }
 }
+
+/// How the check of a user stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CheckState {
+    /// There is none.
+    None,
+    /// Not all nodes have answered.
+    Open,
+    /// All have, or are not counted any more.
+    Done,
+}

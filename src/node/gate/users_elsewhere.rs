@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use smol_str::SmolStr;
 
-use super::user_word::UserWord;
+use super::user_word::{CheckState, UserWord};
 use crate::id::Slot;
 use crate::time::Instant;
 
@@ -108,19 +108,7 @@ struct UserCheck {
     wants: usize,
 }
 
-/// How the check of a user stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum CheckState {
-    /// There is none.
-    None,
-    /// Not all nodes have answered.
-    Open,
-    /// All have, or are not counted any more.
-    Done,
-}
-
 impl UsersElsewhere {
-    /// When there is something to be told or to be judged.
     pub(crate) fn next(&self) -> Option<Instant> {
         if !self.is_on {
             return None;
@@ -135,7 +123,6 @@ impl UsersElsewhere {
         self.sweep.is_some() || !self.due.is_empty() || !self.denials.is_empty()
     }
 
-    /// How many users are known to be at other nodes.
     pub(crate) fn len(&self) -> usize {
         self.users.values().filter(|user| !user.nodes.is_empty()).count()
     }
@@ -193,7 +180,6 @@ impl UsersElsewhere {
         };
     }
 
-    /// When a connection came.
     pub(crate) fn arrival(&self, slot: Slot) -> u64 {
         self.arrived.get(&slot).copied().unwrap_or(0)
     }
@@ -372,7 +358,6 @@ impl UsersElsewhere {
         denials.into_iter().map(word).collect()
     }
 
-    /// The next user of whom something is to be told.
     pub(crate) fn next_due(&mut self) -> Option<SmolStr> {
         let behind = (Bound::Excluded(&self.last_told), Bound::Unbounded);
         let next = self.due.range::<SmolStr, _>(behind).next().or_else(|| self.due.first());

@@ -6,8 +6,8 @@ use super::{Round, Settlement, UserLimit, WAIT, silent_members};
 use crate::id::{ConnId, Slot};
 use crate::node::connections::Connections;
 use crate::node::context::Cx;
-use crate::node::gate::user_word::UserWord;
-use crate::node::gate::users_elsewhere::{CheckState, NEWEST};
+use crate::node::gate::user_word::{CheckState, UserWord};
+use crate::node::gate::users_elsewhere::NEWEST;
 use crate::node::rooms::Rooms;
 
 impl UserLimit {
