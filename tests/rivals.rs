@@ -1,5 +1,7 @@
 //! Users who all want the same table, in the simulator: each has at most twice its part of it.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
 use std::sync::{Arc, Mutex};
 
 use vestibule::id::Seed;
