@@ -1,5 +1,6 @@
 //! The recipe chat's assistant: carries out commands on a recipe and reports what it did.
 
+mod adding;
 mod amounts;
 mod converting;
 mod questions;
@@ -7,6 +8,7 @@ mod said;
 mod scaling;
 mod steps;
 
+use self::adding::ingredients;
 use self::amounts::{more, multiplied, removed, replaced, set_amount, taken_away};
 use self::converting::converted;
 pub(super) use self::questions::guesses;
@@ -16,16 +18,14 @@ use self::scaling::{scaled, unknown_yield};
 use self::steps::{
     added_step, moved_step, removed_step, removed_steps, replaced_step, step_text, swapped_steps,
 };
-use super::command::{ChatCommand, Scale, corrected, is_amount};
+use super::command::{ChatCommand, Scale, corrected};
 use super::find::find;
 use super::ingredient::Ingredient;
-use super::line::Line;
 use super::quantity::Number;
 use super::ratio::Ratio;
-use super::read::{ReadError, ReadRecipe, duration, extract_list, read};
+use super::read::{ReadError, ReadRecipe, duration, read};
 use super::recipe::{Recipe, Step};
 use super::sentences::sentences;
-use super::words;
 use crate::time::UnixTime;
 
 /// The assistant's greeting in the answer to a join.
@@ -87,50 +87,6 @@ impl Pasted {
             _ => Self::Nothing,
         }
     }
-}
-
-/// The ingredients of a list: "2 leeks, 100 g peas" and "garlic, salt and pepper".
-fn ingredients(text: &str) -> Vec<Ingredient> {
-    let listed = extract_list(text);
-    // The comma of "1,5 kg" parts nothing.
-    let has_decimal = text.as_bytes().windows(3).any(|three| {
-        matches!(three, [before, b',', after] if before.is_ascii_digit() && after.is_ascii_digit())
-    });
-    if has_decimal {
-        let parts = text.split(", ").flat_map(|part| part.split(" and "));
-        return parts
-            .map(str::trim)
-            .filter(|part| !part.is_empty())
-            .map(Ingredient::parse)
-            .collect();
-    }
-    let parts: Vec<&str> = text.split([',', ';']).flat_map(|part| part.split(" and ")).collect();
-    let parts: Vec<&str> =
-        parts.iter().map(|part| part.trim().trim_start_matches("and ")).collect();
-    // "Garlic, 2 cloves" is one.
-    if parts.iter().skip(1).any(|part| is_amount(part)) {
-        return vec![Ingredient::parse(text)];
-    }
-    // "Two eggs and a cup of milk"
-    let has_amount = |part: &&str| {
-        let line = Line::parse(part);
-        line.begins_with_amount() && !line.name().is_empty()
-    };
-    if parts.len() > 1 && parts.iter().all(has_amount) {
-        return parts.into_iter().map(Ingredient::parse).collect();
-    }
-    let is_one = |part: &str| {
-        let mut names = part.split(' ').filter(|word| !words::is_preparation(word));
-        // "Sweet and sour sauce", "half and half"
-        let is_pair =
-            ["sweet", "half", "hot", "black"].iter().any(|w| part.eq_ignore_ascii_case(w));
-        let count = part.split(' ').count();
-        !is_pair && names.next() == part.split(' ').next() && (1..=4).contains(&count)
-    };
-    if listed.len() > 1 || parts.len() < 2 || !parts.iter().all(|part| is_one(part)) {
-        return listed;
-    }
-    parts.into_iter().map(Ingredient::parse).collect()
 }
 
 fn is_link(text: &str) -> bool {

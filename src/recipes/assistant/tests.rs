@@ -142,6 +142,31 @@ fn ingredients_are_added_one_or_several() {
 }
 
 #[test]
+fn ingredient_with_several_numbers_is_added_as_one() {
+    for line in [
+        "1 and 1/2 cups lentils",
+        "between 4 and 6 figs",
+        "1 cup minus 1 tbsp rice flour",
+        "2 bis 3 Möhren",
+        "1 cup and 2 tbsp honey",
+        "1 strip orange peel, 5 cm long",
+    ] {
+        let (said, added) = ask(&recipe(), &format!("Add ingredient {line}"));
+        assert_eq!(ingredients(&added).last(), Some(&line), "{said}");
+        assert_eq!(added.ingredients.len(), recipe().ingredients.len() + 1, "{said}");
+    }
+    let (_, decoded) = ask(&recipe(), "Add ingredient 1&nbsp;cup dates");
+    assert_eq!(ingredients(&decoded).last(), Some(&"1\u{a0}cup dates"));
+    for (list, last) in [
+        ("2 eggs, 1 and 1/2 cups flour and 3 leeks", ["2 eggs", "1 and 1/2 cups flour", "3 leeks"]),
+        ("2 bis 3 Möhren, 1 Zwiebel, 4 Eier", ["2 bis 3 Möhren", "1 Zwiebel", "4 Eier"]),
+    ] {
+        let (said, added) = ask(&recipe(), &format!("Add ingredients: {list}"));
+        assert!(ingredients(&added).ends_with(&last), "{said} {:?}", ingredients(&added));
+    }
+}
+
+#[test]
 fn replacing_keeps_the_amount_and_tells_the_steps() {
     let (said, changed) = ask(&recipe(), "Replace butter with olive oil");
     assert_eq!(

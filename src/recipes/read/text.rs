@@ -202,6 +202,9 @@ impl RecipeReader {
         if self.is_step(line, has_amount) {
             self.flush();
             (self.section, self.is_named) = (Section::Steps, false);
+            // A heading above the first step is its own, and none of ingredients.
+            let heading = self.builder.draft.ingredients.pop_if(|last| last.is_heading());
+            self.group = heading.map_or_else(String::new, |heading| heading.text);
             return self.step_line(line);
         }
         if text.is_empty() {
@@ -319,7 +322,11 @@ impl RecipeReader {
     fn step(&mut self, text: &str) {
         let group = std::mem::take(&mut self.group);
         let group = group.trim_end_matches([':', '：']);
-        let text = if group.is_empty() { text.to_owned() } else { format!("{group}: {text}") };
+        let text = match group {
+            "" => text.to_owned(),
+            sentence if sentence.ends_with('.') => format!("{sentence} {text}"),
+            name => format!("{name}: {text}"),
+        };
         self.builder.step(&text);
     }
 

@@ -179,7 +179,12 @@ fn at_quantities(text: &str) -> Vec<String> {
             && begins_ingredient(head(from(text, at)));
         depth += u32::try_from(piece.matches('(').count()).unwrap_or(0);
         depth = depth.saturating_sub(u32::try_from(piece.matches(')').count()).unwrap_or(0));
-        if begins {
+        // "1 and 1/2 cups", "between 4 and 6 figs"
+        let is_part = begins && {
+            let before = text.get(start..at).unwrap_or_default().trim();
+            is_amount(before.strip_suffix(" and").unwrap_or(before))
+        };
+        if begins && !is_part {
             let head = text.get(start..at).unwrap_or_default().trim();
             parts.push(head.strip_suffix(" and").unwrap_or(head).to_owned());
             start = at;
@@ -190,6 +195,12 @@ fn at_quantities(text: &str) -> Vec<String> {
     parts.push(rest.strip_prefix("and ").unwrap_or(rest).to_owned());
     parts.retain(|part| !part.is_empty());
     parts
+}
+
+/// Whether a text is an amount and nothing else.
+fn is_amount(text: &str) -> bool {
+    let line = Line::begun(head(text));
+    line.begins_with_amount() && line.name().is_empty()
 }
 
 /// The beginning of a text, so that repeated parsing of it stays linear.
@@ -272,8 +283,12 @@ fn last_two(text: &str) -> Option<[char; 2]> {
 }
 
 static PEOPLE: LazyLock<Phrases> = LazyLock::new(|| languages::table(|it| it.people));
-const JOINERS: &[&str] =
-    &["of", "plus", "to", "or", "about", "x", "cut", "into", "in", "size", "approx"];
+/// The number behind these belongs to the ingredient before.
+const JOINERS: &[&str] = &[
+    "of", "plus", "minus", "less", "to", "or", "about", "x", "cut", "into", "in", "size", "approx",
+    "bis", "oder", "bzw", "à", "a", "ou", "hasta", "o", "u", "oppure", "até", "tot", "till",
+    "eller",
+];
 const PROSE_STOPS: &[&str] = &[
     "and", "with", "in", "into", "to", "until", "for", "then", "over", "on", "at", "or", "from",
     "per", "if", "plus", "while", "together", "before", "after", "as", "each", "is", "are", "more",

@@ -5,7 +5,7 @@ use super::verbs::begins_step;
 use crate::recipes::line::Line;
 use crate::recipes::read::builder::fits;
 use crate::recipes::recipe::MAX_INGREDIENT_CHARS;
-use crate::recipes::scan::word;
+use crate::recipes::scan::{from, word};
 use crate::recipes::words;
 
 /// What the amounts of a line say about it.
@@ -23,11 +23,20 @@ impl LineLook {
             return Self::default();
         }
         let line = Line::parse(text);
-        Self {
-            is_ingredient: is_ingredient(text, &line),
-            is_amount_alone: line.begins_with_amount() && line.name().is_empty(),
-        }
+        Self { is_ingredient: is_ingredient(text, &line), is_amount_alone: is_amount_alone(&line) }
     }
+}
+
+/// Whether a line is "2 cups" or "2 (about 300 g)", and not "1 - 3/4 cups polenta", of which the name
+/// is not known either.
+fn is_amount_alone(line: &Line<'_>) -> bool {
+    let behind = line.amounts.first().map_or("", |first| from(line.text(), first.end));
+    let is_behind_name = behind.split(['(', '[']).next().is_some_and(has_letter);
+    line.begins_with_amount() && line.name().is_empty() && !(line.is_in_doubt() && is_behind_name)
+}
+
+fn has_letter(text: &str) -> bool {
+    text.contains(char::is_alphabetic)
 }
 
 fn is_ingredient(text: &str, line: &Line<'_>) -> bool {

@@ -147,3 +147,31 @@ fn overlong_text_goes_to_the_description() {
     assert_eq!(draft.ingredients.len(), MAX_INGREDIENTS);
     assert_eq!(draft.description.lines().count(), 50);
 }
+
+#[test]
+fn line_in_doubt_is_one_ingredient() {
+    let head = "Bake\n\nIngredients\n";
+    for (lines, read) in [
+        ("1 - 3/4 cups polenta\n1 egg", vec!["1 - 3/4 cups polenta", "1 egg"]),
+        ("1 cup minus 1 tbsp flour\n1 egg", vec!["1 cup minus 1 tbsp flour", "1 egg"]),
+        ("2 bis 3 Möhren\n1 Ei", vec!["2 bis 3 Möhren", "1 Ei"]),
+        // An amount above its ingredient.
+        ("2 cups\nflour\n1 egg", vec!["2 cups flour", "1 egg"]),
+        ("2 (about 300 g)\nonions\n1 egg", vec!["2 (about 300 g) onions", "1 egg"]),
+    ] {
+        let draft = read_text(&format!("{head}{lines}\n\nMethod\nMix and bake it."));
+        let texts: Vec<_> = draft.ingredients.iter().map(|one| &*one.text).collect();
+        assert_eq!(texts, read);
+    }
+}
+
+#[test]
+fn heading_above_the_first_step_is_its_own() {
+    let text = "# Cake\n\n## Ingredients\n\n- 100 g butter\n- 200 g flour\n\n## Make the crumble.\n\n\
+        Rub the butter into the flour.\n\n## Glaze\n\nBrush it with milk.";
+    let draft = read_text(text);
+    let ingredients: Vec<_> = draft.ingredients.iter().map(|one| &*one.text).collect();
+    assert_eq!(ingredients, ["100 g butter", "200 g flour"]);
+    let first = "Make the crumble. Rub the butter into the flour.";
+    assert_eq!(draft.steps, [first, "Glaze: Brush it with milk."]);
+}
