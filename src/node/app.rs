@@ -12,17 +12,19 @@
 //! Work that nobody waits for is not begun: what waits for a worker is withdrawn when its time is
 //! over, and so is what an application holds, where it keeps the question's [`StartFlag`].
 
+mod json;
 mod reply;
+mod room_message;
 
 use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use serde_json::value::RawValue;
-
+pub use self::json::Json;
 pub use self::reply::{Job, Reply};
+pub use self::room_message::{RoomMessage, RoomPublication, RoomTail};
 use crate::config::Config;
-use crate::id::ConnId;
+use crate::id::{ConnId, MessageId};
 use crate::node::http::message::{Request, RequestPlace, Response};
 use crate::node::observe::dependency::Dependency;
 use crate::node::observe::process_metrics::Probe;
@@ -30,7 +32,9 @@ use crate::node::work::ticket::{StartFlag, Ticket};
 pub use crate::node::work::user_orders::{
     Invite, OrderFault, OrderKind, OrderResult, PasswordReset, UserOrder,
 };
-use crate::protocol::{CloseReason, ErrorCode, JsonObject, UpdateSource};
+use crate::protocol::{
+    CloseReason, ErrorCode, JsonObject, Position, RecipeUpdate, ServerMessage, UpdateSource,
+};
 use crate::time::UnixTime;
 
 /// An application. One object for the whole node, called on the reactor's thread.
@@ -43,9 +47,22 @@ pub trait App: Send {
     }
 
     /// A chat message; the sender waits for the answer. The others in the room have it already; with
-    /// `backend.moderate` they get it when the answer is there, as its [`Moderation`] says.
+    /// `backend.moderate` they get it when the answer is there, as its [`Moderation`] says, and where
+    /// the application [stores publications](App::stores_publications), when it has published it.
     /// Messages of one connection come one at a time and in order.
     fn on_message(&mut self, message: &Incoming<'_>) -> Reply<Answer>;
+
+    /// Does the application store what rooms are told, and publish it itself? Asked once.
+    ///
+    /// Then the node passes no chat message on, and no update with [`Update::broadcast`] or of
+    /// [`on_publish`](App::on_publish). The application gives each of them a position that follows the
+    /// room's last one, stores both, and then delivers an
+    /// [`AppEvent::Published`](crate::node::AppEvent::Published), before the answer of the question that
+    /// it is for. Its admissions have a [`RoomTail`]. So nobody sees what is not stored, and clients
+    /// resume also after a kill. Not in a cluster, nor with `backend.moderate`.
+    fn stores_publications(&self) -> bool {
+        false
+    }
 
     /// An admitted connection is gone, and no other has taken its place ([`Join::replaces`]).
     fn on_leave(&mut self, left: &Left<'_>) {
@@ -175,6 +192,9 @@ pub struct Join<'a> {
     /// A connection of the same user in the same room that is gone. If this join is admitted, it takes
     /// its place, and [`App::on_leave`] is not called for the other one.
     pub replaces: Option<ConnId>,
+    /// The last message that its client has got, where the node does not know what came behind it and
+    /// the application [stores publications](App::stores_publications).
+    pub position: Option<Position>,
     /// Where it is, and what its request for the WebSocket said.
     pub client: JoinClient<'a>,
 }
@@ -290,6 +310,9 @@ pub struct Update {
     pub source: Option<UpdateSource>,
     /// With `backend.moderate`, what becomes of the message that this answers.
     pub moderation: Moderation,
+    /// On a join, of an application that [stores publications](App::stores_publications): where the room
+    /// stands.
+    pub tail: Option<Box<RoomTail>>,
 }
 
 /// What becomes of a message that the application is asked about before the others see it.
@@ -321,51 +344,20 @@ impl Update {
             Moderation::Change(content) => content.len(),
             Moderation::Deliver | Moderation::Refuse => 0,
         };
+        let tail = self.tail.as_ref().map_or(0, |tail| tail.weight());
         let texts = self.content.len() + json(&self.recipe_data) + json(&self.history) + changed;
-        size_of::<Self>() + texts
-    }
-}
-
-/// A JSON value as text, known to be well-formed.
-#[derive(Clone, Debug)]
-pub struct Json(Box<RawValue>);
-
-impl Json {
-    /// Serialises `value`.
-    ///
-    /// # Errors
-    /// When `value` refuses, as a map does whose keys are not text.
-    pub fn new(value: &impl serde::Serialize) -> Result<Self, serde_json::Error> {
-        serde_json::value::to_raw_value(value).map(Self)
+        size_of::<Self>() + texts + tail
     }
 
-    /// Takes text that somebody else wrote.
-    ///
-    /// # Errors
-    /// When it is not JSON.
-    pub fn parse(text: String) -> Result<Self, serde_json::Error> {
-        RawValue::from_string(text).map(Self)
-    }
-
-    /// The text.
+    /// As everybody in a room gets it, under this id, but for its position.
     #[must_use]
-    pub fn as_str(&self) -> &str {
-        self.0.get()
-    }
-
-    pub(crate) fn from_raw(raw: Box<RawValue>) -> Self {
-        Self(raw)
-    }
-
-    pub(crate) fn as_raw(&self) -> &RawValue {
-        &self.0
+    pub fn message(&self, now: UnixTime, id: &MessageId) -> RoomMessage {
+        let update = RecipeUpdate {
+            content: &self.content,
+            recipe_data: self.recipe_data.as_ref().map(Json::as_raw),
+            source: self.source,
+            ..RecipeUpdate::default()
+        };
+        RoomMessage::new(&ServerMessage::new(id, now.to_rfc3339(), update))
     }
 }
-
-impl PartialEq for Json {
-    fn eq(&self, other: &Self) -> bool {
-        self.as_str() == other.as_str()
-    }
-}
-
-impl Eq for Json {}

@@ -170,7 +170,8 @@ impl Node {
     /// # Errors
     /// [`KeyError`] when the configured key cannot be used.
     pub fn new(config: &Config, seed: &Seed, app: Box<dyn App>) -> Result<Self, KeyError> {
-        let (policy, limits) = (Policy::new(config), &config.limits);
+        let (mut policy, limits) = (Policy::new(config), &config.limits);
+        policy.app_publishes = app.stores_publications();
         let slots = policy.reserved_slots();
         let mut operator = OperatorState::default();
         if let Some(probe) = app.probe() {

@@ -36,6 +36,8 @@ pub(crate) struct Policy {
     pub(crate) answer_timeout: Duration,
     /// The application sees a message before the others do.
     pub(crate) moderate: bool,
+    /// The application stores what rooms are told, and publishes it.
+    pub(crate) app_publishes: bool,
     /// Zero: no pings.
     pub(crate) ping: Duration,
     pub(crate) drain: Duration,
@@ -153,6 +155,8 @@ impl Policy {
             single_use_jti: auth.single_use_jti,
             answer_timeout: config.backend.timeout.get(),
             moderate: config.backend.moderate,
+            // Not of the configuration: the application says so, once.
+            app_publishes: false,
             ping: limits.ping.get(),
             drain: config.drain.get(),
             chat_interval,

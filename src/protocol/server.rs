@@ -86,7 +86,7 @@ impl<'a, P: Payload> ServerMessage<'a, P> {
 }
 
 /// The acknowledgement of an `auth`, the answer to a chat message, or news of the recipe.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 #[cfg_attr(
     feature = "schema",
     derive(schemars::JsonSchema),

@@ -39,6 +39,7 @@ fn join_body_carries_the_claims_unchanged() {
         reauth: true,
         resumed: false,
         replaces: None,
+        position: None,
         client: JoinClient::at(std::net::Ipv4Addr::new(203, 0, 113, 7).into()),
     };
     let body = join(&asked);

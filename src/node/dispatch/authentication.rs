@@ -313,6 +313,9 @@ impl Node {
         match join::joined(cx, connections, rooms, slot, join, (outcome, within, memo)) {
             Ok(()) => {
                 self.close_slow_members();
+                while let Some(room) = self.rooms.next_broken() {
+                    self.break_log(&room);
+                }
                 self.resume(slot, false);
             }
             Err(reason) => {

@@ -51,7 +51,8 @@ impl Node {
     /// clients go on where they were once [`Node::read_history`] has read them in the next process. To be
     /// called when nothing is handled any more; if it fails, the application has to be told of the
     /// leaves, by [`Node::report_leaves`]. Left out is each room whose next message may be on its way:
-    /// what it says would be missing. Returns how many rooms were written.
+    /// what it says would be missing; and all rooms where the application stores what they are told.
+    /// Returns how many rooms were written.
     ///
     /// # Errors
     /// Those of `to`.
@@ -73,8 +74,10 @@ impl Node {
             write_line(to, &line)?;
         }
         let concerned = self.work.questions.concerned_rooms();
-        let is_left_out =
-            |room: &str| concerned.as_ref().is_none_or(|concerned| concerned.contains(room));
+        let is_left_out = |room: &str| {
+            self.cx.policy.app_publishes
+                || concerned.as_ref().is_none_or(|concerned| concerned.contains(room))
+        };
         stored_logs::write(&self.rooms.logs, now.unix, &is_left_out, to)
     }
 
@@ -99,6 +102,10 @@ impl Node {
             let line = serde_json::from_str(line).map_err(|_| HistoryError::Malformed)?;
             self.restore_leave(&line, number as u64);
             text = rest;
+        }
+        if self.cx.policy.app_publishes {
+            // The application knows better: it may have stored more since.
+            return Ok(0);
         }
         let policy = &self.cx.policy;
         let bounds = (policy.resume_window, self.rooms.log_bytes(policy));

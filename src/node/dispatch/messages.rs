@@ -47,7 +47,7 @@ impl Node {
     /// Work that somebody else did is done.
     pub(crate) fn on_completion(&mut self, done: Completion) {
         if let Outcome::Event(event) = done.outcome {
-            return self.on_app_event(event);
+            return self.on_app_event(event, done.ticket);
         }
         let is_refused = matches!(done.outcome, Outcome::Refused);
         self.cx.metrics.refused_work += u64::from(is_refused);
@@ -72,9 +72,11 @@ impl Node {
         }
     }
 
-    /// The application has deleted or changed a recipe, or ended a session.
-    fn on_app_event(&mut self, event: AppEvent) {
+    /// The application has deleted or changed a recipe, ended a session, or published something, perhaps
+    /// for the question of this ticket.
+    fn on_app_event(&mut self, event: AppEvent, ticket: Ticket) {
         match event {
+            AppEvent::Published(publication) => self.deliver_publication(&publication, ticket),
             AppEvent::RoomDeleted { room } => {
                 self.rooms.logs.forget(&room);
                 self.rooms.lingering.end(|left| *left.room == *room);

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use crate::id::{ConnId, Slot};
 use crate::node::Node;
-use crate::node::app::{Publish, Reply, Update};
+use crate::node::app::{Publish, Reply, RoomPublication, Update};
 use crate::node::cluster::{content_hash, message_id};
 use crate::node::gate::operator::OperatorEvent;
 use crate::node::rooms::chat::{answer_of, update_frame};
@@ -73,13 +73,41 @@ impl Node {
         let is_over = outcome.is_err();
         if let Some(PublishTarget::Room(room)) = publication.next() {
             let answer = outcome.and_then(answer_of);
-            let told = self.say_in_room(&room.clone(), answer);
+            let told = match answer {
+                // It was published before the answer came.
+                Ok(_) if self.cx.policy.app_publishes => Ok(publication.take_reached()),
+                answer => self.say_in_room(&room.clone(), answer),
+            };
             publication.record(told);
         }
         if is_over || !self.connections.awaits_response(publication.asker, ticket) {
             publication.fail_rest(ErrorCode::BackendTimeout);
         }
         self.publish_on(publication, Some(ticket));
+    }
+
+    /// The application has stored something: everybody in the room gets it, and an operator who publishes
+    /// it is told how many that are.
+    pub(crate) fn deliver_publication(&mut self, stored: &RoomPublication, ticket: Ticket) {
+        if self.rooms.breaks_log(stored) {
+            self.break_log(&stored.room);
+        }
+        let Self { cx, connections, rooms, work, .. } = self;
+        let reached = rooms.deliver_publication(cx, connections, (stored, ticket));
+        let question = work.questions.find(ticket).map(|question| &mut question.kind);
+        if let Some(QuestionKind::Publish { publication }) = question {
+            publication.add_reached(reached);
+        }
+        self.close_slow_members();
+    }
+
+    /// Who is in `room` may have missed something that was stored: the clients resume from there.
+    pub(crate) fn break_log(&mut self, room: &str) {
+        log::error!(
+            "a publication of the application was not delivered: its room's clients resume"
+        );
+        self.cx.metrics.broken_logs += 1;
+        self.close_members(room);
     }
 
     /// The time of the call of `slot` is over. True: it publishes, its work has not begun and never will,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use smol_str::SmolStr;
 
 use crate::id::{ConnId, Slot};
-use crate::node::app::{Admission, Join, Reply, Update};
+use crate::node::app::{Admission, Join, Reply, RoomTail, Update};
 use crate::node::connections::Connections;
 use crate::node::connections::frame::Shared;
 use crate::node::connections::session::Clocks;
@@ -52,6 +52,7 @@ pub(crate) fn ask_to_join(
         let waiting = connection.waiting.get_or_insert_default();
         waiting.resume.get_or_insert_default().asked_at = keep_for_newcomer(cx, rooms, &room);
     }
+    let position = unknown_position(cx, connections, rooms, (slot, &room)).filter(|_| !reauth);
     rooms.claims.offer(slot, kept_claims(&cx.policy, &principal.claims));
     let replaces = if reauth { None } else { rooms.lingering.claim(&room, &principal.user) };
     let replaced = replaces.and_then(|left| rooms.lingering.connection_of(left));
@@ -77,6 +78,7 @@ pub(crate) fn ask_to_join(
         reauth,
         resumed: trusted,
         replaces: replaced,
+        position,
         client,
     };
     let reply = work.app.on_join(&question);
@@ -102,17 +104,33 @@ pub(crate) fn ask_to_join(
 }
 
 /// Where a room stands that a client may join, whose messages are kept for it from now on. In a cluster,
-/// the engine keeps them.
+/// the engine keeps them, and an application may.
 fn keep_for_newcomer(cx: &Cx, rooms: &mut Rooms, room: &SmolStr) -> Option<Position> {
+    let until = cx.now.monotonic + cx.policy.answer_timeout + GRACE;
+    if cx.policy.app_publishes {
+        // The application says where the room stands when it admits the client.
+        rooms.logs.keep(room, until);
+        return None;
+    }
     if !cx.policy.is_cluster {
         let most = rooms.log_bytes(&cx.policy);
-        rooms.logs.keep_for_newcomer(
-            room,
-            cx.now.monotonic + cx.policy.answer_timeout + GRACE,
-            most,
-        );
+        rooms.logs.keep_for_newcomer(room, until, most);
     }
     rooms.logs.head(room)
+}
+
+/// Where the client of `slot` stands, if only the application can tell what came behind it.
+fn unknown_position(
+    cx: &Cx,
+    connections: &Connections,
+    rooms: &Rooms,
+    (slot, room): (Slot, &SmolStr),
+) -> Option<Position> {
+    if !cx.policy.app_publishes || rooms.log_bytes(&cx.policy) == 0 {
+        return None;
+    }
+    let seen = connections.get(slot)?.waiting.as_ref()?.resume.as_ref()?.seen?;
+    (!rooms.logs.knows(room, seen)).then_some(seen)
 }
 
 /// The join that waits for this answer, and for no other. `None`: nobody does.
@@ -184,20 +202,24 @@ fn resume(
     connections: &mut Connections,
     rooms: &mut Rooms,
     slot: Slot,
-    (room, memo): (&SmolStr, Option<Memo>),
+    (room, tail, memo): (&SmolStr, Option<&RoomTail>, Option<Memo>),
 ) -> Resumption {
     let Some(connection) = connections.get_mut(slot) else { return Resumption::default() };
     let supports_resume = connection.session.supports_resume();
     let pending = connection.waiting.as_mut().and_then(|waiting| waiting.resume.take());
     let PendingResume { seen, asked_at, .. } = pending.map(|it| *it).unwrap_or_default();
     let most = rooms.log_bytes(&cx.policy);
-    // Of a cluster, the engine gives the positions: a room that cannot be followed now has none.
-    let wants_log = supports_resume && !cx.policy.is_cluster;
+    let tail = tail.filter(|_| supports_resume && most > 0);
+    let stored = tail.and_then(|tail| rooms.take_tail(cx, room, (tail, seen)));
+    let asked_at = tail.map(RoomTail::head).or(asked_at);
+    // Of a cluster, the engine gives the positions: a room that cannot be followed now has none. So does
+    // an application that stores what it publishes.
+    let wants_log = supports_resume && !cx.policy.is_cluster && !cx.policy.app_publishes;
     rooms.logs.joined(room, wants_log, most);
     if !supports_resume {
         return Resumption::default();
     }
-    let missed = seen.and_then(|position| rooms.logs.missed(room, position));
+    let missed = seen.and_then(|position| rooms.logs.missed(room, position)).or(stored);
     let resumed = missed.is_some();
     if seen.is_some() {
         let count = if resumed { &mut cx.metrics.resumed } else { &mut cx.metrics.not_resumed };
@@ -207,7 +229,8 @@ fn resume(
     let missed = missed.or_else(|| rooms.logs.missed(room, asked_at?));
     // Each missed message brings its own position: a client whose connection breaks between them has
     // not got the rest.
-    let stands_at = begins_at.filter(|_| missed.is_some()).or_else(|| rooms.logs.head(room));
+    let head = rooms.logs.head(room).or(tail.map(RoomTail::head));
+    let stands_at = begins_at.filter(|_| missed.is_some()).or(head);
     let window_ms = millis(cx.policy.resume_window);
     let info = memo.filter(|_| stands_at.is_some()).map(|memo| ResumeInfo {
         memo,
@@ -258,7 +281,8 @@ fn admit(
     let is_first = wanted.is_some();
     let mut resumption = Resumption::default();
     if let Some(room) = wanted {
-        resumption = resume(cx, connections, rooms, slot, (&room.name, memo));
+        let tail = update.tail.as_deref();
+        resumption = resume(cx, connections, rooms, slot, (&room.name, tail, memo));
         rooms.rooms.join(slot, &room.name);
         cx.metrics.authenticated += 1;
     } else {

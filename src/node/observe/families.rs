@@ -77,6 +77,11 @@ impl<'a> View<'a> {
                 &["outcome"],
                 by(outcomes),
             ),
+            total(
+                "vestibule_history_breaks_total",
+                "Rooms whose clients were closed because the application's publications did not follow each other.",
+                metrics.broken_logs,
+            ),
             counter(
                 "vestibule_joins_total",
                 "Joins of new connections: the application was asked, or notified of a client that came back.",

@@ -104,6 +104,9 @@ pub struct Metrics {
     pub resumed: u64,
     /// Connections whose position was not known (any more), so that they began anew.
     pub not_resumed: u64,
+    /// Rooms to which the application has published what does not follow what was delivered before, so
+    /// that their connections were closed.
+    pub broken_logs: u64,
     /// Messages and updates that could not be published in the cluster.
     pub cluster_unpublished: u64,
     /// Entries of the cluster's engine that were announced while one before them was missing.

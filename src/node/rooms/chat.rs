@@ -48,7 +48,7 @@ impl Rooms {
             Some(known) => return self.chat_again(cx, connections, work, slot, (id, known)),
             None => {
                 cx.metrics.chat_messages += 1;
-                if !cx.policy.moderate {
+                if !cx.policy.moderate && !cx.policy.app_publishes {
                     let sender = connections.id_of(slot);
                     let to = (addressed.room.as_str(), addressed.user.as_str());
                     self.deliver_chat(cx, connections, to, sender, said);
@@ -90,7 +90,7 @@ impl Rooms {
         let held = cx.policy.moderate.then(|| HeldMessage::new(&user, said));
         let job = match work.app.on_message(&message) {
             Reply::Now(answer) => {
-                if is_final(held.is_some(), &answer) {
+                if is_final(cx, held.is_some(), &answer) {
                     self.answers.answered(cx.now.monotonic, key, &answer);
                 }
                 if let Ok(update) = &answer {
@@ -225,7 +225,7 @@ impl Rooms {
             }
             outcome => answer_of(outcome),
         };
-        if !is_final(held.is_some(), &answer) {
+        if !is_final(cx, held.is_some(), &answer) {
             self.answers.forget(now, key, ticket);
             return told(&answer);
         }
@@ -284,7 +284,8 @@ impl Rooms {
         except: Option<ConnId>,
         update: &Arc<Update>,
     ) {
-        if update.broadcast && update.moderation != Moderation::Refuse {
+        let is_news = update.broadcast && update.moderation != Moderation::Refuse;
+        if is_news && !cx.policy.app_publishes {
             let write = |cx: &mut Cx, position| update_frame(cx, update, None, position);
             self.publish(cx, connections, room, except, (Delivered::Update, write));
         }
@@ -307,7 +308,7 @@ pub(super) fn await_answer(
 }
 
 /// Does this connection wait for the answer to this question?
-fn waits_for(connections: &Connections, asker: ConnId, ticket: Ticket) -> bool {
+pub(super) fn waits_for(connections: &Connections, asker: ConnId, ticket: Ticket) -> bool {
     let waiting = connections.find(asker).and_then(|connection| connection.waiting.as_ref());
     let message = waiting.and_then(|waiting| waiting.message.as_ref());
     message.is_some_and(|message| message.ticket == ticket)

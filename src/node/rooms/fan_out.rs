@@ -44,7 +44,8 @@ impl Rooms {
             self.outgoing.push_back(Outgoing { room: room.into(), except, text });
             return readers;
         }
-        let position = self.logs.next(room);
+        // Of an application that publishes, only a position that it has stored is one.
+        let position = if cx.policy.app_publishes { None } else { self.logs.next(room) };
         if readers == 0 && position.is_none() {
             return 0;
         }

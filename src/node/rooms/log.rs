@@ -146,14 +146,25 @@ impl RoomLogs {
     /// Somebody may join `room` until then. It has a log from now on, so that a newcomer gets what is said
     /// between the application's question and its answer, also in a room that had none.
     pub(crate) fn keep_for_newcomer(&mut self, room: &SmolStr, until: Instant, most: usize) {
-        match self.logs.get_mut(room) {
-            Some(log) => log.ends_at = log.ends_at.map(|ends_at| ends_at.max(until)),
-            None if most > 0 => {
-                let base = Position::new(0, self.next_tag());
-                self.restore((room.clone(), base), [], (until, most));
-            }
-            None => {}
+        if !self.keep(room, until) && most > 0 {
+            let base = Position::new(0, self.next_tag());
+            self.restore((room.clone(), base), [], (until, most));
         }
+    }
+
+    /// The log of `room` stays until then at least. False: there is none.
+    pub(crate) fn keep(&mut self, room: &str, until: Instant) -> bool {
+        let log = self.logs.get_mut(room);
+        log.map(|log| log.ends_at = log.ends_at.map(|ends_at| ends_at.max(until))).is_some()
+    }
+
+    /// The log of `room` has nothing from before `base`, and goes on there.
+    pub(crate) fn begin_anew(&mut self, room: &str, base: Position) {
+        let Some(log) = self.logs.get_mut(room) else { return };
+        self.bytes = self.bytes.saturating_sub(log.weight());
+        log.entries.clear();
+        (log.frame_bytes, log.base) = (0, base);
+        self.bytes += log.weight();
     }
 
     /// `room` has a log; a new one begins at `head`, and goes at `ends_at` if nobody comes. Where rooms

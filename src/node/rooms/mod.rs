@@ -1,6 +1,7 @@
 //! Rooms: their members, the messages in them, and how these reach every member.
 
 pub(crate) mod answers;
+pub(crate) mod app_publications;
 pub(crate) mod chat;
 pub(crate) mod claims;
 pub(crate) mod deliveries;
@@ -64,6 +65,8 @@ pub(crate) struct Rooms {
     slow: VecDeque<Slot>,
     /// In a cluster: what is to be published there.
     outgoing: VecDeque<Outgoing>,
+    /// Rooms whose members may have missed something that the application has published.
+    broken: Vec<SmolStr>,
 }
 
 /// A text for a room, which every node delivers when the cluster's engine has published it.
@@ -93,6 +96,7 @@ impl Rooms {
             answers: DedupCache::new(&seed.derive("answers"), limits.answer_bytes.get(), slots),
             slow: VecDeque::new(),
             outgoing: VecDeque::new(),
+            broken: Vec::new(),
         }
     }
 

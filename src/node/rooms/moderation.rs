@@ -73,8 +73,8 @@ pub(crate) fn chat_frame(
     cx.encoder.text(|buffer| message.write(buffer))
 }
 
-/// Is the answer to a message that was `held` one that stays? A failure does not: the message has not
-/// been delivered, and its sender may try again.
-pub(crate) fn is_final(is_held: bool, answer: &Answer) -> bool {
-    !is_held || answer.is_ok()
+/// Is this answer to a message one that stays? A failure does not where the message was `held`, or is
+/// published by the application: it has not been delivered, and its sender may try again.
+pub(crate) fn is_final(cx: &Cx, is_held: bool, answer: &Answer) -> bool {
+    answer.is_ok() || !(is_held || cx.policy.app_publishes)
 }

@@ -1,6 +1,7 @@
 //! The node by bytes, in virtual time.
 
 mod again;
+mod app_publications;
 mod auth;
 mod chat;
 mod checks;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::node::app::Update;
+use crate::node::app::{RoomPublication, Update};
 
 /// Something that an application has done, other than by answering a message, which concerns
 /// connections.
@@ -35,7 +35,13 @@ pub enum AppEvent {
         /// A text that says what the user may do now.
         update: Arc<Update>,
     },
-    /// The recipe has changed: every connection in the room gets this update.
+    /// An application that [stores publications](crate::node::app::App::stores_publications) has stored
+    /// this one: every connection in the room gets it, but the one that is excepted. They have to be
+    /// delivered in the order of their positions. O(connections in the room).
+    Published(RoomPublication),
+    /// The recipe has changed: every connection in the room gets this update. An application that stores
+    /// publications publishes it instead: this one would have no position, and be no part of what clients
+    /// resume from.
     RecipeChanged {
         /// The recipe's id.
         room: String,

@@ -98,6 +98,8 @@ pub(crate) struct Publication {
     pub(crate) tally: PublishTally,
     /// Targets that are done.
     done: usize,
+    /// For how many connections it was in the room that is next, where the application publishes.
+    reached: usize,
 }
 
 impl Publication {
@@ -108,7 +110,7 @@ impl Publication {
         key: Option<IdempotencyKey>,
     ) -> Self {
         debug_assert!(targets.len() <= MAX_TARGETS, "the caller has counted them");
-        Self { asker, targets, update, key, tally: PublishTally::default(), done: 0 }
+        Self { asker, targets, update, key, tally: PublishTally::default(), done: 0, reached: 0 }
     }
 
     /// The target that is next.
@@ -120,6 +122,16 @@ impl Publication {
     pub(crate) fn record(&mut self, result: Result<usize, ErrorCode>) {
         self.tally.record(self.done, result);
         self.done += 1;
+    }
+
+    /// The application has published it in the room that is next.
+    pub(crate) fn add_reached(&mut self, count: usize) {
+        self.reached = self.reached.saturating_add(count);
+    }
+
+    /// For how many connections it was in the room that is next.
+    pub(crate) fn take_reached(&mut self) -> usize {
+        std::mem::take(&mut self.reached)
     }
 
     /// Nothing more is begun.

@@ -167,6 +167,7 @@ impl TestApp {
                 format!("changed {room}: {}", recipe_of(&update)["title"])
             }
             AppEvent::SessionEnded { user } => format!("session of {user}"),
+            AppEvent::Published(published) => format!("published to {}", published.room),
         });
         events.collect()
     }
@@ -256,6 +257,7 @@ impl TestApp {
             reauth,
             resumed,
             replaces,
+            position: None,
             client,
         };
         assert!(matches!(self.app.on_join(&join), Reply::Held));

@@ -48,6 +48,7 @@ fn join(app: &mut WatchedApp, connection: ConnId, room: &str, exp: u64) {
         reauth,
         resumed,
         replaces,
+        position: None,
         client,
     };
     drop(app.on_join(&join));

@@ -272,7 +272,7 @@ impl Node {
 
     /// Closes the connections in `room`, which have perhaps missed something: their clients begin
     /// anew.
-    fn close_members(&mut self, room: &str) {
+    pub(crate) fn close_members(&mut self, room: &str) {
         let members: Vec<Slot> = self.rooms.rooms.members(room).collect();
         for slot in members {
             self.close(slot, CloseReason::MessagesMissed);
