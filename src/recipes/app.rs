@@ -17,10 +17,13 @@ use super::page;
 use super::recipe::{Draft, MAX_RECIPE_BYTES};
 use super::requests::RecipeRequests;
 use super::storage::access::TokenUser;
-use super::storage::chat::{self, Bounds, NewMessage};
+use super::storage::announcements;
+use super::storage::bounds::Bounds;
+use super::storage::chat::{self, NewMessage};
 use super::storage::history::MAX_TURN_CHARS;
 use super::storage::member_changes::{self, NextEnd};
 use super::storage::own_sessions::EndedSessions;
+use super::storage::publications;
 use super::storage::{
     self, Busy, Commit, JoinGuard, OpenStorage, QueueLimits, Reader, Storage, StorageError,
     StorageHealth, TaskClass, TaskError, TaskOrigin, own_sessions, users,
@@ -29,12 +32,12 @@ use super::tasks::TaskSender;
 use crate::config::{Assistant, Config, IMPORT_BODY_BYTES};
 use crate::node::app::{
     Admission, Answer, App, Incoming, Invite, Join, OrderFault, OrderKind, OrderResult,
-    PasswordReset, Publish, Reply, UserOrder,
+    PasswordReset, Publish, Reply, Update, UserOrder,
 };
 use crate::node::{
     Completion, Dependency, Outcome, Payer, Probe, Request, RequestPlace, Response, Ticket,
 };
-use crate::protocol::{ErrorCode, MAX_CONTENT_CHARS};
+use crate::protocol::{ErrorCode, KeptJsonObject, MAX_CONTENT_CHARS};
 use crate::time::UnixTime;
 
 /// Recipe chat on SQLite, in `recipes.db` in the data directory.
@@ -71,6 +74,9 @@ pub struct RecipesApp {
     // ends when the last `Storage` is dropped.
     _join_guard: JoinGuard,
 }
+
+/// Rooms whose old messages are dropped with what has ended.
+const TIDIED: usize = 64;
 
 impl fmt::Debug for RecipesApp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -170,16 +176,21 @@ impl RecipesApp {
 }
 
 impl App for RecipesApp {
+    /// What rooms are told is stored with what it tells of, and then delivered.
+    fn stores_publications(&self) -> bool {
+        true
+    }
+
     fn on_join(&mut self, join: &Join<'_>) -> Reply<Admission> {
         let room = join.room.to_owned();
         let user = TokenUser::new(join.user, Some(join.claims));
-        let (reauth, now, bounds) = (join.reauth, join.now, self.bounds);
+        let (stands, now, bounds) = ((join.reauth, join.position), join.now, self.bounds);
         let origin =
             TaskOrigin::new(TaskClass::Access, Payer::user(join.user)).reading().until(join.start);
         let question = StorageQuestion { ticket: join.ticket, origin };
         let asked = self.tasks.store(
             question,
-            move |database| chat::join(database, (&room, &user), reauth, now, &bounds),
+            move |database| chat::join(database, (&room, &user), stands, now, &bounds),
             |done| Outcome::Join(done.unwrap_or(Admission::Unavailable)),
         );
         match asked {
@@ -194,15 +205,18 @@ impl App for RecipesApp {
             user: message.user.to_owned(),
             id: message.id.to_owned(),
             content: message.content.to_owned(),
+            data: message.data.map(KeptJsonObject::from),
             pasted: Pasted::Nothing,
             proposal: None,
             connection: message.connection,
             now: message.now,
         };
         let bounds = self.bounds;
+        let data = message.data.map_or(0, |data| data.get().len());
+        let text_bytes = message.content.len().saturating_add(data);
         let origin = TaskOrigin::new(TaskClass::Content, Payer::user(message.user))
             .growing()
-            .with_text(message.content.len())
+            .with_text(text_bytes)
             .until(message.start);
         let question = StorageQuestion { ticket: message.ticket, origin };
         let read = move || {
@@ -215,21 +229,23 @@ impl App for RecipesApp {
         })
     }
 
-    /// Forwards a text without a recipe. Stores a recipe first, as a change that `Undo` reverts.
+    /// Stores what is said, and a recipe as a change that `Undo` reverts. A text alone is also said on a
+    /// full disk.
     fn on_publish(&mut self, publish: &Publish<'_>) -> Reply<Answer> {
-        let Some(recipe) = &publish.update.recipe_data else {
-            return Reply::Now(Ok(Arc::clone(publish.update)));
-        };
         let (room, now, bounds) = (publish.room.to_owned(), publish.now, self.bounds);
-        let content = publish.update.content.clone().into_owned();
-        let origin =
-            TaskOrigin::server().growing().with_text(recipe.as_str().len()).until(publish.start);
+        let said = Update { recipe_data: None, ..(**publish.update).clone() };
+        let recipe = publish.update.recipe_data.clone();
+        let bytes = publish.update.weight();
+        let origin = TaskOrigin::server().with_text(bytes).until(publish.start);
+        let origin = if recipe.is_some() { origin.growing() } else { origin };
         let question = StorageQuestion { ticket: publish.ticket, origin };
-        let recipe = recipe.clone();
-        let read =
-            move || Draft::parse(recipe.as_str().as_bytes()).map_err(|_| ErrorCode::InvalidMessage);
-        self.tasks.answer(question, read, move |database, draft| {
-            chat::publish(database, &room, content, draft, now, &bounds).map(MessageDone::Done)
+        let read = move || {
+            let recipe = recipe.map(|recipe| Draft::parse(recipe.as_str().as_bytes()));
+            let draft = recipe.transpose().map_err(|_| ErrorCode::InvalidMessage)?;
+            Ok((said, draft))
+        };
+        self.tasks.answer(question, read, move |database, said| {
+            announcements::publish(database, &room, said, now, &bounds).map(MessageDone::Done)
         })
     }
 
@@ -286,8 +302,10 @@ impl App for RecipesApp {
         self.next_end.begin(now);
         let (next_end, completions) = (Arc::clone(&self.next_end), self.tasks.completions.clone());
         let ends = Arc::clone(&next_end);
-        let forget =
-            move |database: &rusqlite::Connection| member_changes::forget_due(database, now, &ends);
+        let forget = move |database: &rusqlite::Connection| {
+            publications::forget_old(database, now, TIDIED)?;
+            member_changes::forget_due(database, now, &ends)
+        };
         // Without a place in the queue, or a disk, it is due again soon.
         let _ = self.tasks.storage.submit(TaskOrigin::server(), forget, move |done| {
             let Ok(events) = done else { return next_end.add(now + NextEnd::RETRY) };

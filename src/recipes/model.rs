@@ -23,7 +23,8 @@ use super::proposal::answer_proposal;
 use super::proposal::{Proposal, ProposedCommand};
 #[cfg(any(test, feature = "testing"))]
 use super::recipe::Recipe;
-use super::storage::chat::{Bounds, NewMessage, RoomContext};
+use super::storage::bounds::Bounds;
+use super::storage::chat::{NewMessage, RoomContext};
 use crate::config::Config;
 use crate::id::ConnId;
 use crate::node::StartFlag;

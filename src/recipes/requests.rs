@@ -11,7 +11,7 @@ use super::http::{self, Query, RecipeRoute};
 use super::patch::RecipePatch;
 use super::read::ReadRecipe;
 use super::recipe::{Draft, DraftError, Recipe};
-use super::storage::chat::Bounds;
+use super::storage::bounds::Bounds;
 use super::storage::edits::{self, CopyOutcome, EditOutcome};
 use super::storage::member_changes::{self, NextEnd};
 use super::storage::members::{self, Accessible, RecipeAccess};
@@ -117,8 +117,7 @@ impl RecipeRequests<'_> {
             let mut events = member_changes::forget_ended(database, &id, now)?;
             let done = edits::edit(database, (&id, user), is_wanted, patch, now, &bounds)?;
             let response = match done {
-                EditOutcome::Done(changed, update) => {
-                    let event = update.map(|update| AppEvent::RecipeChanged { room: id, update });
+                EditOutcome::Done(changed, event) => {
                     events.extend(event);
                     let Accessible { stored: Stored { revision, recipe, .. }, owner, role } =
                         *changed;

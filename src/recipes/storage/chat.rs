@@ -1,8 +1,8 @@
-//! Joins, messages and published updates in the database.
+//! Joins and messages in the database.
 //!
-//! A message, its change and its answer are one write. So a message that is repeated after a
-//! restart is done once: its answer is stored exactly if its change is. An id that is reused with
-//! different content is refused.
+//! A message, its change, its answer and what the room is told of it are one write. So a message that is
+//! repeated after a restart is done and published once: its answer is stored exactly if its change is. An
+//! id that is reused with different content is refused.
 
 use std::borrow::Cow;
 use std::mem;
@@ -11,22 +11,22 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::access::{TokenState, TokenUser};
+use super::bounds::Bounds;
 use super::history;
-use super::list::MAX_LIST_BYTES;
 use super::member_changes;
 use super::members::{self, Accessible, RecipeRole};
+use super::publications;
 use super::recipes::{self, Stored, signed};
 use super::schema::millis;
-use crate::config::Config;
-use crate::config::LEAST_RECIPE_BYTES;
+use super::unanswered::{self, UnansweredId};
 use crate::id::ConnId;
 use crate::node::AppEvent;
-use crate::node::app::{Admission, Answer, Json, Update};
-use crate::protocol::{ErrorCode, UpdateSource};
+use crate::node::app::{Admission, Answer, Json, RoomMessage, Update};
+use crate::protocol::{ErrorCode, KeptJsonObject, Position, UpdateSource};
 use crate::recipes::assistant::{AssistantReply, Pasted, answer_read};
 use crate::recipes::command::ChatCommand;
 use crate::recipes::proposal::{Proposal, answer_proposal, is_understood};
-use crate::recipes::recipe::{Draft, Recipe};
+use crate::recipes::recipe::Recipe;
 use crate::time::UnixTime;
 
 const WELCOME: &str = "Connected to recipe chat. How can I help you with this recipe?";
@@ -47,71 +47,16 @@ const READ_ONLY: &str = "You may read this recipe and chat about it, but not cha
 
 /// A message whose id was used within this time, in milliseconds, and among this many of the room's
 /// messages is a repetition (the protocol's section 6).
-const REPEATED_WITHIN: u64 = 600_000;
+pub(super) const REPEATED_WITHIN: u64 = 600_000;
 const REPEATED_AMONG: usize = 32;
 
-/// The limits of what a room stores and sends.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Bounds {
-    /// Messages in the history that a join returns.
-    history: usize,
-    /// Messages that are stored. 0 means unlimited.
-    messages: usize,
-    /// Changes that can be undone.
-    pub(super) undo: usize,
-    /// The longest answer to a join, in bytes.
-    acknowledgement: usize,
-    /// The longest recipe as JSON, in bytes.
-    recipe: usize,
-    /// What one user stores, in bytes. 0 means unlimited.
-    pub(crate) user_bytes: usize,
-    /// Messages that the assistant's model is told. `None`: there is no model.
-    pub(crate) turns: Option<usize>,
-}
-
-impl Bounds {
-    /// Limits an acknowledgement to half of `limits.outbound_bytes`, and a recipe to half of that,
-    /// but never below what a small recipe needs.
-    pub(crate) fn new(config: &Config) -> Self {
-        let (history, messages) = (config.recipes.history, config.recipes.messages);
-        let undo = config.recipes.undo;
-        let user_bytes = config.recipes.bytes_per_user.get();
-        let mut bounds = Self {
-            history,
-            messages,
-            undo,
-            acknowledgement: 0,
-            recipe: 0,
-            user_bytes,
-            turns: None,
-        };
-        bounds.reload(config);
-        bounds
-    }
-
-    /// Applies a changed `limits.outbound_bytes`.
-    pub(crate) fn reload(&mut self, config: &Config) {
-        self.acknowledgement = config.longest_acknowledgement();
-        self.recipe = (self.acknowledgement / 2).max(LEAST_RECIPE_BYTES);
-    }
-
-    /// The longest page of a list, in bytes.
-    pub(crate) fn list(&self) -> usize {
-        self.acknowledgement.min(MAX_LIST_BYTES)
-    }
-
-    /// Whether this recipe is small enough.
-    pub(crate) fn fit(&self, recipe: &Json) -> bool {
-        recipe.as_str().len() <= self.recipe
-    }
-}
-
 /// Admits the room's owner and members with the room's state, and denies other users. A re-authentication omits
-/// the history, as its answer does not carry it.
+/// the history, as its answer does not carry it. A client that goes on behind `position` gets what it has
+/// missed instead of both, which takes no more than they may.
 pub(crate) fn join(
     database: &Connection,
     (room, user): (&str, &TokenUser),
-    reauth: bool,
+    (reauth, position): (bool, Option<Position>),
     now: UnixTime,
     bounds: &Bounds,
 ) -> rusqlite::Result<Admission> {
@@ -125,13 +70,21 @@ pub(crate) fn join(
     let Some(Accessible { stored, .. }) = members::find(database, room, &user.id, now)? else {
         return Ok(Admission::Deny);
     };
+    let position = position.filter(|_| bounds.keeps_publications);
+    let most = bounds.acknowledgement.saturating_sub(ENVELOPE);
+    let (tail, is_known) = publications::tail(database, stored.key, position, most)?;
+    let tail = tail.map(Box::new);
+    if is_known {
+        return Ok(Admission::Admit(Arc::new(Update { tail, ..Update::default() })));
+    }
     let recipe_data = Json::new(&stored.recipe).ok();
     let taken = ENVELOPE + recipe_data.as_ref().map_or(0, |recipe| recipe.as_str().len());
     let room_left = bounds.acknowledgement.saturating_sub(taken);
     let count = if reauth { 0 } else { bounds.history };
     let history = history::last(database, stored.key, count, room_left)?;
     let content = WELCOME.into();
-    Ok(Admission::Admit(Arc::new(Update { content, recipe_data, history, ..Update::default() })))
+    let update = Update { content, recipe_data, history, tail, ..Update::default() };
+    Ok(Admission::Admit(Arc::new(update)))
 }
 
 /// A chat message to handle.
@@ -141,6 +94,8 @@ pub(crate) struct NewMessage {
     pub(crate) user: String,
     pub(crate) id: String,
     pub(crate) content: String,
+    /// What the others get beside it.
+    pub(crate) data: Option<KeptJsonObject>,
     /// What was read of it.
     pub(crate) pasted: Pasted,
     /// What the model proposes for it. `None`: the model was not asked.
@@ -189,7 +144,12 @@ pub(crate) fn handle_message(
     let proposal = message.proposal.take();
     let mut events = member_changes::forget_ended(database, &message.room, message.now)?;
     let outcome = match members::find(database, &message.room, &message.user, message.now)? {
-        Some(found) => handle_of_member(database, &found, (message, pasted, proposal), bounds)?,
+        Some(found) => {
+            let said = (&*message, pasted, proposal);
+            let (outcome, published) = handle_of_member(database, &found, said, bounds)?;
+            events.extend(published);
+            outcome
+        }
         None => {
             events.push(member_changes::removal(&message.room, message.user.clone()));
             ChatOutcome::Answer(Err(ErrorCode::Internal))
@@ -203,19 +163,28 @@ fn handle_of_member(
     Accessible { stored, owner, role }: &Accessible,
     (message, pasted, proposal): (&NewMessage, Pasted, Option<Proposal>),
     bounds: &Bounds,
-) -> rusqlite::Result<ChatOutcome> {
-    let role = *role;
+) -> rusqlite::Result<(ChatOutcome, Vec<AppEvent>)> {
+    let (role, mut events) = (*role, Vec::new());
     let newest = newest(database, stored.key)?;
     if let Some(said) = repeated(database, stored, message, newest)? {
-        return Ok(said);
+        return Ok((said, events));
+    }
+    let known = unanswered::find(database, stored.key, message)?;
+    if known == UnansweredId::OtherContent {
+        return Ok((ChatOutcome::UsedId, events));
     }
     // What takes a change back gives room back. The owner pays for all that is said in the room.
     let takes_back = role >= RecipeRole::Editor
         && ChatCommand::parse(&message.content) == Some(ChatCommand::Undo);
     let is_full = recipes::is_at_quota(database, owner, bounds.user_bytes)?;
-    if !takes_back && is_full {
+    if !takes_back && is_full && proposal.is_none() {
         let text = if role == RecipeRole::Owner { TOO_MUCH } else { OWNER_TOO_MUCH };
-        return Ok(say_only(text).into());
+        return Ok((say_only(text).into(), events));
+    }
+    // The room has what the model was asked about, and what it was asked about before a kill.
+    let is_published = known == UnansweredId::Published || proposal.is_some();
+    if !is_published {
+        events.push(publish_message(database, stored.key, message, bounds)?);
     }
     let (recipe, content) = (&stored.recipe, &message.content);
     let (reply, is_by_model) = match (proposal, bounds.turns) {
@@ -223,14 +192,38 @@ fn handle_of_member(
         (None, Some(turns)) if !is_understood(content) => {
             let turns = history::turns(database, stored.key, turns)?;
             let room = RoomContext { recipe: recipe.clone(), turns };
-            return Ok(ChatOutcome::AskModel(Box::new(room)));
+            // The others need not wait for the model.
+            unanswered::add(database, stored.key, message)?;
+            return Ok((ChatOutcome::AskModel(Box::new(room)), events));
         }
         (None, _) => (answer_read(recipe, content, pasted, message.now), false),
     };
     let mut update = carry_out(database, (stored, role), reply, (message.now, is_full), bounds)?;
     update.source = is_by_model.then_some(UpdateSource::Model);
     store(database, stored.key, message, (newest + 1, &update), bounds)?;
-    Ok(update.into())
+    if is_published {
+        unanswered::remove(database, stored.key, message)?;
+    }
+    if update.broadcast {
+        let (room, how) = ((stored.key, &*message.room), bounds.publishing(message.now));
+        let news = (&update, Some(message.connection));
+        events.push(publications::publish_update(database, room, news, how)?);
+    }
+    Ok((update.into(), events))
+}
+
+/// Publishes a message to the others in its room.
+fn publish_message(
+    database: &Connection,
+    recipe: i64,
+    message: &NewMessage,
+    bounds: &Bounds,
+) -> rusqlite::Result<AppEvent> {
+    let NewMessage { room, user, id, content, now, .. } = message;
+    let data = message.data.as_ref().map(KeptJsonObject::get);
+    let said = RoomMessage::chat(*now, user, (id, content), data);
+    let (said, how) = ((said, Some(message.connection)), bounds.publishing(*now));
+    publications::publish(database, (recipe, room), said, how)
 }
 
 /// Stores a message with its answer, as the room's message `n`.
@@ -346,43 +339,6 @@ fn carry_out(
 fn restored(recipe: Option<Recipe>, done: &'static str, nothing: &'static str) -> Update {
     let Some(recipe) = recipe else { return say_only(nothing) };
     Json::new(&recipe).map_or_else(|_| say_only(done), |json| changed(done, json))
-}
-
-/// Replaces the room's recipe by a published one, as a change that can be undone.
-pub(crate) fn publish(
-    database: &Connection,
-    room: &str,
-    content: String,
-    draft: Draft,
-    now: UnixTime,
-    bounds: &Bounds,
-) -> rusqlite::Result<ChatDone> {
-    let events = member_changes::forget_ended(database, room, now)?;
-    let answer = publish_in(database, room, content, draft, now, bounds)?;
-    Ok(ChatDone { outcome: ChatOutcome::Answer(answer), events })
-}
-
-fn publish_in(
-    database: &Connection,
-    room: &str,
-    content: String,
-    draft: Draft,
-    now: UnixTime,
-    bounds: &Bounds,
-) -> rusqlite::Result<Answer> {
-    let Some(stored) = recipes::find_any(database, room)? else {
-        return Ok(Err(ErrorCode::InvalidMessage));
-    };
-    let Ok(recipe) = stored.recipe.replaced_by(draft, now) else {
-        return Ok(Err(ErrorCode::InvalidMessage));
-    };
-    match Json::new(&recipe) {
-        Ok(json) if bounds.fit(&json) => {
-            recipes::change(database, &stored, &recipe, bounds.undo)?;
-            Ok(Ok(Arc::new(changed(content, json))))
-        }
-        _ => Ok(Err(ErrorCode::InvalidMessage)),
-    }
 }
 
 fn say_only(content: impl Into<Cow<'static, str>>) -> Update {

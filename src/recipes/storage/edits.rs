@@ -1,13 +1,14 @@
 //! Recipes that are changed or copied over HTTP.
 
-use std::sync::Arc;
-
 use rusqlite::Connection;
 
-use super::chat::{Bounds, changed};
+use super::bounds::Bounds;
+use super::chat::changed;
 use super::members::{self, Accessible, RecipeRole};
+use super::publications;
 use super::recipes::{self, CreateFault, Stored};
-use crate::node::app::{Json, Update};
+use crate::node::AppEvent;
+use crate::node::app::Json;
 use crate::recipes::patch::RecipePatch;
 use crate::recipes::recipe::{DraftError, Recipe};
 use crate::time::UnixTime;
@@ -17,8 +18,8 @@ const EDITED: &str = "The recipe was edited.";
 
 /// The outcome of a change.
 pub(crate) enum EditOutcome {
-    /// The recipe as it is now, and what its room is told, unless nothing is different.
-    Done(Box<Accessible>, Option<Arc<Update>>),
+    /// The recipe as it is now, and what tells its room, unless nothing is different.
+    Done(Box<Accessible>, Option<AppEvent>),
     Missing,
     /// The user may only read the recipe.
     ReadOnly,
@@ -64,9 +65,11 @@ pub(crate) fn edit(
     match Json::new(&recipe) {
         Ok(json) if bounds.fit(&json) => {
             recipes::change(database, stored, &recipe, bounds.undo)?;
-            let update = Arc::new(changed(EDITED, json));
+            let (room, how) = ((stored.key, id), bounds.publishing(now));
+            let update = changed(EDITED, json);
+            let event = publications::publish_update(database, room, (&update, None), how)?;
             let stored = Stored { revision: stored.revision + 1, recipe, ..found.stored };
-            Ok(EditOutcome::Done(Box::new(Accessible { stored, ..found }), Some(update)))
+            Ok(EditOutcome::Done(Box::new(Accessible { stored, ..found }), Some(event)))
         }
         _ => Ok(EditOutcome::TooLarge),
     }

@@ -2,8 +2,19 @@
 
 /// The migrations, each from one schema version to the next, beginning with an empty database. A
 /// released migration must never change; add a new one.
-pub(super) const MIGRATIONS: &[&str] =
-    &[INITIAL, LOCKS, INVITATIONS, USAGE, REVISIONS, SESSIONS, MEMBERS, REDO, MODEL, ENDS];
+pub(super) const MIGRATIONS: &[&str] = &[
+    INITIAL,
+    LOCKS,
+    INVITATIONS,
+    USAGE,
+    REVISIONS,
+    SESSIONS,
+    MEMBERS,
+    REDO,
+    MODEL,
+    ENDS,
+    PUBLICATIONS,
+];
 
 /// The first version. Times are milliseconds since 1970 (UTC). `n` numbers the rows of one parent.
 const INITIAL: &str = "
@@ -179,4 +190,51 @@ const MODEL: &str = "ALTER TABLE messages ADD COLUMN by_model INTEGER NOT NULL D
 /// Finds what ends next among those who may see a recipe.
 const ENDS: &str = "
 CREATE INDEX members_by_end ON members (expires_at) WHERE expires_at IS NOT NULL;
+";
+
+/// Adds what rooms are told, for clients that resume. Each room has a first row without a message: where
+/// the others begin. `tag` is 48 random bits, and `total` counts the bytes of all messages so far.
+const PUBLICATIONS: &str = "
+CREATE TABLE publications (
+    recipe INTEGER NOT NULL REFERENCES recipes ON DELETE CASCADE,
+    n INTEGER NOT NULL,
+    tag INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    total INTEGER NOT NULL,
+    -- JSON, as everybody got it, but for its position.
+    message TEXT,
+    PRIMARY KEY (recipe, n)
+) STRICT;
+CREATE INDEX publications_by_age ON publications (at) WHERE message IS NOT NULL;
+INSERT INTO publications SELECT key, 0, random() & 281474976710655, 0, 0, NULL FROM recipes;
+CREATE TRIGGER room_opened AFTER INSERT ON recipes BEGIN
+    INSERT INTO publications VALUES (NEW.key, 0, random() & 281474976710655, 0, 0, NULL);
+END;
+CREATE TRIGGER room_closed BEFORE DELETE ON recipes BEGIN
+    DELETE FROM publications WHERE recipe = OLD.key;
+END;
+CREATE TRIGGER publication_stored AFTER INSERT ON publications WHEN NEW.message IS NOT NULL BEGIN
+    UPDATE usage SET bytes = bytes + octet_length(NEW.message)
+    WHERE owner = (SELECT owner FROM recipes WHERE key = NEW.recipe);
+END;
+CREATE TRIGGER publication_emptied AFTER UPDATE OF message ON publications BEGIN
+    UPDATE usage SET bytes = bytes + coalesce(octet_length(NEW.message), 0)
+        - coalesce(octet_length(OLD.message), 0)
+    WHERE owner = (SELECT owner FROM recipes WHERE key = OLD.recipe);
+END;
+CREATE TRIGGER publication_deleted AFTER DELETE ON publications WHEN OLD.message IS NOT NULL BEGIN
+    UPDATE usage SET bytes = bytes - octet_length(OLD.message)
+    WHERE owner = (SELECT owner FROM recipes WHERE key = OLD.recipe);
+END;
+-- Messages that their rooms have, and that are not answered: the model is asked, or was.
+CREATE TABLE unanswered (
+    recipe INTEGER NOT NULL REFERENCES recipes ON DELETE CASCADE,
+    user TEXT NOT NULL,
+    id TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    -- SHA-256 of what it says.
+    digest BLOB NOT NULL,
+    PRIMARY KEY (recipe, user, id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX unanswered_by_age ON unanswered (at);
 ";

@@ -17,9 +17,11 @@
 
 pub(super) mod access;
 mod advice;
+pub(super) mod announcements;
 mod background;
 mod backup;
 mod batch;
+pub(super) mod bounds;
 pub(super) mod chat;
 mod checkpoint;
 pub(super) mod edits;
@@ -35,12 +37,14 @@ mod migrations;
 pub(super) mod own_sessions;
 mod place;
 mod progress;
+pub(super) mod publications;
 mod queue;
 mod reader;
 pub(super) mod recipes;
 mod schema;
 pub(super) mod sessions;
 mod space;
+mod unanswered;
 pub(super) mod users;
 mod verify;
 

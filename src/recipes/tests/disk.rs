@@ -262,7 +262,8 @@ fn what_a_user_stores_is_counted_exactly() {
     let sum = number(
         "SELECT (SELECT sum(octet_length(body) + octet_length(summary)) FROM recipes)
              + (SELECT sum(octet_length(body)) FROM versions)
-             + (SELECT sum(octet_length(content) + octet_length(reply)) FROM messages)",
+             + (SELECT sum(octet_length(content) + octet_length(reply)) FROM messages)
+             + (SELECT sum(octet_length(message)) FROM publications)",
     );
     assert_eq!(counted, sum);
     database.execute_batch("PRAGMA foreign_keys = ON; DELETE FROM recipes").unwrap();

@@ -15,6 +15,7 @@ mod model;
 mod orders;
 mod own;
 mod properties;
+mod publications;
 mod reading;
 mod recipes;
 mod sentences;
@@ -34,9 +35,11 @@ use super::storage::{Commit, by_statement};
 use crate::config::{Config, Size};
 use crate::id::ConnId;
 use crate::node::app::{
-    Admission, Answer, App, Incoming, Join, JoinClient, Publish, Reply, Update,
+    Admission, Answer, App, Incoming, Join, JoinClient, Publish, Reply, RoomMessage,
+    RoomPublication, Update,
 };
 use crate::node::{AppEvent, Completion, Method, Outcome, Request, Response, StartFlag, Ticket};
+use crate::protocol::Position;
 use crate::time::{Instant, UnixTime};
 
 /// Longer than anything here takes, on a busy machine too.
@@ -91,6 +94,8 @@ struct TestApp {
     content_type: Option<&'static str>,
     /// The claims of the next requests and joins.
     claims: Option<String>,
+    /// The position that the next joins come with.
+    position: Option<Position>,
     /// The condition of the next requests: their `If-Match` or `If-None-Match`.
     tags: Option<String>,
     asked: u32,
@@ -126,6 +131,7 @@ impl TestApp {
             client,
             content_type,
             claims: None,
+            position: None,
             tags: None,
             asked: 0,
             start,
@@ -155,9 +161,22 @@ impl TestApp {
         }
     }
 
-    /// What the application did since the last call.
+    /// What the application has published since the last call of this or of the next one: to which
+    /// connections, at which position, and what.
+    fn published_since(&self) -> Vec<RoomPublication> {
+        let published = self.events.take().into_iter().filter_map(|event| match event {
+            AppEvent::Published(published) => Some(published),
+            _ => None,
+        });
+        published.collect()
+    }
+
+    /// What the application did since the last call, beside what messages did.
     fn events_since(&self) -> Vec<String> {
-        let events = self.events.take().into_iter().map(|event| match event {
+        let is_of_message =
+            |event: &AppEvent| matches!(event, AppEvent::Published(it) if it.except.is_some());
+        let events = self.events.take().into_iter().filter(|event| !is_of_message(event));
+        let events = events.map(|event| match event {
             AppEvent::RoomDeleted { room } => format!("deleted {room}"),
             AppEvent::MemberRemoved { room, user } => format!("removed {user} from {room}"),
             AppEvent::AccessChanged { room, user, update } => {
@@ -167,7 +186,9 @@ impl TestApp {
                 format!("changed {room}: {}", recipe_of(&update)["title"])
             }
             AppEvent::SessionEnded { user } => format!("session of {user}"),
-            AppEvent::Published(published) => format!("published to {}", published.room),
+            AppEvent::Published(RoomPublication { room, message, .. }) => {
+                format!("changed {room}: {}", said(&message)["recipe_data"]["title"])
+            }
         });
         events.collect()
     }
@@ -245,7 +266,7 @@ impl TestApp {
         let (start, connection) = (&self.start, CONNECTION);
         let claims = self.claims.as_deref().unwrap_or("{}");
         let (client, reauth) = (JoinClient::at(std::net::Ipv4Addr::LOCALHOST.into()), false);
-        let (resumed, replaces) = (false, None);
+        let (resumed, replaces, position) = (false, None, self.position);
         let join = Join {
             ticket,
             start,
@@ -257,7 +278,7 @@ impl TestApp {
             reauth,
             resumed,
             replaces,
-            position: None,
+            position,
             client,
         };
         assert!(matches!(self.app.on_join(&join), Reply::Held));
@@ -315,6 +336,11 @@ impl TestApp {
             Reply::Later(_) => panic!("nothing is left to the workers"),
         }
     }
+}
+
+/// The payload of a published message.
+fn said(message: &RoomMessage) -> Value {
+    serde_json::from_str::<Value>(message.as_str()).unwrap()["payload"].clone()
 }
 
 fn body(response: &Response) -> Value {

@@ -1,0 +1,82 @@
+//! Messages that their rooms have, and that are not answered: the model is being asked, or the server was
+//! killed meanwhile. If one of them is sent again, it is answered, and its room is not told again.
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+use sha2::{Digest as _, Sha256};
+
+use super::chat::{NewMessage, REPEATED_WITHIN};
+use super::schema::millis;
+
+/// How many are kept of a user in a room, as many as a client may send again.
+const MESSAGES: i64 = 32;
+
+/// How long, in milliseconds.
+const KEPT_FOR: u64 = 3 * 24 * 3_600_000;
+
+/// What is known of a message's id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum UnansweredId {
+    /// It is not used.
+    Unused,
+    /// The room has this message.
+    Published,
+    /// The room has another message with it.
+    OtherContent,
+}
+
+pub(super) fn find(
+    database: &Connection,
+    recipe: i64,
+    message: &NewMessage,
+) -> rusqlite::Result<UnansweredId> {
+    let found: Option<([u8; 32], i64)> = database
+        .prepare_cached(
+            "SELECT digest, at FROM unanswered WHERE recipe = ? AND user = ? AND id = ?",
+        )?
+        .query_row(params![recipe, message.user, message.id], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let since = millis(message.now).saturating_sub_unsigned(REPEATED_WITHIN);
+    Ok(match found {
+        Some((digest, _)) if digest == digest_of(message) => UnansweredId::Published,
+        Some((_, at)) if at > since => UnansweredId::OtherContent,
+        _ => UnansweredId::Unused,
+    })
+}
+
+/// The room has the message from now on.
+pub(super) fn add(
+    database: &Connection,
+    recipe: i64,
+    message: &NewMessage,
+) -> rusqlite::Result<()> {
+    let NewMessage { user, id, now, .. } = message;
+    database
+        .prepare_cached("INSERT OR REPLACE INTO unanswered VALUES (?, ?, ?, ?, ?)")?
+        .execute(params![recipe, user, id, millis(*now), digest_of(message)])?;
+    let old = millis(*now).saturating_sub_unsigned(KEPT_FOR);
+    database.prepare_cached("DELETE FROM unanswered WHERE at < ?")?.execute([old])?;
+    database
+        .prepare_cached(
+            "DELETE FROM unanswered WHERE recipe = ?1 AND user = ?2 AND id IN (
+                 SELECT id FROM unanswered WHERE recipe = ?1 AND user = ?2 AND id != ?3
+                 ORDER BY at DESC LIMIT -1 OFFSET ?4)",
+        )?
+        .execute(params![recipe, user, id, MESSAGES - 1])
+        .map(drop)
+}
+
+/// The message is answered.
+pub(super) fn remove(
+    database: &Connection,
+    recipe: i64,
+    message: &NewMessage,
+) -> rusqlite::Result<()> {
+    database
+        .prepare_cached("DELETE FROM unanswered WHERE recipe = ? AND user = ? AND id = ?")?
+        .execute(params![recipe, message.user, message.id])
+        .map(drop)
+}
+
+fn digest_of(message: &NewMessage) -> [u8; 32] {
+    Sha256::digest(message.content.as_bytes()).into()
+}
