@@ -3,7 +3,9 @@
 //! `VESTIBULE_SIM_SEED=7 cargo test --features sim --test returns` runs one, and
 //! `VESTIBULE_STORM_CLIENTS=100000` makes the storms larger, which takes minutes without optimization.
 
-use vestibule::sim::{Planted, ReturnCounts, ReturnStorm, Returns, Violation};
+use vestibule::sim::{
+    Planted, ReturnCounts, ReturnStorm, Returns, StoreFault, StoredCounts, StoredReturns, Violation,
+};
 
 const SEEDS: std::ops::Range<u64> = 0..60;
 
@@ -99,6 +101,48 @@ fn memo_that_alone_admits_is_found() {
 #[test]
 fn memo_that_outlives_a_disconnect_is_found() {
     assert_found(Planted::MemoOutlivesDisconnect, &["by a memo alone"]);
+}
+
+#[test]
+fn kills_of_a_storing_application_lose_nothing() {
+    if let Ok(seed) = std::env::var("VESTIBULE_SIM_SEED") {
+        let seed = seed.parse().unwrap();
+        println!("{:?}", StoredReturns::drawn(seed).run(seed).unwrap());
+        return;
+    }
+    let run = |seed| StoredReturns::drawn(seed).run(seed);
+    let (found, violations): (Vec<_>, Vec<_>) = SEEDS.map(run).partition(Result::is_ok);
+    violations.iter().for_each(|violation| println!("{violation:?}"));
+    assert!(violations.is_empty(), "{} worlds failed", violations.len());
+    let sum = |count: &dyn Fn(&StoredCounts) -> u64| found.iter().flatten().map(count).sum::<u64>();
+    let happened = [
+        sum(&|it| it.resumed),
+        sum(&|it| it.not_resumed),
+        sum(&|it| it.kills),
+        sum(&|it| it.cut_off),
+        sum(&|it| it.repeated),
+    ];
+    assert!(happened.iter().all(|count| *count > 20), "{happened:?}");
+}
+
+/// Some world of an application with this fault sees it, as this.
+fn assert_store_fault_found(planted: StoreFault, expected: &str) {
+    let worlds = (0..20).map(|seed| {
+        let world = StoredReturns { planted: Some(planted), ..StoredReturns::drawn(seed) };
+        world.run(seed)
+    });
+    let found: Vec<String> = worlds.filter_map(Result::err).map(|found| found.what).collect();
+    assert!(found.iter().any(|what| what.contains(expected)), "{planted:?}: {found:?}");
+}
+
+#[test]
+fn repeated_message_that_is_published_is_found() {
+    assert_store_fault_found(StoreFault::PublishesRepeats, "is stored twice");
+}
+
+#[test]
+fn message_that_is_delivered_unstored_is_found() {
+    assert_store_fault_found(StoreFault::DeliversUnstored, "which is not stored");
 }
 
 /// Clients that a restart sends away at once.

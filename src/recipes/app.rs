@@ -19,9 +19,10 @@ use super::requests::RecipeRequests;
 use super::storage::access::TokenUser;
 use super::storage::announcements;
 use super::storage::bounds::Bounds;
-use super::storage::chat::{self, NewMessage};
+use super::storage::chat;
 use super::storage::history::MAX_TURN_CHARS;
 use super::storage::member_changes::{self, NextEnd};
+use super::storage::new_message::NewMessage;
 use super::storage::own_sessions::EndedSessions;
 use super::storage::publications;
 use super::storage::{
@@ -125,13 +126,19 @@ impl RecipesApp {
         let opened = OpenStorage::open(Path::new(&config.data), config.recipes.disk.get())?;
         storage::keep_pages(&opened.database, config.recipes.cache.get())
             .map_err(|error| StorageError::Cache(error.into()))?;
-        let health = opened.health();
+        let (health, bounds) = (opened.health(), Bounds::new(config));
+        if !bounds.keeps_publications
+            && let Err(error) = publications::forget_all(&opened.database)
+        {
+            log::warn!("messages that were kept for clients that resume stay for now: {error}");
+        }
         let limits = &config.limits;
         let queue_limits = QueueLimits {
             items: limits.storage_queue,
             bytes: limits.work_total.get(),
-            // The answers of a batch are delivered together, into the workers' queue.
-            batch: limits.worker_queue,
+            // What a batch has to say is delivered together, into the workers' queue: of each message two
+            // publications and its answer.
+            batch: limits.worker_queue / 3,
             batch_time,
         };
         let (storage, join_guard) =
@@ -146,7 +153,7 @@ impl RecipesApp {
             accounts,
             keys,
             tasks,
-            bounds: Bounds::new(config),
+            bounds,
             per_user: config.recipes.per_user,
             max_members: config.recipes.members,
             next_end: Arc::default(),

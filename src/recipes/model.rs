@@ -24,7 +24,8 @@ use super::proposal::{Proposal, ProposedCommand};
 #[cfg(any(test, feature = "testing"))]
 use super::recipe::Recipe;
 use super::storage::bounds::Bounds;
-use super::storage::chat::{NewMessage, RoomContext};
+use super::storage::chat::RoomContext;
+use super::storage::new_message::NewMessage;
 use crate::config::Config;
 use crate::id::ConnId;
 use crate::node::StartFlag;

@@ -41,6 +41,9 @@
 //! * A memo alone lets nobody in: not with a forged or revoked token, not for another user or room, not once its
 //!   user was disconnected, and not if it is from the future.
 //!
+//! [`StoredReturns`] is a world of an application that stores what rooms are told, and is killed with its
+//! node at any moment: nobody hears what is not stored, or something twice, and a stored position is known.
+//!
 //! [`Clusters`] is a world of several nodes over one engine in memory, which clients move between while
 //! links, nodes and the engine fail: what is published is heard once and in order on every node, a
 //! message id has one answer, and whoever was disconnected is connected nowhere.
@@ -96,6 +99,7 @@ mod return_storm;
 mod returns;
 mod scenario;
 mod shares;
+mod stored;
 mod storm;
 mod trace;
 mod transport;
@@ -111,5 +115,6 @@ pub use return_counts::ReturnCounts;
 pub use return_storm::{ReturnStorm, StormReturned};
 pub use returns::Returns;
 pub use scenario::{Mix, Scenario};
+pub use stored::{StoreFault, StoredCounts, StoredReturns};
 pub use storm::{Counted, Storm};
 pub use world::{Report, Violation, World};

@@ -16,6 +16,7 @@ mod model;
 mod pasted;
 mod peer;
 mod restart;
+mod resume;
 mod server;
 mod storm;
 #[path = "../support/mod.rs"]

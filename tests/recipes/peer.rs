@@ -88,10 +88,20 @@ impl Client {
         self.say_as(&fresh_id(), content).unwrap()
     }
 
-    fn ask(&mut self, kind: &str, id: &str, payload: &Value) -> tungstenite::Result<Value> {
+    /// Sends a message, and waits for nothing.
+    pub(crate) fn send(
+        &mut self,
+        kind: &str,
+        id: &str,
+        payload: &Value,
+    ) -> tungstenite::Result<()> {
         let timestamp = "2026-11-22T10:00:00.000Z";
         let text = json!({ "type": kind, "id": id, "timestamp": timestamp, "payload": payload });
-        self.0.send(Message::text(text.to_string()))?;
+        self.0.send(Message::text(text.to_string()))
+    }
+
+    fn ask(&mut self, kind: &str, id: &str, payload: &Value) -> tungstenite::Result<Value> {
+        self.send(kind, id, payload)?;
         loop {
             let heard = self.hear()?;
             if heard["payload"]["request_id"] == *id {

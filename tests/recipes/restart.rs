@@ -21,7 +21,7 @@ fn position(joined: &Value) -> &Value {
 }
 
 #[test]
-fn clients_go_on_after_a_stop_but_not_a_kill() {
+fn clients_go_on_after_a_stop_and_after_a_kill() {
     let house = House::new("");
     let server = house.open();
     let token = house.token("alice");
@@ -41,7 +41,6 @@ fn clients_go_on_after_a_stop_but_not_a_kill() {
         (&json!("going_away"), &json!(1250))
     );
 
-    // The file is for one start only.
     let server = house.open();
     let (mut behind, told) = Client::come_back(server.connect(), &room, &token, Some(&before));
     assert_eq!((&told["resumed"], &told["missed"]), (&json!(true), &json!(2)));
@@ -52,8 +51,29 @@ fn clients_go_on_after_a_stop_but_not_a_kill() {
     server.kill();
 
     let server = house.open();
+    let (mut behind, told) = Client::come_back(server.connect(), &room, &token, Some(&before));
+    assert_eq!((&told["resumed"], &told["missed"]), (&json!(true), &json!(2)));
+    assert_eq!(behind.hear().unwrap()["payload"]["content"], "Rename to Stew");
+    assert_eq!(behind.hear().unwrap()["payload"]["position"], last);
     let (_, told) = Client::come_back(server.connect(), &room, &token, Some(&last));
+    assert_eq!((&told["resumed"], &told["recipe_data"]), (&json!(true), &Value::Null));
+    // One that nobody was given.
+    let (_, told) = Client::come_back(server.connect(), &room, &token, Some(&json!("1.AAAAAAAA")));
     assert_eq!((&told["resumed"], &told["recipe_data"]["title"]), (&json!(false), &json!("Stew")));
+    server.stop();
+}
+
+#[test]
+fn quiet_room_goes_on_after_a_kill() {
+    let house = House::new("");
+    let server = house.open();
+    let token = house.token("alice");
+    let room = make_room(&server, &token);
+    let (_, told) = Client::come_back(server.connect(), &room, &token, None);
+    server.kill();
+    let server = house.open();
+    let (_, told) = Client::come_back(server.connect(), &room, &token, Some(position(&told)));
+    assert_eq!((&told["resumed"], &told["missed"]), (&json!(true), &json!(0)));
     server.stop();
 }
 
@@ -66,7 +86,8 @@ fn nothing_is_kept_where_the_configuration_forbids_it() {
     let server = house.open();
     let token = house.token("alice");
     let room = make_room(&server, &token);
-    let (_, told) = Client::come_back(server.connect(), &room, &token, None);
+    let (mut client, told) = Client::come_back(server.connect(), &room, &token, None);
+    client.say("hello");
     server.stop();
     assert!(!history.exists());
     let server = house.open();

@@ -201,7 +201,7 @@ fn nobody_sees_a_message_before_it_is_stored() {
 }
 
 #[test]
-fn message_that_fails_reaches_nobody_and_is_asked_anew() {
+fn failed_message_reaches_nobody_and_is_free() {
     let disk = SharedDisk::default();
     let mut world = disk.start(|_| {});
     let [alice, bob] = ["alice", "bob"].map(|user| world.connected("soup", user));

@@ -24,7 +24,7 @@ pub(crate) struct Bounds {
     /// Messages that the assistant's model is told. `None`: there is no model.
     pub(crate) turns: Option<usize>,
     /// Whether clients resume from what rooms were told: `resume.persist`, and `limits.history_bytes`.
-    pub(super) keeps_publications: bool,
+    pub(crate) keeps_publications: bool,
     persists: bool,
 }
 

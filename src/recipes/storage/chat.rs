@@ -15,11 +15,11 @@ use super::bounds::Bounds;
 use super::history;
 use super::member_changes;
 use super::members::{self, Accessible, RecipeRole};
+use super::new_message::{NewMessage, REPEATED_WITHIN};
 use super::publications;
 use super::recipes::{self, Stored, signed};
 use super::schema::millis;
 use super::unanswered::{self, UnansweredId};
-use crate::id::ConnId;
 use crate::node::AppEvent;
 use crate::node::app::{Admission, Answer, Json, RoomMessage, Update};
 use crate::protocol::{ErrorCode, KeptJsonObject, Position, UpdateSource};
@@ -45,9 +45,8 @@ const OWNER_TOO_MUCH: &str = "The owner of this recipe stores as much as one use
 const READ_ONLY: &str = "You may read this recipe and chat about it, but not change it, so nothing \
     has changed. Its owner can make you an editor.";
 
-/// A message whose id was used within this time, in milliseconds, and among this many of the room's
-/// messages is a repetition (the protocol's section 6).
-pub(super) const REPEATED_WITHIN: u64 = 600_000;
+/// A message whose id was used within [`REPEATED_WITHIN`] and among this many of the room's messages is a
+/// repetition (the protocol's section 6).
 const REPEATED_AMONG: usize = 32;
 
 /// Admits the room's owner and members with the room's state, and denies other users. A re-authentication omits
@@ -70,7 +69,6 @@ pub(crate) fn join(
     let Some(Accessible { stored, .. }) = members::find(database, room, &user.id, now)? else {
         return Ok(Admission::Deny);
     };
-    let position = position.filter(|_| bounds.keeps_publications);
     let most = bounds.acknowledgement.saturating_sub(ENVELOPE);
     let (tail, is_known) = publications::tail(database, stored.key, position, most)?;
     let tail = tail.map(Box::new);
@@ -85,23 +83,6 @@ pub(crate) fn join(
     let content = WELCOME.into();
     let update = Update { content, recipe_data, history, tail, ..Update::default() };
     Ok(Admission::Admit(Arc::new(update)))
-}
-
-/// A chat message to handle.
-#[derive(Debug)]
-pub(crate) struct NewMessage {
-    pub(crate) room: String,
-    pub(crate) user: String,
-    pub(crate) id: String,
-    pub(crate) content: String,
-    /// What the others get beside it.
-    pub(crate) data: Option<KeptJsonObject>,
-    /// What was read of it.
-    pub(crate) pasted: Pasted,
-    /// What the model proposes for it. `None`: the model was not asked.
-    pub(crate) proposal: Option<Proposal>,
-    pub(crate) connection: ConnId,
-    pub(crate) now: UnixTime,
 }
 
 /// The outcome of a chat message.

@@ -34,6 +34,7 @@ pub(super) mod list;
 pub(super) mod member_changes;
 pub(super) mod members;
 mod migrations;
+pub(super) mod new_message;
 pub(super) mod own_sessions;
 mod place;
 mod progress;

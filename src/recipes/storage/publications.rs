@@ -151,6 +151,15 @@ pub(crate) fn forget_old(
     Ok(())
 }
 
+/// Drops the messages of all rooms. Each room stays where it stands.
+pub(crate) fn forget_all(database: &Connection) -> rusqlite::Result<()> {
+    database.execute_batch(
+        "DELETE FROM publications AS old WHERE EXISTS
+             (SELECT 1 FROM publications WHERE recipe = old.recipe AND n > old.n);
+         UPDATE publications SET message = NULL WHERE message IS NOT NULL;",
+    )
+}
+
 /// The position of the room's newest publication, and what its messages up to there take.
 fn head(database: &Connection, recipe: i64) -> rusqlite::Result<Option<(Position, i64)>> {
     database

@@ -4,7 +4,7 @@
 use rusqlite::{Connection, OptionalExtension as _, params};
 use sha2::{Digest as _, Sha256};
 
-use super::chat::{NewMessage, REPEATED_WITHIN};
+use super::new_message::{NewMessage, REPEATED_WITHIN};
 use super::schema::millis;
 
 /// How many are kept of a user in a room, as many as a client may send again.

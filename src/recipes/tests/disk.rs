@@ -56,6 +56,7 @@ fn full_disk_is_a_state_that_ends_and_loses_nothing() {
         }
     };
     assert_eq!(fault, ErrorCode::BackendUnavailable, "which says: come back");
+    assert_eq!(test.published_since().len(), stored.len(), "the others see what is stored");
     // Reads go on, and so does what takes little room.
     let ids = |test: &mut TestApp| -> Vec<String> {
         let history = history_of(&test.seen(&room, "alice"));

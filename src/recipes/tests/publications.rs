@@ -185,9 +185,20 @@ fn nothing_is_kept_to_resume_from_if_forbidden() {
     test.say(&room, "alice", "m1", "hello");
     let published = test.published_since();
     let head = published[0].position;
-    for position in [published[0].follows, head] {
-        assert_eq!(tail(&mut test, &room, Some(position)), (RoomTail::at(head), false));
+    // Whoever has missed something begins anew.
+    for (position, is_known) in [(published[0].follows, false), (head, true)] {
+        assert_eq!(tail(&mut test, &room, Some(position)), (RoomTail::at(head), is_known));
     }
+    // What an earlier process has kept goes at the start.
+    drop(test);
+    config.resume.persist = true;
+    let mut test = TestApp::open(&config);
+    test.say(&room, "alice", "m2", "hello");
+    drop(test);
+    config.resume.persist = false;
+    let mut test = TestApp::open(&config);
+    let (now, is_known) = tail(&mut test, &room, Some(head));
+    assert_eq!((now.base.number(), is_known), (2, false));
     let database = rusqlite::Connection::open(scratch.path().join("recipes.db")).unwrap();
     let texts = "SELECT count(message) FROM publications";
     assert_eq!(database.query_row(texts, [], |row| row.get::<_, i64>(0)), Ok(0));
