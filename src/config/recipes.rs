@@ -31,7 +31,8 @@ section! {
     /// what is free on its disk then.
     disk: Size = Size::bytes(0), "0, or `64MiB` to `1048576GiB`", restart;
 
-    /// What one user stores: recipes, their earlier versions, and messages. Beyond it, messages are
+    /// What one user stores: recipes, their earlier versions, messages, and up to 64 KiB a room of what
+    /// clients that resume get again. Beyond it, messages are
     /// answered with a text that says so, and new recipes with 507. 0: unlimited.
     bytes_per_user: Size = Size::kib(64 * 1_024), "0, or `64KiB` to `1024GiB`", restart;
 

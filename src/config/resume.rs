@@ -20,12 +20,14 @@ section! {
     linger: Length = Length::from_secs(10), "`0s` to `1h`", reload;
     /// How long a restart takes from the end of the drain; the time of the last one counts if it is
     /// longer. Clients that can be told when to come back are closed at the end of the drain, and each
-    /// has its own moment, the first after 1.25 times this. `0s`: other servers take them at once, so they are closed as all
-    /// others are.
+    /// has its own moment, the first after 1.25 times this. `0s`: other servers take them at once,
+    /// so they are closed as all others are.
     restart: Length = Length::from_secs(1), "`0s` to `366d`", reload;
     /// With `true`, the last messages of rooms are kept in the file `history` of `data` while the
     /// server restarts, so that clients resume. The file contains messages, and can be read
-    /// by its owner only. Applications in memory have no use for it.
+    /// by its owner only. Applications in memory have no use for it. The recipe chat keeps these messages
+    /// in its database instead, for three days, so that clients resume also after a crash; with `false`
+    /// it keeps none.
     persist: bool = true, "`true` or `false`", restart;
     /// How long a client that resumes is admitted again without waiting for the application, counted
     /// from the last time that the application admitted it. The application is notified and may still
