@@ -59,7 +59,7 @@ pub trait App: Send {
     /// room's last one, stores both, and then delivers an
     /// [`AppEvent::Published`](crate::node::AppEvent::Published), before the answer of the question that
     /// it is for. Its admissions have a [`RoomTail`]. So nobody sees what is not stored, and clients
-    /// resume also after a kill. Not in a cluster, nor with `backend.moderate`.
+    /// resume also after a kill. Not in a cluster; `backend.moderate` has no effect then.
     fn stores_publications(&self) -> bool {
         false
     }

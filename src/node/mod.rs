@@ -171,7 +171,7 @@ impl Node {
     /// [`KeyError`] when the configured key cannot be used.
     pub fn new(config: &Config, seed: &Seed, app: Box<dyn App>) -> Result<Self, KeyError> {
         let (mut policy, limits) = (Policy::new(config), &config.limits);
-        policy.app_publishes = app.stores_publications();
+        policy.set_app_publishes(app.stores_publications());
         let slots = policy.reserved_slots();
         let mut operator = OperatorState::default();
         if let Some(probe) = app.probe() {

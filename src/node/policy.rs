@@ -128,6 +128,13 @@ impl Policy {
         }
     }
 
+    /// Whether the application stores what rooms are told, and publishes it. What it stores it has seen, so
+    /// nothing is moderated beside that. In a cluster, the engine publishes.
+    pub(crate) fn set_app_publishes(&mut self, publishes: bool) {
+        self.app_publishes = publishes && !self.is_cluster;
+        self.moderate &= !self.app_publishes;
+    }
+
     pub(crate) fn new(config: &Config) -> Self {
         let (auth, limits) = (&config.auth, &config.limits);
         // A limit of 0 is none; `cli` has replaced those that mean something else by then.

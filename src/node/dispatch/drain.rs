@@ -65,7 +65,7 @@ impl Node {
         // Listeners begin and cease to speak TLS with the next start only; so does a cluster.
         self.cx.policy.speaks_tls = old.speaks_tls;
         self.cx.policy.is_cluster = old.is_cluster;
-        self.cx.policy.app_publishes = old.app_publishes;
+        self.cx.policy.set_app_publishes(old.app_publishes);
         if !self.cx.policy.log_access {
             // When it is turned on again, other connections have these slots.
             self.cx.access = AccessBytes::default();

@@ -201,6 +201,15 @@ fn nobody_sees_a_message_before_it_is_stored() {
 }
 
 #[test]
+fn stored_message_is_not_moderated_beside_that() {
+    let disk = SharedDisk::default();
+    let mut world = disk.start(|config| config.backend.moderate = true);
+    let [alice, bob] = ["alice", "bob"].map(|user| world.connected("soup", user));
+    disk.say(&mut world, alice, "hello");
+    assert_eq!(contents(&payloads(&mut world, bob)), ["hello"]);
+}
+
+#[test]
 fn failed_message_reaches_nobody_and_is_free() {
     let disk = SharedDisk::default();
     let mut world = disk.start(|_| {});
