@@ -11,6 +11,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use self::follower::StoredFollower;
+pub use self::store::StoreFault;
 use self::store::{SharedStore, StoringApp};
 use super::world::Violation;
 use crate::config::{Config, Length, Size};
@@ -22,15 +23,6 @@ use crate::time::{Instant, Now, UnixTime};
 const STORED_SECRET: &str = "0123456789abcdef0123456789abcdef";
 /// When these worlds begin.
 const START: UnixTime = UnixTime::from_millis(1_800_000_000_000);
-
-/// A fault that is planted in the application, in tests of the checkers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StoreFault {
-    /// A message that was answered is published again when it is sent again.
-    PublishesRepeats,
-    /// A message is delivered, and stored with the next commit.
-    DeliversUnstored,
-}
 
 /// A world of clients that come back to an application that stores what rooms are told.
 ///

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::StoreFault;
 use crate::id::{ConnId, Rng};
 use crate::node::app::{
     Admission, Answer, App, Incoming, Join, Reply, RoomMessage, RoomPublication, RoomTail, Update,
@@ -13,6 +12,15 @@ use crate::protocol::{ErrorCode, Position};
 
 /// Messages that are kept of a room.
 const KEPT: usize = 64;
+
+/// A fault that is planted in the application, in tests of the checkers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoreFault {
+    /// A message that was answered is published again when it is sent again.
+    PublishesRepeats,
+    /// A message is delivered, and stored with the next commit.
+    DeliversUnstored,
+}
 
 /// Who has said a message, and its id.
 pub(super) type SaidBy = (String, String);
