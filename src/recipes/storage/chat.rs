@@ -158,6 +158,10 @@ fn handle_of_member(
     let takes_back = role >= RecipeRole::Editor
         && ChatCommand::parse(&message.content) == Some(ChatCommand::Undo);
     let is_full = recipes::is_at_quota(database, owner, bounds.user_bytes)?;
+    // At the quota, what the room is told is not kept: whoever misses it begins anew.
+    let mut bounds = *bounds;
+    bounds.keeps_publications &= !is_full;
+    let bounds = &bounds;
     if !takes_back && is_full && proposal.is_none() {
         let text = if role == RecipeRole::Owner { TOO_MUCH } else { OWNER_TOO_MUCH };
         return Ok((say_only(text).into(), events));

@@ -155,6 +155,34 @@ fn message_beyond_the_quota_is_not_published() {
     assert_eq!(test.published_since().len(), 0);
 }
 
+fn number(scratch: &ScratchDir, query: &str) -> i64 {
+    let database = rusqlite::Connection::open(scratch.path().join("recipes.db")).unwrap();
+    database.query_row(query, [], |row| row.get(0)).unwrap()
+}
+
+#[test]
+fn undo_at_the_quota_gives_room_back() {
+    const USAGE: &str = "SELECT bytes FROM usage WHERE owner = 'alice'";
+    let scratch = ScratchDir::new();
+    let mut config = config(&scratch);
+    config.recipes.bytes_per_user = Size::bytes(3_000);
+    let mut test = TestApp::open(&config);
+    let room = test.recipe("alice", "Soup");
+    let mut sent = 0;
+    while !test.say(&room, "alice", &format!("m{sent}"), "Add step Bake").content.contains("as much")
+    {
+        sent += 1;
+    }
+    let head = test.published_since().pop().unwrap().position;
+    let before = number(&scratch, USAGE);
+    assert!(test.say(&room, "alice", "undo", "Undo").broadcast);
+    let after = number(&scratch, USAGE);
+    assert!(after < before, "{after} of {before}");
+    // The others hear of it. Whoever does not begins anew.
+    assert_eq!(test.published_since().len(), 2);
+    assert!(!tail(&mut test, &room, Some(head)).1);
+}
+
 #[test]
 fn operators_word_is_stored_and_published() {
     let scratch = ScratchDir::new();
