@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::accounts::{AccountService, SigningKeys};
 use super::assistant::Pasted;
 use super::completions::CompletionSink;
+use super::deadlines::Deadlines;
 use super::http::{self, AccountCall, Query, RecipeRoute};
 use super::message_tasks::{MessageDone, StorageQuestion};
 use super::model::{AskModel, Model};
@@ -21,7 +22,6 @@ use super::storage::announcements;
 use super::storage::bounds::Bounds;
 use super::storage::chat;
 use super::storage::history::MAX_TURN_CHARS;
-use super::storage::member_changes::{self, NextEnd};
 use super::storage::new_message::NewMessage;
 use super::storage::own_sessions::EndedSessions;
 use super::storage::publications;
@@ -35,9 +35,7 @@ use crate::node::app::{
     Admission, Answer, App, Incoming, Invite, Join, OrderFault, OrderKind, OrderResult,
     PasswordReset, Publish, Reply, Update, UserOrder,
 };
-use crate::node::{
-    Completion, Dependency, Outcome, Payer, Probe, Request, RequestPlace, Response, Ticket,
-};
+use crate::node::{Dependency, Outcome, Payer, Probe, Request, RequestPlace, Response};
 use crate::protocol::{ErrorCode, KeptJsonObject, MAX_CONTENT_CHARS};
 use crate::time::UnixTime;
 
@@ -69,15 +67,12 @@ pub struct RecipesApp {
     bounds: Bounds,
     per_user: usize,
     max_members: usize,
-    next_end: Arc<NextEnd>,
+    pub(super) deadlines: Deadlines,
     health: Arc<StorageHealth>,
     // Last: fields are dropped in this order, and the guard waits for the storage thread, which
     // ends when the last `Storage` is dropped.
     _join_guard: JoinGuard,
 }
-
-/// Rooms whose old messages are dropped with what has ended.
-const TIDIED: usize = 64;
 
 impl fmt::Debug for RecipesApp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -156,7 +151,7 @@ impl RecipesApp {
             bounds,
             per_user: config.recipes.per_user,
             max_members: config.recipes.members,
-            next_end: Arc::default(),
+            deadlines: Deadlines::default(),
             health,
             _join_guard: join_guard,
         };
@@ -178,7 +173,7 @@ impl RecipesApp {
     fn requests(&self) -> RecipeRequests<'_> {
         let (max, max_members) = (self.per_user, self.max_members);
         let (tasks, bounds, health) = (&self.tasks, self.bounds, &self.health);
-        RecipeRequests { tasks, bounds, max, max_members, next_end: &self.next_end, health }
+        RecipeRequests { tasks, bounds, max, max_members, next_end: &self.deadlines.ends, health }
     }
 }
 
@@ -301,25 +296,11 @@ impl App for RecipesApp {
     }
 
     fn next_deadline(&self) -> Option<UnixTime> {
-        self.next_end.get()
+        self.deadlines.next()
     }
 
-    /// Closes the connections of members whose access has ended.
     fn on_deadline(&mut self, now: UnixTime) {
-        self.next_end.begin(now);
-        let (next_end, completions) = (Arc::clone(&self.next_end), self.tasks.completions.clone());
-        let ends = Arc::clone(&next_end);
-        let forget = move |database: &rusqlite::Connection| {
-            publications::forget_old(database, now, TIDIED)?;
-            member_changes::forget_due(database, now, &ends)
-        };
-        // Without a place in the queue, or a disk, it is due again soon.
-        let _ = self.tasks.storage.submit(TaskOrigin::server(), forget, move |done| {
-            let Ok(events) = done else { return next_end.add(now + NextEnd::RETRY) };
-            for outcome in events.into_iter().map(Outcome::Event) {
-                completions.deliver(Completion { ticket: Ticket::UNASKED, outcome });
-            }
-        });
+        self.deadlines.run(now, &self.tasks.storage, &self.tasks.completions);
     }
 
     fn dependencies(&self) -> Vec<Dependency> {

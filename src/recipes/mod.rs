@@ -26,6 +26,7 @@ mod command;
 mod completions;
 mod convert;
 mod counters;
+mod deadlines;
 mod densities;
 mod draft;
 mod entities;

@@ -216,7 +216,7 @@ impl RecipeRequests<'_> {
             Ok((fitting(Recipe::new(id, draft, now), &bounds)?, unread))
         };
         self.tasks.read_request(request, user, read, move |database, user, (recipe, unread)| {
-            let created = recipes::create(database, &recipe, user, max, bounds.user_bytes)?;
+            let created = recipes::create(database, &recipe, user, (max, bounds.user_bytes), now)?;
             let created = created.map(|()| http::created(&recipe, &unread));
             Ok(created.unwrap_or_else(|fault| not_created(fault, max, &bounds)).into())
         })

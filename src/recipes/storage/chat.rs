@@ -17,8 +17,8 @@ use super::member_changes;
 use super::members::{self, Accessible, RecipeRole};
 use super::new_message::{NewMessage, REPEATED_WITHIN};
 use super::publications;
-use super::recipes::{self, Stored, signed};
-use super::schema::millis;
+use super::recipes::{self, Stored};
+use super::schema::{millis, signed};
 use super::unanswered::{self, UnansweredId};
 use crate::node::AppEvent;
 use crate::node::app::{Admission, Answer, Json, RoomMessage, Update};
@@ -157,7 +157,7 @@ fn handle_of_member(
     // What takes a change back gives room back. The owner pays for all that is said in the room.
     let takes_back = role >= RecipeRole::Editor
         && ChatCommand::parse(&message.content) == Some(ChatCommand::Undo);
-    let is_full = recipes::is_at_quota(database, owner, bounds.user_bytes)?;
+    let is_full = recipes::is_at_quota(database, owner, bounds.user_bytes, message.now)?;
     // At the quota, what the room is told is not kept: whoever misses it begins anew.
     let mut bounds = *bounds;
     bounds.keeps_publications &= !is_full;

@@ -59,7 +59,7 @@ pub(crate) fn edit(
     {
         return Ok(EditOutcome::Done(Box::new(found), None));
     }
-    if recipes::is_at_quota(database, owner, bounds.user_bytes)? {
+    if recipes::is_at_quota(database, owner, bounds.user_bytes, now)? {
         return Ok(EditOutcome::TooMuch);
     }
     match Json::new(&recipe) {
@@ -104,7 +104,7 @@ pub(crate) fn duplicate(
     if !Json::new(&recipe).is_ok_and(|json| bounds.fit(&json)) {
         return Ok(CopyOutcome::Invalid(DraftError::new("body", "a smaller recipe")));
     }
-    Ok(match recipes::create(database, &recipe, user, max, bounds.user_bytes)? {
+    Ok(match recipes::create(database, &recipe, user, (max, bounds.user_bytes), now)? {
         Ok(()) => CopyOutcome::Done(Box::new(recipe)),
         Err(fault) => CopyOutcome::Refused(fault),
     })

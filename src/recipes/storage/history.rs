@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::members;
-use super::recipes::signed;
+use super::schema::signed;
 use crate::node::app::Json;
 use crate::protocol::UpdateSource;
 use crate::time::{Rfc3339, UnixTime};

@@ -212,6 +212,7 @@ CREATE TRIGGER room_opened AFTER INSERT ON recipes BEGIN
 END;
 CREATE TRIGGER room_closed BEFORE DELETE ON recipes BEGIN
     DELETE FROM publications WHERE recipe = OLD.key;
+    DELETE FROM unanswered WHERE recipe = OLD.key;
 END;
 CREATE TRIGGER publication_stored AFTER INSERT ON publications WHEN NEW.message IS NOT NULL BEGIN
     UPDATE usage SET bytes = bytes + octet_length(NEW.message)
@@ -237,4 +238,14 @@ CREATE TABLE unanswered (
     PRIMARY KEY (recipe, user, id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX unanswered_by_age ON unanswered (at);
+CREATE TRIGGER unanswered_stored AFTER INSERT ON unanswered BEGIN
+    UPDATE usage SET bytes = bytes + octet_length(NEW.user) + octet_length(NEW.id)
+        + octet_length(NEW.digest)
+    WHERE owner = (SELECT owner FROM recipes WHERE key = NEW.recipe);
+END;
+CREATE TRIGGER unanswered_deleted AFTER DELETE ON unanswered BEGIN
+    UPDATE usage SET bytes = bytes - octet_length(OLD.user) - octet_length(OLD.id)
+        - octet_length(OLD.digest)
+    WHERE owner = (SELECT owner FROM recipes WHERE key = OLD.recipe);
+END;
 ";

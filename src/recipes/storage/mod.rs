@@ -42,6 +42,7 @@ pub(super) mod publications;
 mod queue;
 mod reader;
 pub(super) mod recipes;
+pub(super) mod retention;
 mod schema;
 pub(super) mod sessions;
 mod space;

@@ -8,8 +8,7 @@
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::recipes::signed;
-use super::schema::millis;
+use super::schema::{millis, signed};
 use crate::id::{ConnId, MessageIds, Seed};
 use crate::node::AppEvent;
 use crate::node::app::{RoomMessage, RoomPublication, RoomTail, Update};
@@ -126,12 +125,12 @@ fn behind(
     Ok(Some(messages))
 }
 
-/// Drops messages that are older than three days, of up to `most` rooms.
-pub(crate) fn forget_old(
+/// Drops messages that are older than three days, of up to `most` rooms. Returns whether none is left.
+pub(super) fn forget_old(
     database: &Connection,
     now: UnixTime,
     most: usize,
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<bool> {
     let old = millis(now).saturating_sub_unsigned(KEPT_FOR);
     for _ in 0..most {
         let oldest: Option<i64> = database
@@ -141,14 +140,40 @@ pub(crate) fn forget_old(
             )?
             .query_row([old], |row| row.get(0))
             .optional()?;
-        let Some(recipe) = oldest else { return Ok(()) };
-        let newest: Option<i64> = database
-            .prepare_cached("SELECT max(n) FROM publications WHERE recipe = ? AND at < ?")?
-            .query_row([recipe, old], |row| row.get(0))?;
-        let Some(newest) = newest else { return Ok(()) };
-        begin_at(database, recipe, newest)?;
+        let Some(recipe) = oldest else { return Ok(true) };
+        forget_of(database, recipe, old)?;
     }
-    Ok(())
+    Ok(false)
+}
+
+/// The same of rooms of `owner`, up to eight. Returns whether there were any.
+pub(super) fn forget_old_of(
+    database: &Connection,
+    owner: &str,
+    now: UnixTime,
+) -> rusqlite::Result<bool> {
+    let old = millis(now).saturating_sub_unsigned(KEPT_FOR);
+    // By age: few are too old, and an owner may have many rooms.
+    let rooms: Vec<i64> = database
+        .prepare_cached(
+            "SELECT DISTINCT recipe FROM publications INDEXED BY publications_by_age
+             JOIN recipes ON key = recipe
+             WHERE message IS NOT NULL AND at < ? AND owner = ? LIMIT 8",
+        )?
+        .query_map(params![old, owner], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    for recipe in &rooms {
+        forget_of(database, *recipe, old)?;
+    }
+    Ok(!rooms.is_empty())
+}
+
+/// Drops the messages of a room up to the last one before `old`.
+fn forget_of(database: &Connection, recipe: i64, old: i64) -> rusqlite::Result<()> {
+    let newest: Option<i64> = database
+        .prepare_cached("SELECT max(n) FROM publications WHERE recipe = ? AND at < ?")?
+        .query_row([recipe, old], |row| row.get(0))?;
+    newest.map_or(Ok(()), |newest| begin_at(database, recipe, newest))
 }
 
 /// Drops the messages of all rooms. Each room stays where it stands.

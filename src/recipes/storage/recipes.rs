@@ -4,6 +4,8 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde::Serialize;
 
+use super::publications;
+use super::schema::signed;
 use crate::recipes::recipe::Recipe;
 use crate::time::UnixTime;
 
@@ -53,18 +55,22 @@ pub(crate) enum CreateFault {
     TooMuch,
 }
 
-/// Whether `owner` stores `max` bytes or more (0 means unlimited).
+/// Whether `owner` stores `max` bytes or more (0 means unlimited), when what is too old is dropped.
 pub(crate) fn is_at_quota(
     database: &Connection,
     owner: &str,
     max: usize,
+    now: UnixTime,
 ) -> rusqlite::Result<bool> {
     if max == 0 {
         return Ok(false);
     }
-    database
-        .prepare_cached("SELECT 1 FROM usage WHERE owner = ? AND bytes >= ?")?
-        .exists(params![owner, signed(max)])
+    let is_reached = || {
+        database
+            .prepare_cached("SELECT 1 FROM usage WHERE owner = ? AND bytes >= ?")?
+            .exists(params![owner, signed(max)])
+    };
+    Ok(is_reached()? && !(publications::forget_old_of(database, owner, now)? && !is_reached()?))
 }
 
 /// Stores a new recipe, unless `owner` already has `max` (0 means unlimited), or stores `max_bytes`.
@@ -72,10 +78,10 @@ pub(crate) fn create(
     database: &Connection,
     recipe: &Recipe,
     owner: &str,
-    max: usize,
-    max_bytes: usize,
+    (max, max_bytes): (usize, usize),
+    now: UnixTime,
 ) -> rusqlite::Result<Result<(), CreateFault>> {
-    if is_at_quota(database, owner, max_bytes)? {
+    if is_at_quota(database, owner, max_bytes, now)? {
         return Ok(Err(CreateFault::TooMuch));
     }
     if max > 0 {
@@ -242,9 +248,4 @@ fn unwritable(error: serde_json::Error) -> rusqlite::Error {
 
 pub(super) fn unreadable(error: serde_json::Error) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(0, Type::Text, Box::new(error))
-}
-
-/// Converts for SQLite, whose integers are signed.
-pub(super) fn signed(number: usize) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX - 1)
 }

@@ -5,7 +5,8 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use sha2::{Digest as _, Sha256};
 
 use super::new_message::{NewMessage, REPEATED_WITHIN};
-use super::schema::millis;
+use super::schema::{millis, signed};
+use crate::time::UnixTime;
 
 /// How many are kept of a user in a room, as many as a client may send again.
 const MESSAGES: i64 = 32;
@@ -51,10 +52,11 @@ pub(super) fn add(
 ) -> rusqlite::Result<()> {
     let NewMessage { user, id, now, .. } = message;
     database
-        .prepare_cached("INSERT OR REPLACE INTO unanswered VALUES (?, ?, ?, ?, ?)")?
+        .prepare_cached(
+            "INSERT INTO unanswered VALUES (?, ?, ?, ?, ?)
+             ON CONFLICT DO UPDATE SET at = excluded.at, digest = excluded.digest",
+        )?
         .execute(params![recipe, user, id, millis(*now), digest_of(message)])?;
-    let old = millis(*now).saturating_sub_unsigned(KEPT_FOR);
-    database.prepare_cached("DELETE FROM unanswered WHERE at < ?")?.execute([old])?;
     database
         .prepare_cached(
             "DELETE FROM unanswered WHERE recipe = ?1 AND user = ?2 AND id IN (
@@ -63,6 +65,19 @@ pub(super) fn add(
         )?
         .execute(params![recipe, user, id, MESSAGES - 1])
         .map(drop)
+}
+
+/// Drops what is older than three days, up to a bound. Returns whether none is left.
+pub(super) fn forget_old(database: &Connection, now: UnixTime) -> rusqlite::Result<bool> {
+    const MOST: usize = 256;
+    let old = millis(now).saturating_sub_unsigned(KEPT_FOR);
+    let dropped = database
+        .prepare_cached(
+            "DELETE FROM unanswered WHERE (recipe, user, id) IN (
+                 SELECT recipe, user, id FROM unanswered WHERE at < ? ORDER BY at LIMIT ?)",
+        )?
+        .execute([old, signed(MOST)])?;
+    Ok(dropped < MOST)
 }
 
 /// The message is answered.

@@ -6,8 +6,8 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension as _, params};
 use serde::Serialize;
 
 use super::own_sessions::{self, EndedSessions};
-use super::recipes::signed;
 use super::schema::millis;
+use super::schema::signed;
 use crate::time::{Rfc3339, UnixTime};
 
 /// An account, without its password hash.

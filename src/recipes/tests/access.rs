@@ -73,14 +73,14 @@ fn access_that_ends_is_closed_at_that_time() {
     let scratch = ScratchDir::new();
     let mut test = TestApp::open(&config(&scratch));
     let due = |test: &mut TestApp| {
-        assert!(test.app.next_deadline().unwrap() <= test.now);
+        assert!(test.app.deadlines.ends.get().unwrap() <= test.now);
         test.app.on_deadline(test.now);
         // What is asked next is answered behind it.
         test.get("/v1/recipes", "alice");
         test.events_since()
     };
     assert_eq!(due(&mut test), Vec::<String>::new());
-    assert_eq!(test.app.next_deadline(), None);
+    assert_eq!(test.app.deadlines.ends.get(), None);
     let ids = ["Soup", "Stew"].map(|title| test.recipe("alice", title));
     let guests = ["bob", "carol"].map(|name| test.account(&format!("{name}@example.com")));
     for (n, (id, name)) in ids.iter().zip(["bob", "carol"]).enumerate() {
@@ -89,17 +89,17 @@ fn access_that_ends_is_closed_at_that_time() {
         test.share(id, "alice", &sent);
     }
     let start = test.now;
-    assert_eq!(test.app.next_deadline(), Some(start + Duration::from_secs(50)));
+    assert_eq!(test.app.deadlines.ends.get(), Some(start + Duration::from_secs(50)));
     test.pass(50);
     assert_eq!(due(&mut test), [format!("removed {} from {}", guests[1], ids[1])]);
-    assert_eq!(test.app.next_deadline(), Some(start + Duration::from_secs(60)));
+    assert_eq!(test.app.deadlines.ends.get(), Some(start + Duration::from_secs(60)));
     // The owner gives more time: nobody is closed.
     let more = json!({ "email": "bob@example.com", "role": "editor", "valid_seconds": 60 });
     test.share(&ids[0], "alice", &more);
     test.pass(10);
     assert_eq!(due(&mut test), Vec::<String>::new());
     assert!(test.is_member(&ids[0], &guests[0]));
-    assert_eq!(test.app.next_deadline(), Some(start + Duration::from_secs(110)));
+    assert_eq!(test.app.deadlines.ends.get(), Some(start + Duration::from_secs(110)));
 }
 
 #[test]

@@ -258,13 +258,18 @@ fn what_a_user_stores_is_counted_exactly() {
         test.say(&rooms[n % 3 % 2], "alice", &format!("m{n}"), &format!("{says} {n}"));
     }
     let database = Connection::open(scratch.path().join("recipes.db")).unwrap();
+    let unanswered = "INSERT INTO unanswered SELECT key, 'bob', 'm', 1, zeroblob(32) FROM recipes;
+        DELETE FROM unanswered WHERE recipe = (SELECT min(key) FROM recipes)";
+    database.execute_batch(unanswered).unwrap();
     let number = |query: &str| database.query_row(query, [], |row| row.get::<_, i64>(0)).unwrap();
     let counted = number("SELECT bytes FROM usage WHERE owner = 'alice'");
     let sum = number(
         "SELECT (SELECT sum(octet_length(body) + octet_length(summary)) FROM recipes)
              + (SELECT sum(octet_length(body)) FROM versions)
              + (SELECT sum(octet_length(content) + octet_length(reply)) FROM messages)
-             + (SELECT sum(octet_length(message)) FROM publications)",
+             + (SELECT sum(octet_length(message)) FROM publications)
+             + (SELECT sum(octet_length(user) + octet_length(id) + octet_length(digest))
+                FROM unanswered)",
     );
     assert_eq!(counted, sum);
     database.execute_batch("PRAGMA foreign_keys = ON; DELETE FROM recipes").unwrap();

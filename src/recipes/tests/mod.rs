@@ -18,6 +18,7 @@ mod properties;
 mod publications;
 mod reading;
 mod recipes;
+mod retention;
 mod sentences;
 mod sharing;
 

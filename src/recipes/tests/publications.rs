@@ -11,7 +11,7 @@ use crate::node::app::RoomTail;
 use crate::protocol::ErrorCode;
 
 /// Where the room stands for `user`, who has got what came up to `position`, and whether that is known.
-fn tail(test: &mut TestApp, room: &str, position: Option<Position>) -> (RoomTail, bool) {
+pub(super) fn tail(test: &mut TestApp, room: &str, position: Option<Position>) -> (RoomTail, bool) {
     test.position = position;
     let update = test.seen(room, "alice");
     test.position = None;
@@ -155,7 +155,8 @@ fn message_beyond_the_quota_is_not_published() {
     assert_eq!(test.published_since().len(), 0);
 }
 
-fn number(scratch: &ScratchDir, query: &str) -> i64 {
+/// A number that the database has.
+pub(super) fn number(scratch: &ScratchDir, query: &str) -> i64 {
     let database = rusqlite::Connection::open(scratch.path().join("recipes.db")).unwrap();
     database.query_row(query, [], |row| row.get(0)).unwrap()
 }
@@ -169,7 +170,10 @@ fn undo_at_the_quota_gives_room_back() {
     let mut test = TestApp::open(&config);
     let room = test.recipe("alice", "Soup");
     let mut sent = 0;
-    while !test.say(&room, "alice", &format!("m{sent}"), "Add step Bake").content.contains("as much")
+    while !test
+        .say(&room, "alice", &format!("m{sent}"), "Add step Bake")
+        .content
+        .contains("as much")
     {
         sent += 1;
     }
