@@ -235,6 +235,7 @@ impl App for RecipesApp {
     /// full disk.
     fn on_publish(&mut self, publish: &Publish<'_>) -> Reply<Answer> {
         let (room, now, bounds) = (publish.room.to_owned(), publish.now, self.bounds);
+        let health = Arc::clone(&self.health);
         let said = Update { recipe_data: None, ..(**publish.update).clone() };
         let recipe = publish.update.recipe_data.clone();
         let bytes = publish.update.weight();
@@ -247,6 +248,9 @@ impl App for RecipesApp {
             Ok((said, draft))
         };
         self.tasks.answer(question, read, move |database, said| {
+            // What is only said is not kept then: the room that is left is for what must work.
+            let mut bounds = bounds;
+            bounds.keeps_publications &= !health.is_full();
             announcements::publish(database, &room, said, now, &bounds).map(MessageDone::Done)
         })
     }

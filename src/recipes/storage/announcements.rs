@@ -12,7 +12,8 @@ use crate::recipes::recipe::Draft;
 use crate::time::UnixTime;
 
 /// Tells a room something. With a `draft`, that replaces the room's recipe, as a change that can be
-/// undone. Nobody is in a room without a recipe, so nobody is told there.
+/// undone. Nobody is in a room without a recipe, so nobody is told there. At the owner's quota, what is said
+/// is not kept for clients that resume.
 pub(crate) fn publish(
     database: &Connection,
     room: &str,
@@ -43,7 +44,11 @@ pub(crate) fn publish(
             }
         }
     };
-    let how = bounds.publishing(now);
+    let mut how = bounds.publishing(now);
+    let owner: String = database
+        .prepare_cached("SELECT owner FROM recipes WHERE key = ?")?
+        .query_row([stored.key], |row| row.get(0))?;
+    how.is_kept &= !recipes::is_at_quota(database, &owner, bounds.user_bytes, now)?;
     events.push(publications::publish_update(database, (stored.key, room), (&update, None), how)?);
     Ok(ChatDone { outcome: update.into(), events })
 }

@@ -154,6 +154,11 @@ impl StorageHealth {
         self.refused_members.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Whether what makes the database grow is refused.
+    pub(crate) fn is_full(&self) -> bool {
+        self.is_full.load(Ordering::Relaxed)
+    }
+
     pub(super) fn count_failure(&self, cause: FailureCause) {
         if let Some(failures) = self.failures.get(cause as usize) {
             failures.fetch_add(1, Ordering::Relaxed);
@@ -207,7 +212,7 @@ impl StorageHealth {
         if let Some((code, message)) = failing.and_then(|cause| cause.state()) {
             storage = storage.failed(code, message);
         }
-        if self.is_full.load(Ordering::Relaxed) {
+        if self.is_full() {
             let message = "The disk or recipes.disk is full: nothing new is stored";
             storage = storage.failed("storage_full", message);
         }

@@ -82,3 +82,41 @@ fn texts_that_stay_keep_no_member_in() {
     do_what_is_due(&mut test);
     assert_eq!(number(&scratch, TEXTS), 0);
 }
+
+/// The words reach who is there, and nobody resumes from them.
+fn assert_said_and_not_kept(test: &mut TestApp, scratch: &ScratchDir, room: &str) {
+    let (before, _) = tail(test, room, None);
+    test.published_since();
+    let word = Update { content: "Closing at ten".into(), ..Update::default() };
+    assert_eq!(test.publish(room, word.clone()), Ok(word));
+    let published = test.published_since();
+    assert_eq!(published.len(), 1);
+    assert_eq!(number(scratch, TEXTS), 0);
+    let head = published[0].position;
+    assert!(!tail(test, room, Some(before.head())).1);
+    assert!(tail(test, room, Some(head)).1);
+}
+
+#[test]
+fn operators_word_takes_no_room_on_a_full_disk() {
+    let scratch = ScratchDir::new();
+    let mut config = config(&scratch);
+    let mut test = TestApp::open(&config);
+    let room = test.recipe("alice", "Soup");
+    drop(test);
+    // Less than there is already.
+    config.recipes.disk = Size::kib(64);
+    let mut test = TestApp::open(&config);
+    assert_said_and_not_kept(&mut test, &scratch, &room);
+}
+
+#[test]
+fn operators_word_takes_no_room_at_the_quota() {
+    let scratch = ScratchDir::new();
+    let mut config = config(&scratch);
+    config.recipes.bytes_per_user = Size::bytes(500);
+    let mut test = TestApp::open(&config);
+    let room = test.recipe("alice", "Soup");
+    test.say(&room, "alice", "m1", &"hello ".repeat(100));
+    assert_said_and_not_kept(&mut test, &scratch, &room);
+}
