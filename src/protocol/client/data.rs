@@ -22,6 +22,12 @@ impl<'a> JsonObject<'a> {
         is_valid.then_some(Self(value))
     }
 
+    /// The object that this text is.
+    #[cfg(test)]
+    pub(crate) fn of_text(text: &'a str) -> Option<Self> {
+        serde_json::from_str(text).ok().and_then(Self::new)
+    }
+
     /// Its text.
     #[must_use]
     pub fn get(self) -> &'a str {

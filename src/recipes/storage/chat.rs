@@ -45,8 +45,8 @@ const OWNER_TOO_MUCH: &str = "The owner of this recipe stores as much as one use
 const READ_ONLY: &str = "You may read this recipe and chat about it, but not change it, so nothing \
     has changed. Its owner can make you an editor.";
 
-/// A message whose id was used within [`REPEATED_WITHIN`] and among this many of the room's messages is a
-/// repetition (the protocol's section 6).
+/// An id that was used within [`REPEATED_WITHIN`] and among this many of the room's messages is no id for
+/// another message.
 const REPEATED_AMONG: usize = 32;
 
 /// Admits the room's owner and members with the room's state, and denies other users. A re-authentication omits
@@ -154,6 +154,8 @@ fn handle_of_member(
     if known == UnansweredId::OtherContent {
         return Ok((ChatOutcome::UsedId, events));
     }
+    // The room has what the model was asked about, and what it was asked about before a kill.
+    let is_published = known == UnansweredId::Published || proposal.is_some();
     // What takes a change back gives room back. The owner pays for all that is said in the room.
     let takes_back = role >= RecipeRole::Editor
         && ChatCommand::parse(&message.content) == Some(ChatCommand::Undo);
@@ -162,12 +164,10 @@ fn handle_of_member(
     let mut bounds = *bounds;
     bounds.keeps_publications &= !is_full;
     let bounds = &bounds;
-    if !takes_back && is_full && proposal.is_none() {
+    if !takes_back && is_full && !is_published {
         let text = if role == RecipeRole::Owner { TOO_MUCH } else { OWNER_TOO_MUCH };
         return Ok((say_only(text).into(), events));
     }
-    // The room has what the model was asked about, and what it was asked about before a kill.
-    let is_published = known == UnansweredId::Published || proposal.is_some();
     if !is_published {
         events.push(publish_message(database, stored.key, message, bounds)?);
     }
@@ -221,8 +221,9 @@ fn store(
 ) -> rusqlite::Result<()> {
     database
         .prepare_cached(
-            "INSERT INTO messages (recipe, n, user, id, at, content, reply, changed, by_model)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO messages
+                 (recipe, n, user, id, at, content, reply, changed, by_model, digest)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )?
         .execute(params![
             recipe,
@@ -233,7 +234,8 @@ fn store(
             message.content,
             update.content,
             update.recipe_data.is_some(),
-            update.source.is_some()
+            update.source.is_some(),
+            message.digest()
         ])?;
     if bounds.messages > 0 {
         database
@@ -250,8 +252,9 @@ fn newest(database: &Connection, recipe: i64) -> rusqlite::Result<i64> {
         .query_row([recipe], |row| row.get(0))
 }
 
-/// The answer to a repeated message: the stored text, with the current recipe if the message had
-/// changed it. It is not broadcast.
+/// The answer to a repeated message, however old it is: the stored text, with the current recipe if the
+/// message had changed it. It is not broadcast. An id that was used for another message is refused for a
+/// while.
 fn repeated(
     database: &Connection,
     stored: &Stored,
@@ -261,12 +264,15 @@ fn repeated(
     let since = millis(message.now).saturating_sub_unsigned(REPEATED_WITHIN);
     let first: Option<(bool, String, bool, bool)> = database
         .prepare_cached(
-            "SELECT content = ?, reply, changed, by_model FROM messages
-             WHERE recipe = ? AND id = ? AND user = ? AND at > ? AND n > ? ORDER BY n DESC LIMIT 1",
+            "SELECT CASE WHEN digest IS NULL THEN content = ?1 ELSE digest = ?2 END AS is_same,
+                 reply, changed, by_model
+             FROM messages WHERE recipe = ?3 AND id = ?4 AND user = ?5
+             AND (is_same OR (at > ?6 AND n > ?7)) ORDER BY is_same DESC, n DESC LIMIT 1",
         )?
         .query_row(
             params![
                 message.content,
+                message.digest(),
                 stored.key,
                 message.id,
                 message.user,

@@ -227,13 +227,15 @@ CREATE TRIGGER publication_deleted AFTER DELETE ON publications WHEN OLD.message
     UPDATE usage SET bytes = bytes - octet_length(OLD.message)
     WHERE owner = (SELECT owner FROM recipes WHERE key = OLD.recipe);
 END;
+-- SHA-256 of a message's content and data; NULL for one of an earlier version.
+ALTER TABLE messages ADD COLUMN digest BLOB;
 -- Messages that their rooms have, and that are not answered: the model is asked, or was.
 CREATE TABLE unanswered (
     recipe INTEGER NOT NULL REFERENCES recipes ON DELETE CASCADE,
     user TEXT NOT NULL,
     id TEXT NOT NULL,
     at INTEGER NOT NULL,
-    -- SHA-256 of what it says.
+    -- SHA-256 of its content and data.
     digest BLOB NOT NULL,
     PRIMARY KEY (recipe, user, id)
 ) STRICT, WITHOUT ROWID;

@@ -1,12 +1,14 @@
 //! A chat message on its way to the database.
 
+use sha2::{Digest as _, Sha256};
+
 use crate::id::ConnId;
 use crate::protocol::KeptJsonObject;
 use crate::recipes::assistant::Pasted;
 use crate::recipes::proposal::Proposal;
 use crate::time::UnixTime;
 
-/// A message whose id was used within this time, in milliseconds, may be a repetition.
+/// An id that was used within this time, in milliseconds, is no id for another message.
 pub(super) const REPEATED_WITHIN: u64 = 600_000;
 
 /// A chat message to handle.
@@ -24,4 +26,14 @@ pub(crate) struct NewMessage {
     pub(crate) proposal: Option<Proposal>,
     pub(crate) connection: ConnId,
     pub(crate) now: UnixTime,
+}
+
+impl NewMessage {
+    /// SHA-256 of what it says: a message that is sent again says the same.
+    pub(super) fn digest(&self) -> [u8; 32] {
+        let length = self.content.len() as u64;
+        let data = self.data.as_ref().map_or("", |data| data.get().get());
+        let hash = Sha256::new_with_prefix(length.to_le_bytes()).chain_update(&self.content);
+        hash.chain_update(data).finalize().into()
+    }
 }

@@ -2,7 +2,6 @@
 //! killed meanwhile. If one of them is sent again, it is answered, and its room is not told again.
 
 use rusqlite::{Connection, OptionalExtension as _, params};
-use sha2::{Digest as _, Sha256};
 
 use super::new_message::{NewMessage, REPEATED_WITHIN};
 use super::schema::{millis, signed};
@@ -38,7 +37,7 @@ pub(super) fn find(
         .optional()?;
     let since = millis(message.now).saturating_sub_unsigned(REPEATED_WITHIN);
     Ok(match found {
-        Some((digest, _)) if digest == digest_of(message) => UnansweredId::Published,
+        Some((digest, _)) if digest == message.digest() => UnansweredId::Published,
         Some((_, at)) if at > since => UnansweredId::OtherContent,
         _ => UnansweredId::Unused,
     })
@@ -56,7 +55,7 @@ pub(super) fn add(
             "INSERT INTO unanswered VALUES (?, ?, ?, ?, ?)
              ON CONFLICT DO UPDATE SET at = excluded.at, digest = excluded.digest",
         )?
-        .execute(params![recipe, user, id, millis(*now), digest_of(message)])?;
+        .execute(params![recipe, user, id, millis(*now), message.digest()])?;
     database
         .prepare_cached(
             "DELETE FROM unanswered WHERE recipe = ?1 AND user = ?2 AND id IN (
@@ -90,8 +89,4 @@ pub(super) fn remove(
         .prepare_cached("DELETE FROM unanswered WHERE recipe = ? AND user = ? AND id = ?")?
         .execute(params![recipe, message.user, message.id])
         .map(drop)
-}
-
-fn digest_of(message: &NewMessage) -> [u8; 32] {
-    Sha256::digest(message.content.as_bytes()).into()
 }

@@ -40,7 +40,7 @@ use crate::node::app::{
     RoomPublication, Update,
 };
 use crate::node::{AppEvent, Completion, Method, Outcome, Request, Response, StartFlag, Ticket};
-use crate::protocol::Position;
+use crate::protocol::{JsonObject, Position};
 use crate::time::{Instant, UnixTime};
 
 /// Longer than anything here takes, on a busy machine too.
@@ -97,6 +97,8 @@ struct TestApp {
     claims: Option<String>,
     /// The position that the next joins come with.
     position: Option<Position>,
+    /// The data of the next messages, as JSON.
+    data: Option<&'static str>,
     /// The condition of the next requests: their `If-Match` or `If-None-Match`.
     tags: Option<String>,
     asked: u32,
@@ -133,6 +135,7 @@ impl TestApp {
             content_type,
             claims: None,
             position: None,
+            data: None,
             tags: None,
             asked: 0,
             start,
@@ -301,7 +304,7 @@ impl TestApp {
     fn send(&mut self, room: &str, user: &str, id: &str, content: &str) -> Option<Answer> {
         let (ticket, now) = (self.ticket(), self.now);
         let (start, connection) = (&self.start, CONNECTION);
-        let (data, claims) = (None, None);
+        let (data, claims) = (self.data.and_then(JsonObject::of_text), None);
         let message =
             Incoming { ticket, start, now, connection, room, user, id, content, data, claims };
         match self.app.on_message(&message) {
