@@ -291,6 +291,8 @@ pub(crate) struct Reserved {
 pub(crate) struct PendingResume {
     /// The last position that it has seen.
     pub(crate) seen: Option<Position>,
+    /// The application was asked what came behind that.
+    pub(crate) is_asked: bool,
     /// Where the room stood when the application was asked, which knows what was said before.
     pub(crate) asked_at: Option<Position>,
     /// What it need not have done again.

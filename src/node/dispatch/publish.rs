@@ -89,6 +89,11 @@ impl Node {
     /// The application has stored something: everybody in the room gets it, and an operator who publishes
     /// it is told how many that are.
     pub(crate) fn deliver_publication(&mut self, stored: &RoomPublication, ticket: Ticket) {
+        if !self.cx.policy.app_publishes {
+            // Its message has reached the room already, or does so with its answer.
+            log::debug!("a publication is not delivered: the application does not publish here");
+            return;
+        }
         if self.rooms.breaks_log(stored) {
             self.break_log(&stored.room);
         }

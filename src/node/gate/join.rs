@@ -53,6 +53,11 @@ pub(crate) fn ask_to_join(
         waiting.resume.get_or_insert_default().asked_at = keep_for_newcomer(cx, rooms, &room);
     }
     let position = unknown_position(cx, connections, rooms, (slot, &room)).filter(|_| !reauth);
+    if let Some(resume) =
+        connections.get_mut(slot).and_then(|it| it.waiting.as_mut()?.resume.as_mut())
+    {
+        resume.is_asked = position.is_some();
+    }
     rooms.claims.offer(slot, kept_claims(&cx.policy, &principal.claims));
     let replaces = if reauth { None } else { rooms.lingering.claim(&room, &principal.user) };
     let replaced = replaces.and_then(|left| rooms.lingering.connection_of(left));
@@ -207,10 +212,14 @@ fn resume(
     let Some(connection) = connections.get_mut(slot) else { return Resumption::default() };
     let supports_resume = connection.session.supports_resume();
     let pending = connection.waiting.as_mut().and_then(|waiting| waiting.resume.take());
-    let PendingResume { seen, asked_at, .. } = pending.map(|it| *it).unwrap_or_default();
+    let PendingResume { seen, asked_at, is_asked, .. } = pending.map(|it| *it).unwrap_or_default();
     let most = rooms.log_bytes(&cx.policy);
-    let tail = tail.filter(|_| supports_resume && most > 0);
+    // An application that was asked what a client has missed has answered that and no more: the client
+    // gets it, also where a reload has taken the logs away since.
+    let tail =
+        tail.filter(|_| cx.policy.app_publishes && supports_resume && (most > 0 || is_asked));
     let stored = tail.and_then(|tail| rooms.take_tail(cx, room, (tail, seen)));
+    let tail = tail.filter(|_| most > 0 || stored.is_some());
     let asked_at = tail.map(RoomTail::head).or(asked_at);
     // Of a cluster, the engine gives the positions: a room that cannot be followed now has none. So does
     // an application that stores what it publishes.
