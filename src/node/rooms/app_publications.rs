@@ -11,6 +11,10 @@
 //! log that is there ends where the room stands. If it does not, something was not delivered, which is a
 //! fault of ours: the log begins anew with what is stored, and the room's connections are closed, so that
 //! their clients resume from what is stored.
+//!
+//! Only a log shows that. A room has none where the operator wants none (`limits.history_bytes` is 0), where
+//! others have taken its place, and until a client that supports resuming joins. What is lost there is not
+//! noticed here; a client with positions finds it when it comes back, from what is stored.
 
 use smol_str::SmolStr;
 
