@@ -25,7 +25,10 @@ pub(crate) fn call(
     if let Some(token) = bearer {
         request.push_str(&format!("Authorization: Bearer {token}\r\n"));
     }
-    if method == "POST" {
+    if method == "PATCH" {
+        request.push_str("If-Match: *\r\n");
+    }
+    if matches!(method, "POST" | "PATCH") {
         request.push_str(&format!(
             "Content-Type: application/json\r\nContent-Length: {}\r\n",
             body.len()

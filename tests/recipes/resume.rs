@@ -26,7 +26,7 @@ struct Follower {
     token: String,
     talks: bool,
     position: Option<Value>,
-    /// What others have said, by its ids.
+    /// What others have said, by its ids, and how they have changed the recipe.
     heard: Vec<String>,
     own: HashSet<String>,
     acknowledged: Vec<String>,
@@ -65,9 +65,17 @@ impl Follower {
         if let Some(position) = message["payload"].get("position") {
             self.position = Some(position.clone());
         }
-        let id = message["id"].as_str().unwrap_or_default();
-        if message["type"] == "chat_message" && !self.own.contains(id) {
-            self.heard.push(id.to_owned());
+        let payload = &message["payload"];
+        if message["type"] == "chat_message" {
+            let id = message["id"].as_str().unwrap();
+            if !self.own.contains(id) {
+                self.heard.push(id.to_owned());
+            }
+        } else if message["type"] == "recipe_update" && payload["request_id"].is_null() {
+            let title = payload["recipe_data"]["title"].as_str().unwrap();
+            if !self.own.contains(title) {
+                self.heard.push(renamed(title));
+            }
         }
     }
 
@@ -108,6 +116,11 @@ impl Follower {
     }
 }
 
+/// What is heard of a message that has renamed the recipe to its id.
+fn renamed(id: &str) -> String {
+    format!("renamed to {id}")
+}
+
 fn make_room(server: &Server, token: &str) -> String {
     let recipe = json!({ "title": "Soup" });
     let made = call(server.address, "POST", "/v1/recipes", Some(token), &recipe).unwrap();
@@ -119,18 +132,21 @@ fn check(house: &House, followers: &[Follower]) {
     let database = house.database();
     let mut messages = database
         .prepare(
-            "SELECT messages.id FROM messages JOIN recipes ON key = recipe
+            "SELECT messages.id, changed FROM messages JOIN recipes ON key = recipe
              WHERE recipes.id = ? ORDER BY n",
         )
         .unwrap();
     for follower in followers {
-        let said = messages.query_map([&follower.room], |row| row.get::<_, String>(0)).unwrap();
-        let said: Vec<String> = said.map(Result::unwrap).collect();
-        let once: HashSet<&String> = said.iter().collect();
+        let said = messages.query_map([&follower.room], |row| Ok((row.get(0)?, row.get(1)?)));
+        let said: Vec<(String, bool)> = said.unwrap().map(Result::unwrap).collect();
+        let once: HashSet<&String> = said.iter().map(|(id, _)| id).collect();
         assert_eq!(once.len(), said.len(), "a message is stored twice");
         assert!(follower.acknowledged.iter().all(|id| once.contains(id)));
-        let others: Vec<&String> = said.iter().filter(|id| !follower.own.contains(*id)).collect();
-        assert_eq!(follower.heard.iter().collect::<Vec<_>>(), others);
+        let others = said.iter().filter(|(id, _)| !follower.own.contains(id));
+        let heard = others.flat_map(|(id, changed)| {
+            [Some(id.clone()), changed.then(|| renamed(id))].into_iter().flatten()
+        });
+        assert_eq!(follower.heard, heard.collect::<Vec<_>>());
     }
 }
 
@@ -176,5 +192,48 @@ fn clients_miss_nothing_over_kills() {
     assert!(acknowledged as u32 >= kills, "{acknowledged}");
     let log = house.log();
     assert!(!log.contains("ERROR"), "{log}");
+    server.stop();
+}
+
+#[test]
+fn changes_of_all_kinds_reach_clients_over_a_kill() {
+    let house = House::new("");
+    house.configure(&house.config().replace("listen = ''", "listen = '127.0.0.1:0'"));
+    let server = house.open();
+    let [alice, bob] = ["alice", "bob"].map(|user| house.token(user));
+    let room = make_room(&server, &alice);
+    let path = format!("/v1/recipes/{room}");
+    let invite = json!({ "role": "editor" });
+    let members = format!("{path}/members");
+    let sent = call(server.address, "POST", &members, Some(&alice), &invite).unwrap();
+    let code = json!({ "code": sent.1["code"] });
+    let joined = call(server.address, "POST", "/v1/recipes/join", Some(&bob), &code).unwrap();
+    assert_eq!(joined.0, 200, "{}", joined.1);
+    let (away, told) = Client::come_back(server.connect(), &room, &bob, None);
+    let position = told["session"]["resume"]["position"].clone();
+    drop(away);
+    Client::join(server.connect(), &room, &alice).0.say("Rename to Stew");
+    let pie = json!({ "title": "Pie" });
+    assert_eq!(call(server.address, "PATCH", &path, Some(&alice), &pie).unwrap().0, 200);
+    let (admin, publish) = (server.admin.unwrap(), format!("/v1/rooms/{room}/publish"));
+    for word in [
+        json!({ "content": "Closing at ten" }),
+        json!({ "content": "Cake it is", "recipe_data": { "title": "Cake" } }),
+    ] {
+        let said = call(admin, "POST", &publish, None, &word).unwrap();
+        assert_eq!(said.0, 200, "{}", said.1);
+    }
+    server.kill();
+    let server = house.open();
+    let (mut client, told) = Client::come_back(server.connect(), &room, &bob, Some(&position));
+    assert_eq!((&told["resumed"], &told["missed"]), (&json!(true), &json!(5)), "{told}");
+    let titles = [None, Some("Stew"), Some("Pie"), None, Some("Cake")];
+    let contents = [Some("Rename to Stew"), None, None, Some("Closing at ten"), Some("Cake it is")];
+    for (title, content) in titles.into_iter().zip(contents) {
+        let payload = &client.hear().unwrap()["payload"];
+        assert_eq!(payload["recipe_data"]["title"].as_str(), title, "{payload}");
+        assert!(content.is_none_or(|content| payload["content"] == content), "{payload}");
+        assert!(payload["position"].is_string());
+    }
     server.stop();
 }

@@ -73,13 +73,13 @@ impl House {
         let mut command = self.0.command(BINARY, &START);
         command.stdout(Stdio::piped()).stderr(Stdio::null());
         let process = Process::start(self.0.follow(&mut command));
-        Server { process, address: SocketAddr::from(([127, 0, 0, 1], 0)) }
+        Server { process, address: SocketAddr::from(([127, 0, 0, 1], 0)), admin: None }
     }
 
     /// The same, once it says where it listens.
     pub(crate) fn open(&self) -> Server {
         let mut server = self.start();
-        server.address = server.process.addresses().0;
+        (server.address, server.admin) = server.process.addresses();
         server
     }
 
@@ -124,6 +124,8 @@ impl House {
 pub(crate) struct Server {
     process: Process,
     pub(crate) address: SocketAddr,
+    /// Where it listens for an operator, if it does.
+    pub(crate) admin: Option<SocketAddr>,
 }
 
 impl Server {
