@@ -170,8 +170,7 @@ impl Node {
     /// # Errors
     /// [`KeyError`] when the configured key cannot be used.
     pub fn new(config: &Config, seed: &Seed, app: Box<dyn App>) -> Result<Self, KeyError> {
-        let (mut policy, limits) = (Policy::new(config), &config.limits);
-        policy.set_app_publishes(app.stores_publications());
+        let (policy, limits) = (Policy::new(config).published_by(&*app), &config.limits);
         let slots = policy.reserved_slots();
         let mut operator = OperatorState::default();
         if let Some(probe) = app.probe() {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::config::{Auth, AuthMode, Config, Network, Origins};
+use crate::node::app::App;
 use crate::node::gate::admin_key::AdminKeys;
 use crate::time::parse_date_time;
 
@@ -126,6 +127,12 @@ impl Policy {
             proxies,
             client_bytes: self.client_bytes,
         }
+    }
+
+    /// The same where `app` may publish itself.
+    pub(crate) fn published_by(mut self, app: &dyn App) -> Self {
+        self.set_app_publishes(app.stores_publications());
+        self
     }
 
     /// Whether the application stores what rooms are told, and publishes it. What it stores it has seen, so

@@ -52,12 +52,8 @@ pub(crate) fn ask_to_join(
         let waiting = connection.waiting.get_or_insert_default();
         waiting.resume.get_or_insert_default().asked_at = keep_for_newcomer(cx, rooms, &room);
     }
-    let position = unknown_position(cx, connections, rooms, (slot, &room)).filter(|_| !reauth);
-    if let Some(resume) =
-        connections.get_mut(slot).and_then(|it| it.waiting.as_mut()?.resume.as_mut())
-    {
-        resume.is_asked = position.is_some();
-    }
+    let position =
+        if reauth { None } else { unknown_position(cx, connections, rooms, (slot, &room)) };
     rooms.claims.offer(slot, kept_claims(&cx.policy, &principal.claims));
     let replaces = if reauth { None } else { rooms.lingering.claim(&room, &principal.user) };
     let replaced = replaces.and_then(|left| rooms.lingering.connection_of(left));
@@ -124,18 +120,21 @@ fn keep_for_newcomer(cx: &Cx, rooms: &mut Rooms, room: &SmolStr) -> Option<Posit
     rooms.logs.head(room)
 }
 
-/// Where the client of `slot` stands, if only the application can tell what came behind it.
+/// Where the client of `slot` stands, if only the application can tell what came behind it, which is
+/// asked then.
 fn unknown_position(
     cx: &Cx,
-    connections: &Connections,
+    connections: &mut Connections,
     rooms: &Rooms,
     (slot, room): (Slot, &SmolStr),
 ) -> Option<Position> {
     if !cx.policy.app_publishes || rooms.log_bytes(&cx.policy) == 0 {
         return None;
     }
-    let seen = connections.get(slot)?.waiting.as_ref()?.resume.as_ref()?.seen?;
-    (!rooms.logs.knows(room, seen)).then_some(seen)
+    let resume = connections.get_mut(slot)?.waiting.as_mut()?.resume.as_mut()?;
+    let seen = resume.seen.filter(|seen| !rooms.logs.knows(room, *seen))?;
+    resume.is_asked = true;
+    Some(seen)
 }
 
 /// The join that waits for this answer, and for no other. `None`: nobody does.
