@@ -70,7 +70,11 @@ pub(crate) fn is_at_quota(
             .prepare_cached("SELECT 1 FROM usage WHERE owner = ? AND bytes >= ?")?
             .exists(params![owner, signed(max)])
     };
-    Ok(is_reached()? && !(publications::forget_old_of(database, owner, now)? && !is_reached()?))
+    if !is_reached()? {
+        return Ok(false);
+    }
+    let has_less = publications::forget_old_of(database, owner, now)?;
+    Ok(!has_less || is_reached()?)
 }
 
 /// Stores a new recipe, unless `owner` already has `max` (0 means unlimited), or stores `max_bytes`.
