@@ -169,8 +169,7 @@ impl Policy {
             single_use_jti: auth.single_use_jti,
             answer_timeout: config.backend.timeout.get(),
             moderate: config.backend.moderate,
-            // Not of the configuration: the application says so, once.
-            app_publishes: false,
+            app_publishes: false, // The application says so, once.
             ping: limits.ping.get(),
             drain: config.drain.get(),
             chat_interval,

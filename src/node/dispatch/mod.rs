@@ -24,6 +24,7 @@ mod output;
 mod overdue;
 mod overload;
 mod publish;
+mod queries;
 mod request_places;
 mod request_tokens;
 mod requests;
