@@ -19,7 +19,7 @@ use crate::time::Now;
 
 impl Node {
     /// Does the connection take input? If not, the driver leaves it in the socket until
-    /// [`Action::Resume`].
+    /// [`Action::Resume`](crate::node::Action::Resume).
     #[must_use]
     pub fn wants_input(&self, id: ConnId) -> bool {
         self.connections.find(id).is_some_and(|connection| !connection.is_full(&self.cx.policy))
