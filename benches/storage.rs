@@ -19,7 +19,7 @@ use support::{message, token, upgrade};
 use vestibule::Node;
 use vestibule::config::Config;
 use vestibule::id::{ConnId, Seed};
-use vestibule::node::{Action, Completion};
+use vestibule::node::{Action, Completion, Outcome};
 use vestibule::recipes::RecipesApp;
 use vestibule::time::{Instant, Now, UnixTime};
 
@@ -61,11 +61,17 @@ impl Kitchen {
         self.settle()
     }
 
-    /// What the node writes after the next answer.
+    /// What the node writes after the next answer. What its room was told comes before it.
     fn answered(&mut self) -> Vec<u8> {
-        let done = self.done.recv().unwrap();
-        self.node.handle_completion(NOW, done);
-        self.settle()
+        loop {
+            let done = self.done.recv().unwrap();
+            let is_event = matches!(done.outcome, Outcome::Event(_));
+            self.node.handle_completion(NOW, done);
+            let written = self.settle();
+            if !is_event {
+                return written;
+            }
+        }
     }
 
     fn settle(&mut self) -> Vec<u8> {
