@@ -61,7 +61,7 @@ pub(super) fn pending(bench: &Bench) -> Result<Report, Box<dyn Error>> {
     let newcomers = (1..=10).map(|index| {
         let origin = server.origin(VICTIMS);
         let user = format!("victim-{index}");
-        Victim::new("newcomer", 10, move || {
+        Victim::new("new connection", 10, move || {
             let chat = Chat::join(&origin, &user, &token(&user))?;
             chat.leave();
             Ok(())
