@@ -84,7 +84,7 @@ fn moved_directory_is_told_and_stays_free() {
 /// of the next start.
 #[test]
 fn deleted_database_is_put_back_from_the_process() {
-    let mut server = Server::start("recipes", CONFIG);
+    let server = Server::start("recipes", CONFIG);
     assert_eq!(sign_up(&server, "ann"), 201);
     fs::remove_file(server.path().join(DATABASE)).unwrap();
     assert_lost(&server, "was moved, deleted or replaced: put it back");
@@ -94,6 +94,11 @@ fn deleted_database_is_put_back_from_the_process() {
     };
     let open = open.map(|entry| entry.unwrap().path()).find(is_database).unwrap();
     fs::copy(open, server.path().join(DATABASE)).unwrap();
+    assert_whole_after_a_restart(server);
+}
+
+/// It ends in order, and the next process has Ann, who signed up before.
+fn assert_whole_after_a_restart(mut server: Server) {
     server.signal(Signal::TERM);
     assert_eq!(server.exit_code(), Some(0));
     let server = server.killed_and_started_again("recipes");
@@ -104,15 +109,11 @@ fn deleted_database_is_put_back_from_the_process() {
 /// What was acknowledged is in the log alone, which the process still has: its end stores it.
 #[test]
 fn deleted_log_loses_nothing_at_a_restart() {
-    let mut server = Server::start("recipes", CONFIG);
+    let server = Server::start("recipes", CONFIG);
     assert_eq!(sign_up(&server, "ann"), 201);
     fs::remove_file(server.path().join(format!("{DATABASE}-wal"))).unwrap();
     assert_lost(&server, "recipes.db-wal, was moved or deleted: put it back, or restart");
-    server.signal(Signal::TERM);
-    assert_eq!(server.exit_code(), Some(0));
-    let server = server.killed_and_started_again("recipes");
-    wait_until(&server, &[], &[]);
-    assert_eq!((ask_with(&server, "signin", "ann"), sign_up(&server, "bob")), (200, 201));
+    assert_whole_after_a_restart(server);
 }
 
 #[test]
