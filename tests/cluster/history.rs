@@ -19,7 +19,7 @@ impl Place {
 }
 
 /// What a client has got between two moments at which it was told that it may have missed something.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Stretch {
     pub(crate) base: Place,
     /// The messages of others, and its own that came again, with their ids.
@@ -28,8 +28,17 @@ pub(crate) struct Stretch {
     pub(crate) answered_at: Place,
 }
 
+impl Stretch {
+    /// Where it begins, the numbers of what came first and last, and the newest that an answer named.
+    fn extent(&self) -> (u64, Option<u64>, Option<u64>, u64) {
+        let number = |heard: Option<&(Place, String)>| heard.map(|(place, _)| place.number);
+        let (first, last) = (number(self.heard.first()), number(self.heard.last()));
+        (self.base.number, first, last, self.answered_at.number)
+    }
+}
+
 /// What a client has got in all.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Report {
     pub(crate) user: String,
     pub(crate) room: String,
@@ -59,6 +68,47 @@ struct Room<'a> {
     ids: BTreeMap<&'a Place, &'a str>,
     places: BTreeMap<&'a str, BTreeSet<&'a Place>>,
     before: BTreeMap<&'a Place, &'a Place>,
+    /// The places of each number: more than one where the engine has forgotten some.
+    numbered: BTreeMap<u64, BTreeSet<&'a Place>>,
+    engine_remembers: bool,
+}
+
+impl<'a> Room<'a> {
+    /// One message at each place, and one place before each.
+    fn gather(&mut self, members: &[&'a Report], faults: &mut Vec<String>) {
+        for member in members {
+            for stretch in &member.stretches {
+                let mut last = &stretch.base;
+                for (place, id) in &stretch.heard {
+                    if *self.ids.entry(place).or_insert(id) != id {
+                        faults.push(format!("{}: two messages at {place:?}", member.room));
+                    }
+                    self.places.entry(id).or_default().insert(place);
+                    self.numbered.entry(place.number).or_default().insert(place);
+                    let is_next = place.number == last.number + 1;
+                    if is_next && *self.before.entry(place).or_insert(last) != last {
+                        faults.push(format!("{}: two places before {place:?}", member.room));
+                    }
+                    last = place;
+                }
+            }
+        }
+    }
+
+    /// What `user` has missed at `number`, as far as somebody knows: nobody may have heard what is before
+    /// a place together with it, as while there are only two of which each has said something. Where
+    /// the engine forgets, what another has said there may be of another history.
+    fn at(&self, number: u64, place: Option<&'a Place>, user: &str) -> Option<&'a Place> {
+        let mut known = self.numbered.get(&number).into_iter().flatten();
+        let is_its = |place: &&Place| self.ids.get(place).is_some_and(|id| is_of(id, user));
+        let only = known.next().filter(|place| self.engine_remembers || is_its(place));
+        place.or_else(|| only.copied().filter(|_| known.next().is_none()))
+    }
+}
+
+/// Has `user` sent the message of this id?
+fn is_of(id: &str, user: &str) -> bool {
+    id.rsplit_once('-').is_some_and(|(of, _)| of == user)
 }
 
 /// What is wrong with what the clients have got. Where the engine has kept its memory, a message has
@@ -71,9 +121,10 @@ pub(crate) fn faults(reports: &[Report], engine_remembers: bool) -> Vec<String> 
         rooms.entry(&report.room).or_default().push(report);
     }
     for (name, members) in rooms {
-        let room = gather(&members, &mut faults);
+        let mut room = Room { engine_remembers, ..Room::default() };
+        room.gather(&members, &mut faults);
         for member in &members {
-            gaps(&room, member, engine_remembers, &mut faults);
+            gaps(&room, member, &mut faults);
         }
         let twice = room.places.iter().filter(|(_, places)| places.len() > 1);
         if engine_remembers {
@@ -83,82 +134,103 @@ pub(crate) fn faults(reports: &[Report], engine_remembers: bool) -> Vec<String> 
     faults
 }
 
-/// One message at each place, and one place before each.
-fn gather<'a>(members: &[&'a Report], faults: &mut Vec<String>) -> Room<'a> {
-    let mut room = Room::default();
-    for member in members {
-        for stretch in &member.stretches {
-            let mut last = &stretch.base;
-            for (place, id) in &stretch.heard {
-                if *room.ids.entry(place).or_insert(id) != id {
-                    faults.push(format!("{}: two messages at {place:?}", member.room));
-                }
-                room.places.entry(id).or_default().insert(place);
-                let is_next = place.number == last.number + 1;
-                if is_next && *room.before.entry(place).or_insert(last) != last {
-                    faults.push(format!("{}: two places before {place:?}", member.room));
-                }
-                last = place;
-            }
-        }
-    }
-    room
-}
-
 /// A client has each message of a stretch once, in order, but for its own.
-fn gaps(room: &Room<'_>, member: &Report, engine_remembers: bool, faults: &mut Vec<String>) {
+fn gaps(room: &Room<'_>, member: &Report, faults: &mut Vec<String>) {
     let Report { user, room: name, .. } = member;
-    let mut unknown = 0;
+    let mut unknown = Vec::new();
     for stretch in &member.stretches {
         let mut last = stretch.base.number;
         for (place, id) in &stretch.heard {
             if place.number <= last {
                 faults.push(format!("{name}: {user} got {id} at {place:?} behind {last}"));
             }
-            unknown += missing(
-                room,
-                member,
-                (last, room.before.get(place).copied(), place.number),
-                faults,
-            );
+            let before = room.before.get(place).copied();
+            unknown.extend(missing(room, member, (last, before, place.number), faults));
             last = last.max(place.number);
         }
         let end = &stretch.answered_at;
-        unknown += missing(room, member, (last, Some(end), end.number + 1), faults);
+        unknown.extend(missing(room, member, (last, Some(end), end.number + 1), faults));
     }
     // Places that nobody has heard are of its own messages, while the others were told. An engine that
     // forgets may give a message several.
     let known = |id: &String| room.places.get(id.as_str()).map_or(0, BTreeSet::len);
-    let own = if engine_remembers {
+    let own = if room.engine_remembers {
         member.answers.keys().filter(|id| known(id) == 0).count()
     } else {
         member.sent.saturating_sub(member.answers.keys().map(known).sum())
     };
-    if unknown > own {
-        faults.push(format!("{name}: {user} misses {unknown} places, and {own} may be its own"));
+    if unknown.len() > own {
+        let stretches: Vec<_> = member.stretches.iter().map(Stretch::extent).collect();
+        faults.push(format!(
+            "{name}: {user} misses what is at {unknown:?}, and {own} may be its own; it has got {stretches:?}"
+        ));
     }
 }
 
 /// What is behind number `last` and before number `next` must be the client's own; `before` is the last
-/// of it, where that is known. How many places nobody knows.
+/// of it, where that is known. The numbers of the places that nobody knows.
 fn missing<'a>(
     room: &Room<'a>,
     member: &'a Report,
     (last, mut before, next): (u64, Option<&'a Place>, u64),
     faults: &mut Vec<String>,
-) -> usize {
+) -> Vec<u64> {
     let Report { user, room: name, .. } = member;
-    let mut unknown = 0;
-    for _ in last + 1..next {
-        let id = before.and_then(|place| room.ids.get(place));
-        match id {
-            Some(id) if id.rsplit_once('-').is_some_and(|(of, _)| of == user) => {}
+    let mut unknown = Vec::new();
+    for number in (last + 1..next).rev() {
+        let place = room.at(number, before, user);
+        match place.and_then(|place| room.ids.get(place)) {
+            Some(id) if is_of(id, user) => {}
             Some(id) => {
-                faults.push(format!("{name}: {user} misses {id} at {before:?} and was not told"));
+                faults.push(format!("{name}: {user} misses {id} at {place:?} and was not told"));
             }
-            None => unknown += 1,
+            None => unknown.push(number),
         }
-        before = before.and_then(|place| room.before.get(place).copied());
+        before = place.and_then(|place| room.before.get(place).copied());
     }
     unknown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The place of this number in the room's one history.
+    fn place(number: u64) -> Place {
+        Place { number, tag: number.to_string() }
+    }
+
+    /// A user that has got these messages, and whose newest answer named place `end`.
+    fn report(user: &str, heard: &[(u64, &str)], answers: &[&str], end: u64) -> Report {
+        let heard = heard.iter().map(|(number, id)| (place(*number), (*id).to_owned())).collect();
+        let stretch = Stretch { base: place(0), heard, answered_at: place(end) };
+        Report {
+            user: user.to_owned(),
+            room: "soup".to_owned(),
+            stretches: vec![stretch],
+            answers: answers.iter().map(|id| ((*id).to_owned(), Value::Null)).collect(),
+            sent: answers.len(),
+            ..Report::default()
+        }
+    }
+
+    /// Nobody else knows in which order they came.
+    #[test]
+    fn two_who_take_turns_miss_nothing() {
+        let alice = report("alice", &[(2, "bob-1")], &["alice-1", "alice-2"], 3);
+        let bob = report("bob", &[(1, "alice-1"), (3, "alice-2")], &["bob-1"], 3);
+        for remembers in [true, false] {
+            let faults = faults(&[alice.clone(), bob.clone()], remembers);
+            assert!(faults.is_empty(), "{faults:?}");
+        }
+    }
+
+    #[test]
+    fn what_one_of_them_misses_is_found() {
+        let alice = report("alice", &[], &["alice-1", "alice-2"], 3);
+        let bob = report("bob", &[(1, "alice-1"), (3, "alice-2")], &["bob-1"], 3);
+        let reports = [alice, bob];
+        assert_eq!(faults(&reports, true).len(), 1);
+        assert_eq!(faults(&reports, false).len(), 1);
+    }
 }
