@@ -21,6 +21,7 @@
 //! `node/dispatch/cluster`.
 
 pub(crate) mod control;
+mod followed_room;
 pub(crate) mod nodes;
 pub(crate) mod room_states;
 pub(crate) mod stored_answer;

@@ -18,6 +18,8 @@ use std::time::Duration;
 use hashbrown::HashMap;
 use smol_str::SmolStr;
 
+pub(crate) use super::followed_room::FollowState;
+use super::followed_room::FollowedRoom;
 pub(crate) use super::wanted::{EntryStep, LinkView, RoomVisit, Wanted};
 use crate::bus::{EntryKind, LogEntry};
 use crate::id::{ConnId, Seed, SeededState};
@@ -37,40 +39,6 @@ const COMPARE_QUIET: Duration = Duration::from_secs(60);
 #[cfg(feature = "net")]
 pub(crate) const ROOM_STATE_BYTES: usize =
     2 * size_of::<FollowedRoom>() + 3 * size_of::<(Instant, SmolStr)>() + size_of::<SmolStr>();
-
-/// How far this node is in a room.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum FollowState {
-    /// The link is down.
-    Lost,
-    /// Its log is read: since the subscription, or since an entry was missing.
-    Reading,
-    /// Each entry is delivered as it is announced.
-    Live,
-}
-
-#[derive(Debug)]
-struct FollowedRoom {
-    state: FollowState,
-    /// The newest position that was delivered; `None`: it was never read.
-    head: Option<Position>,
-    /// When somebody wanted to join it last.
-    wanted: Instant,
-    /// Connections that join when it was read.
-    waiting: Vec<ConnId>,
-    /// Its head is compared after the next message's time, which is in `compares`.
-    is_compared_soon: bool,
-    /// When it was read or compared last.
-    compared: Instant,
-    /// Something that was to be published could not be: its members are told so when it is read.
-    is_broken: bool,
-    /// The engine has refused to announce its entries.
-    is_unsubscribed: bool,
-    /// It is being broken, and no break was seen in its log since.
-    is_breaking: bool,
-    /// It has a place among those that are to be read.
-    is_queued: bool,
-}
 
 /// The rooms that are followed.
 #[derive(Debug)]
@@ -101,12 +69,13 @@ impl FollowedRooms {
         self.rooms.len()
     }
 
-    /// `id` wants to join `room`.
+    /// `id` wants to join `room`, whose client has seen all up to a position. Another node may have told
+    /// it what this one has not heard yet: then the room is read first.
     pub(crate) fn want(
         &mut self,
         now: Instant,
         room: &SmolStr,
-        id: ConnId,
+        (id, seen): (ConnId, Option<Position>),
         link: LinkView,
     ) -> Wanted {
         let is_hopeful = link != LinkView::Down;
@@ -114,7 +83,11 @@ impl FollowedRooms {
             it.wanted = now;
         }
         match self.rooms.get_mut(room) {
-            Some(it) if it.state == FollowState::Live => Wanted::Ready,
+            Some(it) if it.state == FollowState::Live && !it.is_behind(seen) => Wanted::Ready,
+            Some(it) if it.state == FollowState::Live => {
+                it.waiting.push(id);
+                Wanted::Read
+            }
             Some(it) if is_hopeful => {
                 it.waiting.push(id);
                 match (it.state, link) {
@@ -130,20 +103,7 @@ impl FollowedRooms {
             None => {
                 self.visits.push_back((now + EMPTY, room.clone()));
                 let waiting = if is_hopeful { vec![id] } else { Vec::new() };
-                let (state, head, is_compared_soon) = (FollowState::Lost, None, false);
-                let it = FollowedRoom {
-                    state,
-                    head,
-                    wanted: now,
-                    waiting,
-                    is_compared_soon,
-                    compared: now,
-                    is_broken: false,
-                    is_breaking: false,
-                    is_unsubscribed: false,
-                    is_queued: false,
-                };
-                self.rooms.insert(room.clone(), it);
+                self.rooms.insert(room.clone(), FollowedRoom::new(now, waiting));
                 Wanted::Subscribe
             }
         }
@@ -384,9 +344,9 @@ mod tests {
         let soup = SmolStr::new("soup");
         let second = |seconds| Instant::START + Duration::from_secs(seconds);
         let id = ConnId::from_bits(1);
-        rooms.want(second(0), &soup, id, LinkView::Up);
+        rooms.want(second(0), &soup, (id, None), LinkView::Up);
         rooms.read(second(0), &soup, Position::new(0, 1));
-        rooms.want(second(29), &soup, id, LinkView::Up);
+        rooms.want(second(29), &soup, (id, None), LinkView::Up);
         let joins = Duration::from_secs(5);
         assert_eq!(rooms.visit(second(30), joins, |_| false), Some(RoomVisit::Nothing));
         assert_eq!(rooms.visit(second(60), joins, |_| false), Some(RoomVisit::Drop(soup)));

@@ -45,7 +45,8 @@ impl Node {
             return None;
         }
         let link = cluster.view();
-        match cluster.rooms.want(now, &room, id, link) {
+        let seen = connections.get(slot).and_then(|it| it.waiting.as_ref()?.resume.as_ref()?.seen);
+        match cluster.rooms.want(now, &room, (id, seen), link) {
             Wanted::Ready => {
                 if let Some(head) = cluster.rooms.head(&room) {
                     let until = now + cx.policy.resume_window;
@@ -66,6 +67,7 @@ impl Node {
             }
             Wanted::Read if cluster.read_room(now, &room).is_err() => {
                 cluster.rooms.forget_waiting(&room, id);
+                self.lose_room(&room);
                 return Some(accepted);
             }
             Wanted::Read => {}

@@ -91,6 +91,29 @@ fn a_lost_announcement_is_read_later() {
     assert_eq!(cluster.contents(1, b), ["three", "four"]);
 }
 
+/// It was told by the first node what the second has not heard of.
+#[test]
+fn a_client_may_be_ahead_of_the_node_it_comes_to() {
+    let mut cluster = ClusterWorld::new(2);
+    let a = cluster.connected(0, "soup", "ann");
+    let (b, _) = cluster.resumed(0, ("soup", "bob"), json!({}));
+    let (c, _) = cluster.resumed(1, ("soup", "cam"), json!({}));
+    cluster.engine.faults.lost_pushes = 2;
+    cluster.chat(0, a, "one");
+    cluster.engine.faults.lost_pushes = 0;
+    let seen = cluster.see(0, b);
+    let position = seen[0]["payload"]["position"].clone();
+    let (b, seen) = cluster.resumed(1, ("soup", "bob"), json!({ "position": position }));
+    assert_eq!(seen["payload"]["resumed"], true, "{seen}");
+    // What it waited for has reached the others, too.
+    assert_eq!(cluster.contents(1, c), ["one"]);
+    cluster.chat(0, a, "two");
+    assert_eq!(cluster.contents(1, b), ["two"]);
+    // A position that nobody has given is read for once, and then it begins anew.
+    let (_, seen) = cluster.resumed(1, ("soup", "bob"), json!({ "position": "99.AAAAAAAA" }));
+    assert_eq!(seen["payload"]["resumed"], false, "{seen}");
+}
+
 #[test]
 fn an_engine_that_was_wiped_goes_on() {
     let mut cluster = ClusterWorld::new(2);
