@@ -195,13 +195,20 @@ pub(super) fn is_foreign(database: &Connection) -> rusqlite::Result<bool> {
     }
 }
 
+/// As SQLite numbers the ways to vacuum: space is given back on demand.
+const INCREMENTAL: i64 = 2;
+
 fn prepare(database: &Connection) -> rusqlite::Result<()> {
     database.set_prepared_statement_cache_capacity(STATEMENTS);
     // WAL: writers do not wait for readers, such as a backup. FULL: a commit returns when it is on
     // disk. A log that grew beyond 16 MiB is truncated to that. What is deleted is overwritten.
+    // Setting it writes, also where it is so already.
+    let auto_vacuum: i64 = database.pragma_query_value(None, "auto_vacuum", |row| row.get(0))?;
+    if auto_vacuum != INCREMENTAL {
+        database.execute_batch("PRAGMA auto_vacuum = INCREMENTAL")?;
+    }
     database.execute_batch(
-        "PRAGMA auto_vacuum = INCREMENTAL;
-         PRAGMA journal_mode = WAL;
+        "PRAGMA journal_mode = WAL;
          PRAGMA synchronous = FULL;
          PRAGMA foreign_keys = ON;
          PRAGMA secure_delete = ON;
@@ -239,6 +246,10 @@ fn migrate(database: &mut Connection, steps: &[&str]) -> rusqlite::Result<usize>
     let version: u32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let version = version as usize;
     let Some(missing) = steps.get(version..) else { return Ok(version) };
+    if missing.is_empty() {
+        // Nothing is written, so that most starts wait for no disk.
+        return Ok(version);
+    }
     for step in missing {
         transaction.execute_batch(step)?;
     }
@@ -307,6 +318,19 @@ mod tests {
         let both = [first[0], "ALTER TABLE t ADD COLUMN b"];
         assert_eq!(migrate(&mut database, &both), Ok(2));
         database.execute_batch("SELECT a, b FROM t").unwrap();
+    }
+
+    /// Each write waits for the disk, and so would whoever waits for the start.
+    #[test]
+    fn a_start_without_a_migration_writes_nothing() {
+        let scratch = ScratchDir::new();
+        drop(open(scratch.path()).unwrap());
+        let before = std::fs::read(path(scratch.path())).unwrap();
+        let database = open(scratch.path()).unwrap();
+        let log = std::fs::metadata(scratch.path().join("recipes.db-wal")).unwrap();
+        assert_eq!(log.len(), 0);
+        drop(database);
+        assert_eq!(std::fs::read(path(scratch.path())).unwrap(), before);
     }
 
     #[test]

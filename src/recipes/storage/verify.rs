@@ -15,8 +15,8 @@ use rusqlite::{Connection, OpenFlags};
 use super::background::go_last;
 use super::health::{FailureCause, StorageHealth, text_of};
 
-/// How long the start waits.
-const MOMENT: Duration = Duration::from_millis(500);
+/// How long the start waits: for a file of some megabytes, and no longer than nobody notices.
+const MOMENT: Duration = Duration::from_millis(10);
 
 /// Starts the thread. What it finds is in `health`, and in the log.
 ///
