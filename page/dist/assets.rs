@@ -3,13 +3,13 @@
     Asset {
         path: "/",
         media: "text/html; charset=utf-8",
-        tag: "\"c70a5e608bba4caa\"",
+        tag: "\"f1bb40ccfa7a0bf9\"",
         body: include_bytes!("page.html.gz"),
     },
     Asset {
-        path: "/assets/page-90ef281e26a6d1d4.js",
+        path: "/assets/page-809c9afbb88280e1.js",
         media: "text/javascript; charset=utf-8",
-        tag: "\"90ef281e26a6d1d4\"",
+        tag: "\"809c9afbb88280e1\"",
         body: include_bytes!("page.js.gz"),
     },
     Asset {
@@ -45,7 +45,7 @@
     Asset {
         path: "/worker.js",
         media: "text/javascript; charset=utf-8",
-        tag: "\"74564ddb27d40236\"",
+        tag: "\"5e54c44b19a07e4f\"",
         body: include_bytes!("worker.js.gz"),
     },
 ]

@@ -281,6 +281,8 @@ function problemOf(error: ChatError | null): string {
     case 'backend_unavailable':
     case 'backend_timeout':
       return 'The assistant does not answer. Try again in a moment.';
+    case 'not_delivered':
+      return `Not shown to the others: ${error.message}`;
     default:
       return 'Something went wrong with this message.';
   }
