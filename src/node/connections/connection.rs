@@ -164,6 +164,11 @@ impl Connection {
         message.map_or(Instant::NEVER, |message| message.answer_by)
     }
 
+    /// Does a message of its client wait for its answer?
+    pub(crate) fn owes_answer(&self) -> bool {
+        self.waiting.as_ref().is_some_and(|waiting| waiting.message.is_some())
+    }
+
     /// Is an `auth` under way, with a worker or with the application? Another one then waits.
     pub(crate) fn is_renewing(&self) -> bool {
         self.session.is_rejoining() || self.is_checking()

@@ -185,6 +185,9 @@ impl Node {
         }
         let Self { cx, connections, rooms, gate, .. } = self;
         let connection = connections.id_of(slot);
+        if let Some(drain) = &mut gate.drain {
+            drain.settle(connection);
+        }
         let user = rooms.users.name_of(slot).cloned();
         let room = rooms.rooms.name_of(slot).cloned();
         rooms.depart(cx, slot);

@@ -81,7 +81,9 @@ impl Node {
         let message = waiting.and_then(|waiting| waiting.message.take_if(|it| it.ticket == ticket));
         if message.is_some() {
             self.connections.reply(&mut self.cx, to.slot(), frame);
-            self.resume(to.slot(), false);
+            if !self.close_answered(to) {
+                self.resume(to.slot(), false);
+            }
         }
     }
 

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use crate::auth::Verifier;
 use crate::config::Config;
-use crate::id::Slot;
+use crate::id::{ConnId, Slot};
 use crate::node::Node;
+use crate::node::connections::connection::Connection;
 use crate::node::dispatch::deadlines::TIMERS_A_CALL;
 use crate::node::gate::drain::Drain;
 use crate::node::observe::access::AccessBytes;
@@ -15,7 +16,8 @@ use crate::time::Now;
 impl Node {
     /// Begins the drain: from here on new connections are answered `503`, and those that are open are
     /// closed with 1001 at a random moment of the configured length, so that they do not all come
-    /// back at once. Clients that support resuming are told when to come back, and closed when all
+    /// back at once. One whose message the application is asked about at that moment has its answer first,
+    /// within that length. Clients that support resuming are told when to come back, and closed when all
     /// others are gone. Requests that are on their way are waited for, each until its own deadline: an
     /// upgrade is taken and closed with 1001 at once, as a page is not told of a `503`. A second
     /// call changes nothing, but for a drain of another length that an operator began: see
@@ -87,13 +89,28 @@ impl Node {
     /// left are due at once. A drain of no length names everybody.
     pub(crate) fn drain_due(&mut self) {
         for _ in 0..TIMERS_A_CALL {
-            let drain = self.gate.drain.as_mut();
-            let Some(id) = drain.and_then(|drain| drain.pop_due(self.cx.now.monotonic)) else {
-                return;
-            };
+            let Self { cx, connections, gate, .. } = self;
+            let owes_answer = |id| connections.find(id).is_some_and(Connection::owes_answer);
+            let drain = gate.drain.as_mut();
+            let due = drain.and_then(|drain| drain.pop_due(cx.now.monotonic, owes_answer));
+            let Some(id) = due else { return };
             if self.connections.find(id).is_some() {
                 self.close_in_turn(id);
             }
         }
+    }
+
+    /// Closes a connection whose turn came while its message was with the application, now that it has
+    /// the answer. False: it was not waited for, or goes with those that are told when to come back.
+    pub(crate) fn close_answered(&mut self, id: ConnId) -> bool {
+        let is_waited_for = self.gate.drain.as_mut().is_some_and(|drain| drain.settle(id));
+        let Some(connection) = self.connections.find(id).filter(|_| is_waited_for) else {
+            return false;
+        };
+        if !self.cx.policy.restart.is_zero() && connection.session.supports_resume() {
+            return false;
+        }
+        self.close_in_turn(id);
+        true
     }
 }

@@ -180,7 +180,9 @@ impl Node {
         if let Some(message) = message {
             let slot = asker.slot();
             rooms.send_answer(cx, connections, work, slot, (&message.request_id, answer));
-            self.resume(slot, false);
+            if !self.close_answered(asker) {
+                self.resume(slot, false);
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! The drain: everybody is closed, spread over some time, and nobody new is let in.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::id::{ConnId, Rng};
@@ -15,8 +16,15 @@ pub(crate) struct Drain {
     schedule: Vec<(Instant, ConnId)>,
     /// Clients that are told when to come back. They lose least if they are closed at the end.
     told: Vec<ConnId>,
-    /// When the last one is closed.
+    /// Connections whose turn has come while the application was asked about a message of theirs. Each
+    /// keeps its place until the answer is there, but not beyond `limit`.
+    asked: BTreeSet<ConnId>,
+    /// Those among the told that had an open question when their turn came are in `asked`.
+    has_counted_told: bool,
+    /// When the turn of the last one comes.
     end: Instant,
+    /// When the last one is closed, whatever it waits for.
+    limit: Instant,
     /// Connections up to this generation are waited for; who comes later is not.
     last_generation: u32,
     remaining: usize,
@@ -25,8 +33,10 @@ pub(crate) struct Drain {
 impl Drain {
     /// When the next one is closed.
     pub(crate) fn next(&self) -> Option<Instant> {
-        let told = (!self.told.is_empty()).then_some(self.end);
-        self.schedule.last().map(|&(at, _)| at).or(told)
+        let waits = self.has_counted_told && !self.asked.is_empty();
+        let last = if waits { self.limit } else { self.end };
+        let last = (!self.told.is_empty() || !self.asked.is_empty()).then_some(last);
+        self.schedule.last().map(|&(at, _)| at).or(last)
     }
 
     /// Those that were there at its beginning and are not gone yet.
@@ -47,7 +57,7 @@ impl Drain {
         }
     }
 
-    /// When the last connection is closed.
+    /// When the turn of the last connection comes.
     pub(crate) fn end(&self) -> Instant {
         self.end
     }
@@ -67,7 +77,16 @@ impl Drain {
             }
         }
         let last_generation = connections.last_generation();
-        Self { schedule, told, end: Instant::NEVER, last_generation, remaining }
+        Self {
+            schedule,
+            told,
+            asked: BTreeSet::new(),
+            has_counted_told: false,
+            end: Instant::NEVER,
+            limit: Instant::NEVER,
+            last_generation,
+            remaining,
+        }
     }
 
     /// Gives those whose turn would come later than in `length` a new one within it. O(n log n).
@@ -79,11 +98,42 @@ impl Drain {
         }
         self.schedule.sort_unstable_by(|a, b| b.cmp(a));
         self.end = self.schedule.first().map_or(now, |&(at, _)| at);
+        self.limit = self.limit.min(end);
     }
 
-    /// The next connection that is closed by now.
-    pub(crate) fn pop_due(&mut self, now: Instant) -> Option<ConnId> {
-        let due = self.schedule.pop_if(|&mut (at, _)| at <= now).map(|(_, id)| id);
-        if due.is_none() && self.end <= now { self.told.pop() } else { due }
+    /// The next connection whose turn has come by now, and what `owes_answer` says of it: such a one
+    /// is to be left open until [`Drain::settle`].
+    ///
+    /// Clients that are told when to come back leave together, when nobody is waited for any more: what
+    /// they are told is counted from there. One that has asked something meanwhile is not waited for, so
+    /// that the end comes on a busy server, too; it has its answer when it is back. Bound of the work:
+    /// O(n) once, when their turn comes.
+    pub(crate) fn pop_due(
+        &mut self,
+        now: Instant,
+        owes_answer: impl Fn(ConnId) -> bool,
+    ) -> Option<ConnId> {
+        let is_waiting = now < self.limit;
+        while let Some((_, id)) = self.schedule.pop_if(|&mut (at, _)| at <= now) {
+            if !(is_waiting && owes_answer(id)) {
+                return Some(id);
+            }
+            self.asked.insert(id);
+        }
+        if !self.schedule.is_empty() || now < self.end {
+            return None;
+        }
+        if !std::mem::replace(&mut self.has_counted_told, true) {
+            self.asked.extend(self.told.iter().copied().filter(|&id| owes_answer(id)));
+        }
+        if is_waiting && !self.asked.is_empty() {
+            return None;
+        }
+        self.told.pop().or_else(|| self.asked.pop_first())
+    }
+
+    /// This connection has its answer, or waits for none any more. Returns whether it was waited for.
+    pub(crate) fn settle(&mut self, id: ConnId) -> bool {
+        self.asked.remove(&id)
     }
 }

@@ -1,5 +1,6 @@
 //! The drain: who is closed, who is waited for, and who is refused.
 
+use super::later::{Asked, answer, ticket, world_with};
 use super::*;
 use crate::config::Length;
 
@@ -143,4 +144,87 @@ fn clients_go_to_other_servers_at_once() {
     world.seconds(2);
     let late = ids.iter().filter_map(|&id| slot_of(&mut world, id)).count();
     assert_eq!(early.len() + late, 30);
+}
+
+fn seconds_of_drain(drain: u64) -> (World, Asked) {
+    world_with(|config| {
+        config.drain = Length::from_secs(drain);
+        config.backend.timeout = Length::from_secs(30);
+    })
+}
+
+/// The content of the answer, which comes first, and whether the close frame follows it.
+fn answer_and_close(world: &mut World, id: ConnId) -> (String, bool) {
+    match &world.see(id)[..] {
+        [Seen::Message(answer), rest @ ..] => (
+            answer["payload"]["content"].as_str().unwrap_or_default().to_owned(),
+            *rest == [close_frame(CloseReason::ShuttingDown)],
+        ),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn drain_waits_for_the_answer_to_an_open_question() {
+    let (mut world, asked) = seconds_of_drain(10);
+    let id = world.connected("soup", "ann");
+    world.chat(id, "slow");
+    world.chat(id, "behind it");
+    world.node.drain(world.now, Duration::from_secs(10));
+    world.advance(Duration::from_millis(9_990));
+    assert_eq!(world.see(id), []);
+    answer(&mut world, ticket(&asked, "slow"), "here");
+    assert_eq!(answer_and_close(&mut world, id), ("here".to_owned(), true));
+    // The application is not asked anything more for a connection that has to go.
+    assert_eq!(asked.lock().unwrap().iter().filter(|(what, _)| what == "behind it").count(), 0);
+}
+
+#[test]
+fn drain_waits_for_no_answer_beyond_its_length() {
+    let (mut world, asked) = seconds_of_drain(4);
+    let id = world.connected("soup", "ann");
+    world.chat(id, "slow");
+    world.node.handle_shutdown(world.now);
+    world.advance(Duration::from_millis(3_990));
+    assert_eq!(world.see(id), []);
+    world.advance(Duration::from_millis(10));
+    assert_eq!(world.see(id), [close_frame(CloseReason::ShuttingDown)]);
+    answer(&mut world, ticket(&asked, "slow"), "too late");
+    world.seconds(3);
+    assert!(world.node.is_drained());
+}
+
+#[test]
+fn slots_are_told_when_the_last_answer_is_there() {
+    let (mut world, asked) = seconds_of_drain(4);
+    let (ann, bob) = (resuming(&mut world, "ann"), resuming(&mut world, "bob"));
+    world.chat(ann, "slow");
+    let _ = world.see(bob);
+    world.node.handle_shutdown(world.now);
+    world.seconds(2);
+    assert!(slot_of(&mut world, bob).is_none());
+    // What is asked meanwhile does not hold up the end.
+    world.chat(bob, "later");
+    let _ = world.see(ann);
+    answer(&mut world, ticket(&asked, "slow"), "here");
+    let seen = world.see(ann);
+    let Seen::Message(answered) = &seen[0] else { panic!("{seen:?}") };
+    assert_eq!(answered["payload"]["content"], "here");
+    world.seconds(0);
+    let mut slots = [slot_of(&mut world, ann), slot_of(&mut world, bob)];
+    slots.sort_unstable();
+    assert_eq!(slots, [Some(1_250), Some(1_251)]);
+}
+
+#[test]
+fn client_that_leaves_is_waited_for_no_longer() {
+    let (mut world, _asked) = seconds_of_drain(4);
+    let (ann, bob) = (resuming(&mut world, "ann"), resuming(&mut world, "bob"));
+    world.chat(ann, "slow");
+    world.node.handle_shutdown(world.now);
+    world.seconds(1);
+    let _ = world.see(bob);
+    world.node.handle_hangup(world.now, ann, Hangup::Reset);
+    world.seconds(0);
+    assert_eq!(slot_of(&mut world, bob), Some(1_250));
 }
