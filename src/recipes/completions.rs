@@ -49,7 +49,7 @@ impl CompletionSink {
                 return self.deliver(Completion { ticket, outcome: Outcome::NotBegun });
             }
             Err(TaskError::Busy) => http::busy().into(),
-            Err(TaskError::Unavailable) => http::unavailable().into(),
+            Err(TaskError::Blocked | TaskError::Unavailable) => http::unavailable().into(),
             Err(TaskError::Failed) => http::internal_error().into(),
         };
         let outcomes = events.into_iter().map(Outcome::Event);

@@ -109,7 +109,7 @@ impl MessageAnswer {
                 self.deliver_events(events);
                 return self.ask_model(*question);
             }
-            Err(TaskError::NotBegun) => Outcome::NotBegun,
+            Err(TaskError::NotBegun | TaskError::Blocked) => Outcome::NotBegun,
             Err(TaskError::Busy | TaskError::Unavailable) => {
                 Outcome::Message(Err(ErrorCode::BackendUnavailable))
             }

@@ -201,7 +201,7 @@ fn store<T: Send + 'static>(
     let StorageQuestion { ticket, origin } = question;
     let completions = completions.clone();
     let answer = move |done| {
-        let is_begun = !matches!(done, Err(TaskError::NotBegun));
+        let is_begun = !matches!(done, Err(TaskError::NotBegun | TaskError::Blocked));
         let outcome = if is_begun { outcome(done) } else { Outcome::NotBegun };
         completions.deliver(Completion { ticket, outcome });
     };

@@ -172,6 +172,17 @@ fn locked_database_is_told_and_stores_nothing_late() {
     assert_eq!(sign_up(&server, "bob"), 201, "nothing of the first one is there");
 }
 
+/// The server has room: what it depends on has failed.
+#[test]
+fn locked_database_is_not_reported_as_at_capacity() {
+    let server = Server::start("recipes", CONFIG);
+    let other = Connection::open(server.path().join(DATABASE)).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let account = json!({ "email": "ann@example.com", "password": "correct horse" });
+    let (status, fault) = server.post("/v1/auth/signup", None, &account);
+    assert_eq!((status, &fault["error"]), (503, &json!("backend_unavailable")));
+}
+
 #[test]
 fn damaged_database_is_told_from_the_start_on() {
     let mut server = Server::start("recipes", CONFIG);

@@ -73,7 +73,7 @@ pub(crate) fn refused_hash(seconds: Option<u64>) -> Response {
     Response::error(429, "too_many_attempts", message).with("Retry-After", seconds.to_string())
 }
 
-/// 503: the disk is full, or the database's file is gone.
+/// 503: the disk is full, the database's file is gone, or another process has locked it.
 pub(crate) fn unavailable() -> Response {
     Response::error(503, "backend_unavailable", "Nothing can be stored now: try again later")
         .with("Retry-After", "30")

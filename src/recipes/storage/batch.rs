@@ -41,8 +41,10 @@ pub(crate) fn by_statement() -> Commit {
 /// Why nothing of a task is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TaskError {
-    /// Not begun: the node withdrew it, or another process locked the database for too long.
+    /// Not begun: the node withdrew it.
     NotBegun,
+    /// Not begun: another process locked the database for too long, or it could not be written to.
+    Blocked,
     /// Not begun: the queue was full, and it gave way to the task of a user that has fewer.
     Busy,
     /// The disk is full, or the database's file is not in its place. That may change.
@@ -125,7 +127,7 @@ where
     fn answer(self: Box<Self>, stored: Result<(), TaskError>) {
         let Self { outcome, answer, .. } = *self;
         let outcome = match stored {
-            Err(why @ (TaskError::Busy | TaskError::Unavailable)) => Err(why),
+            Err(why @ (TaskError::Busy | TaskError::Blocked | TaskError::Unavailable)) => Err(why),
             stored => outcome.and_then(|done| stored.map(|()| done)),
         };
         if catch_unwind(AssertUnwindSafe(|| answer(outcome))).is_err() {
@@ -229,7 +231,9 @@ impl Batcher<'_> {
         // This may wait for another process. Tasks whose time runs out meanwhile are not begun.
         if let Err(error) = execute(&self.database, "BEGIN IMMEDIATE") {
             let waiting = iter::once(first).chain(iter::from_fn(|| self.queue.pop()));
-            batch.extend(waiting.take(self.most).map(|(_, queued)| (queued, None)));
+            batch.extend(
+                waiting.take(self.most).map(|(_, queued)| (queued, Some(TaskError::Blocked))),
+            );
             return Err(error);
         }
         let begun = clock();

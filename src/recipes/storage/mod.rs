@@ -211,9 +211,9 @@ impl TaskOrigin {
 /// Why [`Storage::ask`] returned no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum AskError {
-    /// The queue was full, or another process locked the database for too long.
+    /// The queue was full.
     Busy,
-    /// See [`TaskError::Unavailable`].
+    /// See [`TaskError::Blocked`] and [`TaskError::Unavailable`].
     Unavailable,
     /// The task or its commit failed, see [`TaskError::Failed`].
     Failed,
@@ -289,7 +289,7 @@ impl Storage {
             .map_err(|Busy| AskError::Busy)?;
         answer.recv().unwrap_or(Err(TaskError::Failed)).map_err(|error| match error {
             TaskError::NotBegun | TaskError::Busy => AskError::Busy,
-            TaskError::Unavailable => AskError::Unavailable,
+            TaskError::Blocked | TaskError::Unavailable => AskError::Unavailable,
             TaskError::Failed => AskError::Failed,
         })
     }

@@ -149,9 +149,9 @@ fn locked_database_starts_no_item() {
     let (told, outcomes) = mpsc::channel();
     let answer = move |done| told.send(done).unwrap();
     storage.submit(TaskOrigin::server().until(&start), insert(1), answer).unwrap();
-    assert_eq!(outcomes.recv().unwrap(), Err(TaskError::NotBegun));
+    assert_eq!(outcomes.recv().unwrap(), Err(TaskError::Blocked));
     assert!(start.begin(), "it has not begun");
-    assert_eq!(storage.ask(TaskOrigin::server(), insert(1)), Err(AskError::Busy));
+    assert_eq!(storage.ask(TaskOrigin::server(), insert(1)), Err(AskError::Unavailable));
     other.execute_batch("COMMIT").unwrap();
     assert_eq!(storage.ask(TaskOrigin::server(), insert(1)), Ok(()));
     drop((storage, join_guard));
