@@ -144,7 +144,7 @@ fn operate(node: &mut Node, now: Now, id: ConnId, operation: Operation<'_>) -> O
         Operation::Drain(length) => {
             let length = length.unwrap_or(node.drain_length());
             let remaining = node.drain(now, length);
-            log::info!("an operator drains: {remaining} connections within {length:?}");
+            log::info!("an operator drains within {length:?}; connections: {remaining}");
             counted_with(202, "connections", remaining)
         }
     })

@@ -15,6 +15,7 @@ use super::error::TokenError;
 use super::token::{self, Header, Parts};
 use super::trusted::IssuerRules;
 use super::verifier::Verifier;
+use crate::config::counted;
 use crate::protocol::MAX_USER_CHARS;
 use crate::time::UnixTime;
 
@@ -46,7 +47,7 @@ impl Verifier {
         let Some(parts) = token::parts(token) else {
             let dots = token.bytes().filter(|&byte| byte == b'.').count();
             let is_empty = if token.is_empty() { ", and is empty" } else { "" };
-            return Some(format!("it has {} parts instead of 3{is_empty}", dots + 1));
+            return Some(format!("it has {} instead of 3{is_empty}", counted(dots + 1, "part")));
         };
         match error {
             TokenError::Malformed => return Some(form_fault(parts)),

@@ -21,7 +21,7 @@ use super::counts::{CallCounts, CallKind, CallOutcome};
 use super::lane::{AnswerCallback, CallAsker, CallerShares, QueuedCall};
 use super::service::Service;
 use super::threads::{CallPool, QueueEvent, QueueSlots};
-use crate::config;
+use crate::config::{self, counted};
 use crate::id::ConnId;
 use crate::net::TlsError;
 use crate::net::http::{self, ClientTls, PlainHttp};
@@ -231,9 +231,8 @@ impl ModelCalls {
     fn tell(&self, now: Instant, why: &str) {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = failures.count(now) {
-            log::warn!(
-                "{count} questions to the assistant's model have no answer, the last: {why}"
-            );
+            let questions = counted(count, "question");
+            log::warn!("{questions} to the assistant's model without an answer, the last: {why}");
         }
     }
 }

@@ -17,7 +17,7 @@ use super::counts::{CallCounts, CallKind};
 use super::lane::{CallerShares, QueuedCall};
 use super::service::{BackendService, Service};
 use super::signature::SigningSecret;
-use crate::config;
+use crate::config::{self, counted};
 use crate::id::{ConnId, MessageIds};
 use crate::net::clock::Clock;
 use crate::net::http::ClientTls;
@@ -300,8 +300,8 @@ impl Dispatcher {
         let Some(why) = why else { return };
         self.counts.set_last_failure(&why);
         if let Some(count) = self.failure_lines.count(now) {
-            let kind = kind.label();
-            log::warn!("{count} calls to the backend failed, the last one ({kind}): {why}");
+            let (calls, kind) = (counted(count, "call"), kind.label());
+            log::warn!("{calls} to the backend failed, the last one ({kind}): {why}");
         }
     }
 }

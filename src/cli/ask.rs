@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use socket2::{Domain, SockAddr, Socket, Type};
-use vestibule::config::{Config, ListenAddress};
+use vestibule::config::{Config, ListenAddress, counted};
 
 use super::secret;
 
@@ -259,10 +259,7 @@ pub(super) fn encoded(text: &str) -> String {
 
 /// So many connections.
 pub(super) fn connections(answer: &Value, name: &str) -> String {
-    match number(answer, name) {
-        1 => "1 connection".to_owned(),
-        count => format!("{count} connections"),
-    }
+    counted(number(answer, name), "connection")
 }
 
 pub(super) fn number(answer: &Value, name: &str) -> u64 {

@@ -1,7 +1,7 @@
 //! The commands for operators: each is one call of the running server's admin listener.
 
 use serde_json::{Value, json};
-use vestibule::config::{Config, Length};
+use vestibule::config::{Config, Length, counted};
 
 use super::ask::{self, AdminArgs, AdminClient, connections, encoded, number};
 use super::output::{CommandError, CommandResult, print};
@@ -244,9 +244,10 @@ fn nodes(answer: &Value) -> String {
         let name = text::one_line(word(node, "name"));
         let is_self = node.get("is_self").and_then(Value::as_bool) == Some(true);
         let which = if is_self { " (this one)" } else { "" };
-        let (connections, rooms) = (connections(node, "connections"), number(node, "rooms"));
+        let (connections, rooms) =
+            (connections(node, "connections"), counted(number(node, "rooms"), "room"));
         let version = text::one_line(word(node, "version"));
-        format!("node {name}{which}: {connections}, {rooms} rooms, version {version}\n")
+        format!("node {name}{which}: {connections}, {rooms}, version {version}\n")
     };
     nodes.into_iter().flatten().map(line).collect()
 }

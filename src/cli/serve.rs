@@ -52,7 +52,7 @@ pub(super) fn run(args: &ServeArgs, global: &Global) -> CommandResult {
         Err(_) => {}
     }
     if logging.dropped() > 0 {
-        ::log::warn!("{} log lines were dropped in total", logging.dropped());
+        ::log::warn!("log lines dropped in total: {}", logging.dropped());
     }
     logging.finish(LAST_LINES);
     Ok(outcome?)

@@ -117,7 +117,7 @@ mod tests {
         assert_eq!(late.unwrap_err(), expected);
         let (claims, forged) = judge(&verifier, "no token", NOW);
         assert_eq!(claims, "");
-        let expected = "the token is refused (malformed): it has 1 parts instead of 3";
+        let expected = "the token is refused (malformed): it has 1 part instead of 3";
         assert_eq!(forged.unwrap_err(), expected);
     }
 }

@@ -52,7 +52,7 @@ pub use published::PublishedKind;
 pub use recipes::{Accounts, Recipes};
 pub use resume::Resume;
 pub use tls::Tls;
-pub use units::{Length, ParseError, Size};
+pub use units::{Length, ParseError, Size, counted};
 
 section! {
     /// Everything. The default asks for one thing of the host, the loopback address in `listen`; it

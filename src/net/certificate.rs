@@ -15,7 +15,7 @@ use std::time::Duration;
 use super::clock::Clock;
 use super::error::{StartError, TlsError};
 use super::tls::Acceptor;
-use crate::config;
+use crate::config::{self, counted};
 use crate::node::{Dependency, Reading};
 use crate::time::{Now, UnixTime};
 
@@ -90,7 +90,7 @@ pub(super) fn warning(
         let days = end.since(now).as_secs() / 86_400;
         Some((
             "certificate_expires",
-            format!("the certificate expires in {days} days, at {date}: renew it"),
+            format!("the certificate expires in {}, at {date}: renew it", counted(days, "day")),
         ))
     } else {
         None

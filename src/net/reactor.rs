@@ -15,7 +15,7 @@ use super::clock::wait_until;
 use super::history::HistoryFile;
 use super::revocations::FileStore;
 use super::transport::Stream;
-use crate::config::Config;
+use crate::config::{Config, counted};
 use crate::driver::{Io as _, READ_BYTES, Readiness, Turn};
 use crate::id::ConnId;
 use crate::node::{DependencyCheck, Metrics, Node, Probe};
@@ -102,7 +102,9 @@ impl Reactor {
     /// Goes on with the messages that were `found` in the file, and writes it at the end.
     pub(super) fn keep_history(&mut self, file: HistoryFile, found: Option<&str>) {
         match found.map(|text| self.node.read_history(self.io.now(), text)) {
-            Some(Ok(rooms)) => log::info!("clients of {rooms} rooms can go on where they were"),
+            Some(Ok(rooms)) => {
+                log::info!("clients of {} can go on where they were", counted(rooms, "room"));
+            }
             Some(Err(error)) => log::info!("the rooms' last messages are not used: {error}"),
             None => {}
         }

@@ -79,7 +79,7 @@ fn every_backend_fault_is_one_error_on_a_live_link() {
     }
     // A line a minute, though the circuit breaker stays closed.
     let log = server.end();
-    let lines = log.matches("calls to the backend failed, the last one (message): ").count();
+    let lines = log.matches(" to the backend failed, the last one (message): ").count();
     assert_eq!(lines, 1, "{log}");
 }
 

@@ -37,7 +37,7 @@ fn assert_lost(server: &Server, what: &str) {
     assert_eq!(number(server, "vestibule_storage_lost"), 1.0);
     assert_watched("VestibuleStorageLost", "vestibule_storage_lost");
     // One line for the state, and one a minute for what was refused.
-    server.wait_for("log", "database tasks refused: ");
+    server.wait_for("log", "database task refused: ");
     let log = server.read("log");
     assert_eq!(log.matches(what).count(), 2, "{log}");
     assert!(log.contains("(docs/troubleshooting.md, VestibuleStorageLost)"), "{log}");
@@ -136,7 +136,7 @@ fn directory_without_rights_is_told_until_it_has_them() {
     let (status, said) = disconnect(&server);
     assert_eq!((status, &said["error"]), (503, &json!("not_stored")));
     assert!(said["message"].as_str().unwrap().contains("Permission denied"), "{said}");
-    server.wait_for("log", "1 revocations not stored, the last one: in force, but not stored");
+    server.wait_for("log", "1 revocation not stored, the last one: in force, but not stored");
     set(0o700);
     assert_eq!(disconnect(&server).0, 200);
 }
@@ -201,7 +201,7 @@ fn disk_made_read_only_while_running_is_told() {
         server.wait_for("log", "the last one: disk I/O error: Read-only file system");
         let (status, said) = disconnect(&server);
         assert_eq!((status, &said["error"]), (503, &json!("not_stored")));
-        assert_eq!(server.read("log").matches("database tasks failed").count(), 1, "one a minute");
+        assert_eq!(server.read("log").matches("database task failed").count(), 1, "one a minute");
     }
     // Only another mount ends that state, so the server must let go of the file system.
     server.signal(Signal::TERM);

@@ -117,7 +117,7 @@ fn model_proposes_and_the_rules_carry_out() {
     drop(release);
     server.stop();
     let log = house.log();
-    assert!(log.contains("questions to the assistant's model have no answer"), "{log}");
+    assert!(log.contains("to the assistant's model without an answer"), "{log}");
     assert!(!log.contains(KEY) && !log.contains("butter") && !log.contains("vegan"), "{log}");
 }
 

@@ -129,7 +129,7 @@ fn a_form_or_key_fault_is_shown_as_found() {
     assert!(text.starts_with("its header is refused: missing field `alg`"), "{text}");
     let parts = "it has 2 parts instead of 3".to_owned();
     assert_eq!(cause("a.b"), ("malformed", parts));
-    assert_eq!(cause("").1, "it has 1 parts instead of 3, and is empty");
+    assert_eq!(cause("").1, "it has 1 part instead of 3, and is empty");
     assert_eq!(cause("!.e30.x").1, "its header is not base64url without padding");
 }
 

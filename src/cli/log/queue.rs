@@ -7,6 +7,7 @@ use std::time::Duration;
 use std::{fmt, mem};
 
 use ::log::Level;
+use vestibule::config::counted;
 
 use super::lines::{Format, LineWriter, WholeLines};
 
@@ -154,6 +155,6 @@ impl LineQueue {
 fn dropped_notice(format: Format, dropped: u64) -> Vec<u8> {
     let (sender, line) = mpsc::channel();
     let lines = LineWriter::new(format, WholeLines::new(move |line| drop(sender.send(line))));
-    lines.write(Level::Warn, None, &format!("{dropped} log lines dropped"));
+    lines.write(Level::Warn, None, &format!("{} dropped", counted(dropped, "log line")));
     line.try_recv().unwrap_or_default()
 }

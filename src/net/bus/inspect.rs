@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use crate::bus::{BusCommand, BusEvent, BusLink, BusReply, EngineInfo, LinkSettings};
-use crate::config::{Cluster, ClusterAddress, ClusterUrl};
+use crate::config::{Cluster, ClusterAddress, ClusterUrl, counted};
 use crate::net::clock::Clock;
 #[cfg(any(feature = "backend", feature = "jwks-url"))]
 use crate::net::http::ClientTls;
@@ -157,8 +157,11 @@ fn describe(address: String, info: &EngineInfo) -> InspectedEngine {
     }
     let append = if info.append_only { "appends to a file" } else { "appends to no file" };
     let summary = format!(
-        "{}, role {}, {} replicas, {append}, maxmemory-policy {}",
-        info.server, info.role, info.replicas, info.eviction
+        "{}, role {}, {}, {append}, maxmemory-policy {}",
+        info.server,
+        info.role,
+        counted(info.replicas, "replica"),
+        info.eviction
     );
     InspectedEngine { address, summary, warnings }
 }

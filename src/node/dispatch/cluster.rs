@@ -12,6 +12,7 @@ use std::time::Duration;
 use smol_str::SmolStr;
 
 use crate::bus::{BusCommand, BusEvent, BusFault, BusReply, LogEntry, LogName};
+use crate::config::counted;
 use crate::id::Slot;
 use crate::node::Node;
 use crate::node::cluster::control;
@@ -275,7 +276,8 @@ impl Node {
         let now = self.cx.now.monotonic;
         let Some(cluster) = &mut self.cluster else { return };
         if let Some(count) = cluster.refusals.count(now) {
-            log::warn!("the cluster's engine refuses {count} subscriptions: {fault}");
+            let subscriptions = counted(count, "subscription");
+            log::warn!("the cluster's engine refuses {subscriptions}: {fault}");
         }
         match log {
             LogName::Room(room) => {

@@ -1,5 +1,6 @@
 //! What an operator does to a user: sessions ended, an account locked, a fresh token asked for.
 
+use crate::config::counted;
 use crate::id::{ConnId, Slot};
 use crate::node::Node;
 use crate::node::app::{OrderFault, OrderKind, OrderResult, Reply, UserOrder};
@@ -196,7 +197,7 @@ impl Node {
         if let Err(fault) = &result {
             self.cx.metrics.revocations_unstored += 1;
             if let Some(count) = self.work.orders.unstored.count(self.cx.now.monotonic) {
-                log::error!("{count} revocations not stored, the last one: {fault}");
+                log::error!("{} not stored, the last one: {fault}", counted(count, "revocation"));
             }
         } else {
             self.cx.metrics.revocations_stored += 1;

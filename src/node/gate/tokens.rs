@@ -11,7 +11,7 @@ use crate::auth::{
     KeyError, Principal, ReplaySet, Revocations, SignatureCheck, Signed, TokenError, Verification,
     Verifier, WantedKey,
 };
-use crate::config::Config;
+use crate::config::{Config, counted};
 use crate::id::{ConnId, Seed, Slot};
 use crate::node::connections::Connections;
 use crate::node::connections::waiting::Reserved;
@@ -236,8 +236,9 @@ impl Tokens {
         cx.metrics.long_tokens += 1;
         if let Some(count) = self.long_lived.count(cx.now.monotonic) {
             log::warn!(
-                "{count} tokens were refused that live longer than auth.max_token_life, or have no \
-                 `iat`: have their issuer make them shorter, or set it to more. Told once a minute"
+                "{} refused for a life longer than auth.max_token_life, or for want of an `iat`: \
+                 have the issuer give out shorter ones, or set it to more. Told once a minute",
+                counted(count, "token")
             );
         }
     }

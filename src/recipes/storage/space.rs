@@ -24,6 +24,7 @@ use rusqlite::{Connection, ErrorCode};
 
 use super::health::{FailureCause, StorageHealth, text_of};
 use super::place::{DatabasePlace, log_of};
+use crate::config::counted;
 use crate::node::MinuteThrottle;
 use crate::time::Instant;
 
@@ -253,8 +254,9 @@ impl Space {
             health.refused_lost.fetch_add(1, Ordering::Relaxed);
             if let Some(count) = self.lost_lines.count(now) {
                 log::error!(
-                    "{count} database tasks refused: {} (docs/troubleshooting.md, \
+                    "{} refused: {} (docs/troubleshooting.md, \
                      VestibuleStorageLost)",
+                    counted(count, "database task"),
                     lost.message()
                 );
             }
@@ -263,7 +265,8 @@ impl Space {
         if effect == Effect::Grows && health.is_full.load(Ordering::Relaxed) {
             health.refused_full.fetch_add(1, Ordering::Relaxed);
             if let Some(count) = self.full_lines.count(now) {
-                log::error!("the disk or recipes.disk is full: {count} tasks refused");
+                let tasks = counted(count, "task");
+                log::error!("the disk or recipes.disk is full: {tasks} refused");
             }
             return true;
         }
@@ -302,10 +305,11 @@ impl Space {
         self.health.count_failure(cause);
         if cause == FailureCause::Full {
             if let Some(count) = self.full_lines.count(now) {
-                log::error!("the disk or recipes.disk is full: {count} tasks refused: {what}");
+                let tasks = counted(count, "task");
+                log::error!("the disk or recipes.disk is full: {tasks} refused: {what}");
             }
         } else if let Some(count) = self.failure_lines.count(now) {
-            log::error!("{count} database tasks failed, the last one: {what}");
+            log::error!("{} failed, the last one: {what}", counted(count, "database task"));
         }
     }
 
