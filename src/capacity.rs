@@ -124,7 +124,7 @@ fn fitted(config: &Config, memory: u128, most: usize) -> Result<Config, String> 
 }
 
 fn is_free(config: &Config, key: &str) -> bool {
-    !config.given.contains(key)
+    !config.given.contains_key(key)
 }
 
 /// The configuration with parts of the whole derived and everything else as small as can be, and

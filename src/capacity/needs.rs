@@ -67,7 +67,7 @@ pub fn needs(config: &Config) -> [Need; 2] {
 /// Raises to what is needed the bounds of these tables that are not [given](Config::given).
 pub fn meet_needs(config: &mut Config) {
     for need in needs(config).into_iter().filter(|need| !need.is_met()) {
-        if config.given.contains(need.key) {
+        if config.given.contains_key(need.key) {
             continue;
         }
         match need.key {
@@ -129,7 +129,7 @@ mod tests {
     fn a_given_bound_is_kept_and_reported() {
         let mut config = config(50_000);
         config.limits.replay_entries = 1_000;
-        config.given = ["limits.replay_entries".to_owned()].into();
+        config.given = [("limits.replay_entries".to_owned(), "v.toml:1".to_owned())].into();
         meet_needs(&mut config);
         assert_eq!(config.limits.replay_entries, 1_000);
         assert!(describe(&config).contains("limits.replay_entries: 1000; 50000 connections"));

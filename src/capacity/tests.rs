@@ -49,11 +49,16 @@ fn with_64_mib_there_are_bounds_to_work_with() {
     assert_eq!(limits.message_bytes, Limits::default().message_bytes);
 }
 
+/// A key that somebody has set, in a file.
+fn set(key: &str) -> (String, String) {
+    (key.to_owned(), "v.toml:1".to_owned())
+}
+
 #[test]
 fn explicit_zero_connections_are_derived_from_memory() {
     let derived = fitted(64 << 20).unwrap();
     let limits = Limits { memory: Size::bytes(64 << 20), ..Limits::default() };
-    let given = ["limits.connections".to_owned(), "limits.pending".to_owned()].into();
+    let given = ["limits.connections", "limits.pending"].map(set).into();
     let mut config = Config { limits, given, ..Config::program_defaults() };
     fit(&mut config, MOST).unwrap();
     assert_eq!(config.limits, derived.limits);
@@ -64,7 +69,7 @@ fn explicit_zero_connections_are_derived_from_memory() {
 fn what_is_given_and_too_much_is_named() {
     let limits =
         Limits { memory: Size::kib(128 << 10), connections: 1_000_000, ..Limits::default() };
-    let given = ["limits.connections".to_owned()].into();
+    let given = [set("limits.connections")].into();
     let mut config = Config { limits, given, ..Config::program_defaults() };
     let before = config.clone();
     let ConfigError { problem: text, .. } = fit(&mut config, MOST).unwrap_err();
@@ -72,7 +77,7 @@ fn what_is_given_and_too_much_is_named() {
     assert_eq!(config, before);
     config.limits.connections = 0;
     config.limits.replay_entries = 0;
-    config.given = ["limits.replay_entries".to_owned()].into();
+    config.given = [set("limits.replay_entries")].into();
     let ConfigError { problem: text, .. } = fit(&mut config, MOST).unwrap_err();
     assert!(text.contains("give limits.replay_entries a number"), "{text}");
 }
@@ -182,7 +187,7 @@ proptest! {
                 Ok(count) => *count = *number,
                 Err(size) => *size = Size::bytes(*number),
             }
-            config.given.insert((*key).to_owned());
+            config.given.extend([set(key)]);
         }
         let mut before = config.clone();
         if fit(&mut config, MOST).is_ok() {

@@ -22,6 +22,7 @@ use vestibule::recipes::{
 };
 use vestibule::{Access, App, Config, MemoryApp};
 
+use super::app_choice::{has_storage, is_backend, refusal};
 #[cfg(feature = "backend")]
 use super::secret;
 
@@ -61,32 +62,6 @@ pub(super) fn choose(config: &Config) -> Result<(Box<dyn App>, Background), Stri
     let background = Background::default().outliving(access == Access::Open);
     Ok((Box::new(MemoryApp::new(config, access, &seed)), background))
 }
-
-fn is_backend(config: &Config) -> bool {
-    config.app == "auto" && !config.backend.url.is_empty()
-}
-
-/// Why the configured application cannot run.
-pub(super) fn refusal(config: &Config) -> Option<&'static str> {
-    if config.app == "recipes" && cfg!(not(feature = "recipes")) {
-        return Some("app: this program was built without the feature `recipes`");
-    }
-    if is_backend(config) || config.app == "memory-open" || !config.cluster.is_on() {
-        return None;
-    }
-    Some(if has_storage(config) { NO_SHARED_RECIPES } else { NO_SHARED_OWNERS })
-}
-
-const NO_SHARED_RECIPES: &str = "cluster.url: the recipe chat keeps its recipes in a file of one \
-                                 node, and other nodes cannot ask it. For recipes, run one server, \
-                                 without [cluster], and a standby if you need one \
-                                 (docs/operations.md). For several nodes, set backend.url to an \
-                                 application that all of them ask (docs/backend.md), or run `serve \
-                                 --app memory-open`, which keeps nothing";
-const NO_SHARED_OWNERS: &str = "cluster.url: `--app memory` lets each node find another owner of a \
-                                room. Set backend.url to an application that all nodes ask \
-                                (docs/backend.md), or run `serve --app memory-open`, whose rooms \
-                                are open to every user";
 
 /// The recipe chat, with the assistant's model if that is configured.
 #[cfg(feature = "recipes")]
@@ -225,12 +200,6 @@ pub(super) fn inspect(config: &Config) -> Result<Vec<String>, Vec<String>> {
         };
     }
     backend_app(config).map(|_| Vec::new()).map_err(|fault| vec![fault])
-}
-
-/// Does the configured application need the data directory?
-pub(super) fn has_storage(config: &Config) -> bool {
-    let is_named = config.app == "recipes" || config.app == "auto" && config.backend.url.is_empty();
-    cfg!(feature = "recipes") && is_named
 }
 
 /// Checks the database of the recipe chat, if that is configured, and describes it.
@@ -396,5 +365,22 @@ mod tests {
         assert!(refusal("auto").contains("run one server, without [cluster]"));
         assert!(refusal("memory").contains("memory-open"));
         assert_eq!(refusal("memory-open"), "");
+    }
+
+    #[cfg(feature = "recipes")]
+    #[test]
+    fn moderated_recipe_chat_is_refused() {
+        let refusal = |app: &str, url: &str| {
+            let mut config = Config { app: app.to_owned(), ..Config::default() };
+            config.backend.moderate = true;
+            config.backend.url = url.to_owned();
+            refusal(&config).unwrap_or_default()
+        };
+        for (app, url) in [("auto", ""), ("recipes", ""), ("recipes", "http://127.0.0.1:1")] {
+            let text = refusal(app, url);
+            assert!(text.starts_with("backend.moderate: ") && text.contains("`app`"), "{text}");
+        }
+        assert_eq!(refusal("auto", "http://127.0.0.1:1"), "");
+        assert_eq!(refusal("memory", ""), "");
     }
 }

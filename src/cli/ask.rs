@@ -10,6 +10,7 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use vestibule::config::{Config, ListenAddress, counted};
 
 use super::secret;
+use super::settings::located;
 
 /// How long to wait for the response. A healthy server answers within milliseconds.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -147,7 +148,8 @@ impl AdminClient {
         }
         // Of two keys the first is the one that stays.
         let first = |text: String| text.lines().next().unwrap_or_default().to_owned();
-        let key = secret::admin_key(&config)?.map(|key| first(key.text));
+        let key = secret::admin_key(&config).map_err(|fault| located(&config.given, fault))?;
+        let key = key.map(|key| first(key.text));
         Ok(Self { address: AdminAddress::of(&config.admin.listen)?, key })
     }
 

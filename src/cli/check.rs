@@ -13,7 +13,8 @@ use vestibule::net::{self, TlsError};
 
 use super::output::{self, CommandResult};
 use super::serve_args::ServeArgs;
-use super::{application, descriptors, secret, serve};
+use super::settings::located;
+use super::{app_choice, application, descriptors, secret, serve};
 
 const MASK: &str = "********";
 
@@ -73,7 +74,7 @@ pub(super) fn run(args: &CheckFlags, config: &Config) -> CommandResult {
     tls(config, &mut found);
     let few = found.take(descriptors::fill(&mut resolved, descriptors::possible())).flatten();
     found.warnings.extend(few);
-    found.faults.extend(application::refusal(config).map(ToOwned::to_owned));
+    found.faults.extend(app_choice::refusal(config).map(ToOwned::to_owned));
     match application::inspect(config) {
         Ok(warnings) => found.warnings.extend(warnings),
         Err(faults) => found.faults.extend(faults),
@@ -90,7 +91,8 @@ pub(super) fn run(args: &CheckFlags, config: &Config) -> CommandResult {
     }
     let toml = found.take(toml::to_string(&shown)).unwrap_or_default();
     if !found.faults.is_empty() {
-        return Err(found.faults.into());
+        let faults = found.faults.into_iter().map(|fault| located(&config.given, fault));
+        return Err(faults.collect::<Vec<_>>().into());
     }
     for warning in found.warnings {
         output::warn(&warning);
@@ -204,7 +206,7 @@ fn written_files(config: &Config, found: &mut Findings) {
         Ok(false) => found.notes.push(format!("Data directory: {}, will be created", config.data)),
         Err(error) => {
             let fault = format!("data {}: cannot write there: {error}", config.data);
-            if secret::is_generated(config) || application::has_storage(config) {
+            if secret::is_generated(config) || app_choice::has_storage(config) {
                 found.faults.push(format!("{fault}; set `data` to a writable directory"));
             } else {
                 found.warnings.push(format!("{fault}; the server starts, but forgets revocations"));

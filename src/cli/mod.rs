@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 success, 1 configuration or runtime error, 2 usage error.
 
+mod app_choice;
 mod application;
 mod ask;
 #[cfg(feature = "recipes")]
@@ -38,7 +39,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use vestibule::config::Config;
 
 use self::output::CommandResult;
-use self::settings::Global;
+use self::settings::{Global, located};
 
 /// The arguments of the program.
 #[derive(Debug, Parser)]
@@ -170,7 +171,7 @@ fn signing_secret(config: &Config) -> Result<String, Vec<String>> {
         return Err(vec![fault.to_owned()]);
     }
     let is_new = secret::is_missing(config);
-    let secret = secret::obtain(config).map_err(|fault| vec![fault])?;
+    let secret = secret::obtain(config).map_err(|fault| vec![located(&config.given, fault)])?;
     if is_new {
         output::warn(&format!(
             "there was no signing key in {}, and a new one was made: a server with other `data` \

@@ -10,7 +10,7 @@ use vestibule::net::Handle;
 use vestibule::node::Reading;
 
 use super::application::ReloadTargets;
-use super::settings::Global;
+use super::settings::{Global, located};
 use super::{descriptors, log, secret};
 
 /// How the last reload ended. The start counts as one.
@@ -98,9 +98,10 @@ impl Reloader {
         let read = self.global.settings(&self.flags).map_err(|error| error.faults)?;
         let waiting = waiting_keys(&self.running, &read);
         let read = without(&waiting, &self.running, read).map_err(|fault| vec![fault])?;
-        let (config, warnings) = complete(read.clone()).map_err(|fault| vec![fault])?;
-        let prepared = self.reload_targets.prepare(&config).map_err(|fault| vec![fault])?;
-        self.handle.reload(&config).map_err(|fault| vec![fault.to_string()])?;
+        let located = |fault| vec![located(&read.given, fault)];
+        let (config, warnings) = complete(read.clone()).map_err(located)?;
+        let prepared = self.reload_targets.prepare(&config).map_err(located)?;
+        self.handle.reload(&config).map_err(|fault| located(fault.to_string()))?;
         for warning in warnings {
             ::log::warn!("{warning}");
         }
@@ -154,10 +155,9 @@ fn without(waiting: &[String], running: &Config, read: Config) -> Result<Config,
     // Such a key also keeps whether it was set explicitly.
     let mut given = read.given.clone();
     for key in waiting {
-        if running.given.contains(key) {
-            given.insert(key.clone());
-        } else {
-            given.remove(key);
+        match running.given.get(key) {
+            Some(place) => drop(given.insert(key.clone(), place.clone())),
+            None => drop(given.remove(key)),
         }
     }
     let mut table = Table::try_from(read).map_err(|error| error.to_string())?;

@@ -18,7 +18,7 @@ use super::notify::{Notify, Watchdog};
 use super::output::{self, CommandResult};
 use super::reload::{self, LastReload, Reloader};
 use super::serve_args::ServeArgs;
-use super::settings::Global;
+use super::settings::{Global, located};
 use super::{application, descriptors, inherited, log, secret};
 
 /// How long the shutdown waits for the last log lines to be written.
@@ -44,7 +44,9 @@ pub(super) fn run(args: &ServeArgs, global: &Global) -> CommandResult {
     } else {
         format!("issued by the holder of the signing key ({})", config.auth.algorithms.join(", "))
     };
+    let given = config.given.clone();
     let outcome = serve(config, (sockets, notify), args, global, signals, &logging, &hint);
+    let outcome = outcome.map_err(|fault| located(&given, fault));
     match &outcome {
         Ok(()) => ::log::info!("drained, exiting"),
         // Without a log file, the caller prints the error to standard error anyway.

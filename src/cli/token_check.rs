@@ -9,6 +9,7 @@ use vestibule::time::UnixTime;
 
 use super::output::{self, CommandResult};
 use super::secret;
+use super::settings::located;
 
 /// The value of `--check` that stands for standard input.
 pub(super) const STANDARD_INPUT: &str = "-";
@@ -17,7 +18,7 @@ const MAX_TOKEN_BYTES: u64 = 64 * 1_024;
 
 /// Prints the claims of the token, and whether it is accepted at `now`. A refused token is an error.
 pub(super) fn run(token: &str, config: &Config, now: UnixTime) -> CommandResult {
-    let verifier = verifier(config).map_err(|fault| vec![fault])?;
+    let verifier = verifier(config).map_err(|fault| vec![located(&config.given, fault)])?;
     let token = if token == STANDARD_INPUT { read()? } else { token.to_owned() };
     let (claims, verdict) = judge(&verifier, token.trim(), now);
     output::print(&claims)?;

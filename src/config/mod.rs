@@ -30,7 +30,7 @@ pub mod schema;
 mod tls;
 mod units;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 pub use admin::Admin;
 pub use assistant::Assistant;
@@ -128,10 +128,11 @@ section! {
         assistant: Assistant,
         /// Log lines.
         log: Log,
-        /// The paths of the keys that somebody has set: put here by whoever reads settings, and
-        /// never written. `limits.memory` derives the others only.
+        /// The paths of the keys that somebody has set, each with where: a file and its line, as in
+        /// `vestibule.toml:3`, a variable or a flag. Put here by whoever reads settings, and never
+        /// written. `limits.memory` derives the others only.
         #[serde(skip)]
-        given: BTreeSet<String>,
+        given: BTreeMap<String, String>,
     }
 }
 

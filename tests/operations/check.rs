@@ -96,10 +96,10 @@ fn every_faulty_file_is_a_fault_and_nothing_changes() {
     let mut faults = done.faults();
     faults.sort_unstable();
     let expected = [
-        "admin.key_file: cannot read none/key: No such file",
-        "auth.public_key_file none.pem: No such file",
-        "data file/data: cannot write there: Not a directory",
-        "log.file none/log: No such file",
+        "v.toml:1: data file/data: cannot write there: Not a directory",
+        "v.toml:3: log.file none/log: No such file",
+        "v.toml:6: admin.key_file: cannot read none/key: No such file",
+        "v.toml:9: auth.public_key_file none.pem: No such file",
     ];
     assert_eq!(faults.len(), expected.len(), "{faults:#?}");
     for (fault, start) in faults.iter().zip(expected) {
@@ -118,7 +118,10 @@ fn directory_that_only_revocations_need_is_a_warning() {
         ("VESTIBULE_BACKEND__URL", "http://127.0.0.1:1"),
     ];
     let needed = home.run_with(&variables[..2], &["check"]);
-    assert!(needed.faults()[0].starts_with("data /proc/vestibule: cannot write there: "));
+    assert!(
+        needed.faults()[0]
+            .starts_with("VESTIBULE_DATA: data /proc/vestibule: cannot write there: ")
+    );
     if cfg!(feature = "backend") {
         let done = home.run_with(&variables, &["check"]);
         assert!(
@@ -174,7 +177,7 @@ fn keys_at_an_address_are_fetched_once_unless_offline() {
         let done = check(&url, &[]);
         let faults = done.faults();
         assert_eq!(faults.len(), 1, "{faults:?}");
-        assert!(faults[0].starts_with(&format!("auth.jwks_url {url}: ")), "{faults:?}");
+        assert!(faults[0].starts_with(&format!("v.toml:3: auth.jwks_url {url}: ")), "{faults:?}");
         assert!(faults[0].contains(reason), "{reason}: {faults:?}");
         let done = check(&url, &["--offline"]);
         let line = format!("# Keys: auth.jwks_url {url}, which was not fetched (--offline)");

@@ -70,6 +70,7 @@ fn errors_of_every_kind_are_as_written() {
     let small = [("VESTIBULE_LIMITS__MEMORY", "10MiB")];
     let secret = [("VESTIBULE_AUTH__SECRET_FILE", "nope")];
     let far = [("VESTIBULE_BACKEND__URL", "http://192.0.2.1")];
+    let moderated = [("VESTIBULE_BACKEND__MODERATE", "true")];
     let off = [("VESTIBULE_ADMIN__LISTEN", "")];
     let cases: &[Invocation<'_>] = &[
         (alone, &["nope"]),
@@ -90,6 +91,8 @@ fn errors_of_every_kind_are_as_written() {
         (&small, &["check"]),
         (&secret, &["check"]),
         (&far, &["check"]),
+        (&moderated, &["check"]),
+        (&moderated, &["serve", "--app", "recipes"]),
         (&off, &["status"]),
         (alone, &["status", "--admin", "here"]),
         (alone, &["publish", "Hello"]),

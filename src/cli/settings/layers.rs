@@ -25,6 +25,12 @@ impl SettingOrigin {
             Self::Variable(name) | Self::Flag(name) => name.clone(),
         }
     }
+
+    fn place(self) -> String {
+        match self {
+            Self::File(place) | Self::Variable(place) | Self::Flag(place) => place,
+        }
+    }
 }
 
 /// The values set so far, and what was wrong on the way.
@@ -153,7 +159,8 @@ impl Layers {
             let is_usage = self.of_flags == self.faults.len();
             return Err(CommandError { faults: self.faults, is_usage });
         }
-        Ok(Config { given: self.set.into_keys().collect(), ..config })
+        let given = self.set.into_iter().map(|(path, (_, origin))| (path, origin.place()));
+        Ok(Config { given: given.collect(), ..config })
     }
 }
 

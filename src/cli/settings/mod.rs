@@ -10,6 +10,7 @@ mod environment;
 mod file;
 mod layers;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use vestibule::config::Config;
@@ -49,6 +50,16 @@ impl Global {
         let mut config = layers.finish()?;
         authorities::complete(&mut config, std::env::var_os(authorities::VARIABLE));
         Ok(config)
+    }
+}
+
+/// `fault`, which begins with its key, behind where that key was set, if it was (see [`Config::given`]):
+/// for what is found out later than [`Global::settings`], about a file that the key names.
+pub(super) fn located(given: &BTreeMap<String, String>, fault: String) -> String {
+    let key = fault.split([' ', ':']).next().unwrap_or_default();
+    match given.get(key) {
+        Some(place) => format!("{place}: {fault}"),
+        None => fault,
     }
 }
 

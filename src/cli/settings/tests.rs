@@ -69,9 +69,10 @@ fn every_key_can_be_set_by_file_and_by_environment() {
     let defaults = toml::to_string(&Config::program_defaults()).unwrap();
     let known = Layers::new().unwrap().known;
     // It is told which keys were set, though to what they are without.
-    let given = known.keys().cloned().collect();
-    let all = Config { given, ..Config::program_defaults() };
-    assert_eq!(load_texts(&defaults, &[], &[]), Ok(all));
+    let mut all = load_texts(&defaults, &[], &[]).unwrap();
+    let given = std::mem::take(&mut all.given);
+    assert!(given.keys().eq(known.keys()));
+    assert_eq!(all, Config::program_defaults());
     for (path, value) in known {
         let text = match value {
             Value::String(text) => text,
@@ -81,7 +82,7 @@ fn every_key_can_be_set_by_file_and_by_environment() {
             other => other.to_string(),
         };
         let name = format!("VESTIBULE_{}", path.to_uppercase().replace('.', "__"));
-        let one = Config { given: [path].into(), ..Config::program_defaults() };
+        let one = Config { given: [(path, name.clone())].into(), ..Config::program_defaults() };
         assert_eq!(load_texts("", &[(&name, &text)], &[]), Ok(one), "{name}");
     }
 }
@@ -201,4 +202,23 @@ fn no_fault_shows_a_secret() {
 fn a_number_of_bytes_needs_no_unit() {
     let config = load_texts("limits.message_bytes = 65536", &[], &[]).unwrap();
     assert_eq!(config.limits.message_bytes, Size::kib(64));
+}
+
+#[test]
+fn fault_of_a_file_says_where_its_key_was_set() {
+    let variables = [("VESTIBULE_ADMIN__KEY_FILE", "none")];
+    let config =
+        load_texts("[auth]\nsecret_file = 'none'", &variables, &[("app", "memory")]).unwrap();
+    let told = |fault: &str| located(&config.given, fault.to_owned());
+    let with_place = [
+        ("auth.secret_file none: too short", "v.toml:2: auth.secret_file none: too short"),
+        ("admin.key_file: cannot", "VESTIBULE_ADMIN__KEY_FILE: admin.key_file: cannot"),
+    ];
+    for (fault, expected) in with_place {
+        assert_eq!(told(fault), expected);
+    }
+    // A key that has its default, and what is no key.
+    for fault in ["data x: cannot write there", "the server failed: x"] {
+        assert_eq!(told(fault), fault);
+    }
 }
