@@ -267,6 +267,7 @@ impl Node {
             claims: principal.map(|principal| principal.claims.as_str()),
             if_none_match: http.tags.as_deref().filter(|_| is_get),
             if_match: http.tags.as_deref().filter(|_| !is_get),
+            accepts_gzip: http.accepts_gzip,
             content_type: http.content_type.as_deref(),
             body,
         };

@@ -9,7 +9,7 @@ use httparse::Header;
 
 use crate::config::Page;
 use crate::node::gate::forwarded;
-use crate::node::gate::headers::{bearer, body_length, has_token, single, values};
+use crate::node::gate::headers::{accepts_gzip, bearer, body_length, has_token, single, values};
 use crate::node::gate::target::{Authority, Target};
 use crate::node::gate::upgrade;
 use crate::node::http::client_details::ClientDetails;
@@ -250,6 +250,7 @@ fn http(
         query: lines.target.query.into(),
         bearer: text("authorization").and_then(bearer).map(Box::from),
         tags: text(condition).map(Box::from),
+        accepts_gzip: accepts_gzip(headers),
         content_type: text("content-type").map(Box::from),
         body_length,
         expects_continue: has_token(headers, "expect", "100-continue"),

@@ -59,3 +59,66 @@ pub(crate) fn has_token(headers: &[Header<'_>], name: &str, token: &str) -> bool
         .flat_map(elements)
         .any(|element| element.eq_ignore_ascii_case(token.as_bytes()))
 }
+
+/// Does `Accept-Encoding` name gzip, or all codings, with a weight above 0 (RFC 9110, section 12.5.3)?
+/// A client that sends none may be one that cannot decode any.
+pub(crate) fn accepts_gzip(headers: &[Header<'_>]) -> bool {
+    let (mut gzip, mut any) = (None, None);
+    for element in values(headers, "accept-encoding").flat_map(elements) {
+        let mut parts = element.split(|&byte| byte == b';').map(<[u8]>::trim_ascii);
+        let coding = parts.next().unwrap_or_default();
+        let is_accepted = !parts.any(is_zero_weight);
+        // The old name means the same (section 8.4.1.3).
+        if coding.eq_ignore_ascii_case(b"gzip") || coding.eq_ignore_ascii_case(b"x-gzip") {
+            gzip = Some(is_accepted);
+        } else if coding == b"*" {
+            any = Some(is_accepted);
+        }
+    }
+    gzip.or(any).unwrap_or(false)
+}
+
+/// Is it `q=0`, however many zeros are behind the point (RFC 9110, section 12.4.2)?
+fn is_zero_weight(parameter: &[u8]) -> bool {
+    let weight = parameter.strip_prefix(b"q=").or_else(|| parameter.strip_prefix(b"Q="));
+    weight.is_some_and(|weight| {
+        weight.first() == Some(&b'0') && weight.iter().all(|byte| matches!(byte, b'0' | b'.'))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gzip_is_accepted_only_where_it_is_named() {
+        let accepts = |values: &[&'static str]| {
+            let line =
+                |value: &&'static str| Header { name: "Accept-encoding", value: value.as_bytes() };
+            accepts_gzip(&values.iter().map(line).collect::<Vec<_>>())
+        };
+        for yes in [
+            &["gzip"][..],
+            &["deflate, GZip;q=0.5"],
+            &["br", "gzip ; q=1.0"],
+            &["x-gzip"],
+            &["*"],
+            &["identity;q=0, *;q=0.001"],
+            &["gzip, *;q=0"],
+        ] {
+            assert!(accepts(yes), "{yes:?}");
+        }
+        for no in [
+            &[][..],
+            &[""],
+            &["identity"],
+            &["br, deflate"],
+            &["gzip;q=0"],
+            &["gzip; q=0.000, *"],
+            &["*;q=0"],
+            &["gzipped"],
+        ] {
+            assert!(!accepts(no), "{no:?}");
+        }
+    }
+}

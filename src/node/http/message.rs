@@ -76,6 +76,9 @@ pub struct Request<'a> {
     pub if_none_match: Option<&'a str>,
     /// The entity tags that a change is meant for (`If-Match`). `None` for a `GET`.
     pub if_match: Option<&'a str>,
+    /// May the answer be gzipped? Only where `Accept-Encoding` says so (RFC 9110, section 12.5.3). An
+    /// answer that depends on this says `Vary: Accept-Encoding`, and has another entity tag in each form.
+    pub accepts_gzip: bool,
     /// The media type of the body (`Content-Type`), as it was sent.
     pub content_type: Option<&'a str>,
     /// At most `http.body_bytes`.

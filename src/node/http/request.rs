@@ -77,6 +77,8 @@ pub(crate) struct Http {
     pub(crate) bearer: Option<Box<str>>,
     /// The entity tags of its condition: `If-None-Match` of a `GET`, `If-Match` of any other method.
     pub(crate) tags: Option<Box<str>>,
+    /// By its `Accept-Encoding`.
+    pub(crate) accepts_gzip: bool,
     pub(crate) content_type: Option<Box<str>>,
     pub(crate) body_length: usize,
     /// The client waits for a word before it sends the body (RFC 9110, section 10.1.1).

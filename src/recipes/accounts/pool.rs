@@ -193,6 +193,7 @@ mod tests {
             claims: None,
             if_none_match: None,
             if_match: None,
+            accepts_gzip: false,
             content_type: None,
             body: b"",
         };

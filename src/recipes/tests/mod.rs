@@ -224,6 +224,7 @@ impl TestApp {
             claims: self.claims.as_deref(),
             if_none_match: self.tags.as_deref().filter(|_| method == Method::Get),
             if_match: self.tags.as_deref().filter(|_| method != Method::Get),
+            accepts_gzip: false,
             content_type: self.content_type,
             body: &body,
         };

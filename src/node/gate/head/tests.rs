@@ -184,6 +184,7 @@ fn http_request_is_read_with_body_length_and_token() {
         query: "a=b".into(),
         bearer: Some("x.y.z".into()),
         tags: None,
+        accepts_gzip: false,
         content_type: None,
         body_length: 12,
         expects_continue: true,
