@@ -16,7 +16,7 @@ help!(AFTER_HELP: "  vestibule                                  run the bundled 
   vestibule --backend http://127.0.0.1:8000  run in front of your application
   vestibule check --config vestibule.toml    validate a configuration file
   vestibule token --sub alice                print a token for alice
-  vestibule connect soup --sub alice         chat in a room from the terminal");
+  vestibule connect soup --sub alice         chat in a room of your application");
 help!(SERVE_HELP: "  vestibule serve --config /etc/vestibule.toml
   vestibule serve --listen :8080,unix:/run/vestibule/http.sock
   vestibule serve --backend http://127.0.0.1:8000");
@@ -27,11 +27,14 @@ help!(CHECK_HELP: "  vestibule check --config vestibule.toml
   vestibule check --backend http://127.0.0.1:8000 --offline
   vestibule check --memory");
 help!(CONNECT_HELP: "  vestibule connect soup --sub alice
-  echo 'Scale to 8 servings' | vestibule connect soup --sub alice
+  echo Hello | vestibule connect soup --sub alice
   vestibule connect soup --token-file token.txt --url ws://127.0.0.1:8080
 
 Each line of standard input is a message. The output has `>` before an answer, `!` before an error,
-`*` before news of the room, and a name before what others say.");
+`*` before news of the room, and a name before what others say.
+
+These rooms and users are those of README.md's quick start with a backend. In the bundled recipe chat, ROOM
+is the id of a recipe, as in the address of its page, and USER that of an account that may read it.");
 help!(EXPLAIN_HELP: "  vestibule explain
   vestibule explain 42
   vestibule explain --user alice --last 5");
