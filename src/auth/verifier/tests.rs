@@ -109,6 +109,8 @@ fn clocks_may_differ_by_30_seconds_by_default() {
     assert_eq!(with(r#""exp":1799999970"#), Some(TokenError::Expired));
     assert_eq!(with(r#""exp":1800000900,"nbf":1800000030,"iat":1800000030"#), None);
     assert_eq!(with(r#""exp":1800000900,"nbf":1800000031"#), Some(TokenError::NotYet));
+    // RFC 7519, section 4.1.6, asks for no check of this one.
+    assert_eq!(with(r#""exp":1800000900,"iat":1800000800"#), None);
 }
 
 #[test]
