@@ -7,6 +7,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::{DecodeSliceError, Engine as _};
 use serde::de::{Error, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
@@ -15,6 +17,10 @@ use super::keys::MAX_KEY_ID_BYTES;
 /// Members of a header, at most; RFC 7515 registers 11. Names are compared with each other, so that
 /// none is there twice, and that must not cost much.
 const MAX_MEMBERS: usize = 32;
+/// Members that most headers have: of these it is remembered without memory that they came.
+const USUAL_MEMBERS: [&str; 3] = ["alg", "kid", "typ"];
+/// A header of so many bytes is decoded on the stack. Few are longer.
+pub(super) const SHORT_HEADER_BYTES: usize = 256;
 
 /// Where the parts of a token are.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +38,20 @@ pub(super) fn parts(token: &str) -> Option<Parts<'_>> {
     let (header, claims) = message.split_once('.')?;
     let is_compact = !claims.contains('.');
     is_compact.then_some(Parts { header, claims, message, signature })
+}
+
+/// The JSON of the header, in `short` where it fits in there. `None`: it is not in base64url.
+pub(super) fn header_json<'a>(
+    parts: Parts<'_>,
+    short: &'a mut [u8; SHORT_HEADER_BYTES],
+) -> Option<Cow<'a, [u8]>> {
+    match URL_SAFE_NO_PAD.decode_slice(parts.header, short) {
+        Ok(length) => short.get(..length).map(Cow::Borrowed),
+        Err(DecodeSliceError::OutputSliceTooSmall) => {
+            URL_SAFE_NO_PAD.decode(parts.header).ok().map(Cow::Owned)
+        }
+        Err(DecodeSliceError::DecodeError(_)) => None,
+    }
 }
 
 /// What a header says that is looked at.
@@ -63,10 +83,17 @@ impl<'de> Visitor<'de> for HeaderVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let (mut algorithm, mut key_id) = (None, None);
-        let mut seen: Vec<Cow<'de, str>> = Vec::new();
+        let mut members = 0;
+        let mut has = [false; USUAL_MEMBERS.len()];
+        let mut others: Vec<Cow<'de, str>> = Vec::new();
         while let Some(Text(name)) = map.next_key()? {
+            let usual = USUAL_MEMBERS.iter().zip(&mut has).find(|(usual, _)| **usual == name);
+            let (is_usual, is_there) = match usual {
+                Some((_, has)) => (true, std::mem::replace(has, true)),
+                None => (false, others.contains(&name)),
+            };
             // RFC 7515, section 4: a name must be there once, or the JWS must be refused.
-            if seen.len() >= MAX_MEMBERS || seen.contains(&name) {
+            if members >= MAX_MEMBERS || is_there {
                 return Err(A::Error::custom("a name is there twice, or too many are"));
             }
             match &*name {
@@ -80,7 +107,10 @@ impl<'de> Visitor<'de> for HeaderVisitor {
                 "b64" => {}
                 _ => drop(map.next_value::<IgnoredAny>()?),
             }
-            seen.push(name);
+            members += 1;
+            if !is_usual {
+                others.push(name);
+            }
         }
         let algorithm = algorithm.ok_or_else(|| A::Error::missing_field("alg"))?;
         if key_id.as_ref().is_some_and(|id| id.len() > MAX_KEY_ID_BYTES) {

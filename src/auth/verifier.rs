@@ -199,7 +199,8 @@ impl Verifier {
     /// The first check that fails.
     pub(crate) fn begin(&self, token: &str) -> Result<Verification, TokenError> {
         let parts = token::parts(token).ok_or(TokenError::Malformed)?;
-        let header = URL_SAFE_NO_PAD.decode(parts.header).map_err(|_| TokenError::Malformed)?;
+        let mut short = [0; token::SHORT_HEADER_BYTES];
+        let header = token::header_json(parts, &mut short).ok_or(TokenError::Malformed)?;
         let header = token::header(&header).ok_or(TokenError::Malformed)?;
         let claims = match self.issuers.len() {
             1 => Vec::new(),

@@ -259,16 +259,16 @@ fn acknowledge(
     slot: Slot,
     (frame, missed): (Shared, Option<Missed>),
 ) {
-    let missed = missed.filter(|missed| missed.count > 0).map(|missed| missed.frames);
-    let missed = missed.map(|frames| cx.encoder.raw(|buffer| buffer.extend_from_slice(&frames)));
+    let Some(missed) = missed.filter(|missed| missed.count > 0) else {
+        return connections.reply(cx, slot, frame);
+    };
+    let missed = cx.encoder.raw(|buffer| buffer.extend_from_slice(&missed.frames));
     let mut output = vec![frame];
     if cx.fault.is(Planted::MissedTwice) {
-        output.extend(missed.clone());
+        output.push(missed.clone());
     }
     let place = usize::from(!cx.fault.is(Planted::MissedFirst));
-    if let Some(frames) = missed {
-        output.insert(place, frames);
-    }
+    output.insert(place, missed);
     for frame in output {
         connections.reply(cx, slot, frame);
     }
