@@ -6,6 +6,7 @@
 
 mod close_finder;
 mod encoder;
+mod shared;
 
 use std::io::Cursor;
 
@@ -15,6 +16,7 @@ use tungstenite::protocol::frame::coding::{CloseCode, Control, Data, OpCode};
 use self::close_finder::CloseFinder;
 pub(crate) use self::encoder::payload_of;
 pub use self::encoder::{Encoder, Shared};
+pub(crate) use self::shared::SpareFrames;
 use crate::protocol::CloseReason;
 
 /// How many fragments of one message may be empty: as many as messages come in a burst.

@@ -5,17 +5,16 @@
 
 use std::collections::VecDeque;
 use std::io::IoSlice;
-use std::sync::Arc;
 
-use crate::node::connections::frame::Shared;
+use crate::node::connections::frame::{Shared, SpareFrames};
 
 /// What a budget counts for each connection that holds some of it, beside the bytes: the boxes and
 /// queues that are there only then.
 pub(crate) const HOLDER_BYTES: usize = 512;
-/// What one frame costs beside its bytes: its place in the queue.
-const FRAME_OVERHEAD: usize = size_of::<Shared>();
-/// What it takes of memory beside them: its counts, and the allocator's own.
-const FRAME_HEAP: usize = 32;
+/// What one frame costs beside its bytes: its place in the queue, and its share of what follows.
+const FRAME_OVERHEAD: usize = 16;
+/// What it takes of memory beside them: its counts, where its bytes are, and the allocator's own.
+const FRAME_HEAP: usize = 80;
 /// What its place takes of memory in a queue that doubles to grow.
 const PLACE_HEAP: usize = 2 * size_of::<Shared>();
 /// Empty queues that are kept for the next peer.
@@ -49,6 +48,8 @@ pub(crate) struct Pool {
     weight: usize,
     /// What they take of memory: a frame that several share once.
     held: usize,
+    /// Frames that are out, for the encoder to use again.
+    pub(crate) spares: SpareFrames,
 }
 
 impl Pool {
@@ -75,21 +76,22 @@ impl Pool {
     }
 
     /// A queue lets `frame` go.
-    fn drop_frame(&mut self, frame: &Shared) {
+    fn drop_frame(&mut self, frame: Shared) {
         self.held = self.held.saturating_sub(PLACE_HEAP);
-        self.release(frame);
+        self.release(&frame);
+        self.spares.keep(frame);
     }
 
     /// This reference to `frame` goes: with the last one its bytes do.
     fn release(&mut self, frame: &Shared) {
-        if Arc::strong_count(frame) == 1 {
+        if frame.is_unique() {
             self.held = self.held.saturating_sub(frame_heap(frame));
         }
     }
 }
 
 fn frame_heap(frame: &Shared) -> usize {
-    frame.len() + FRAME_HEAP
+    frame.capacity() + FRAME_HEAP
 }
 
 /// The peer reads too slowly: the frame was not taken.
@@ -123,7 +125,7 @@ impl Outbox {
             return Err(Full);
         }
         // A frame that is shared was counted by `share`.
-        if Arc::strong_count(&frame) == 1 {
+        if frame.is_unique() {
             pool.held += frame_heap(&frame);
         }
         if self.queue.is_none() {
@@ -161,7 +163,7 @@ impl Outbox {
         let keep = taken.max(needed).min(queue.frames.len());
         for frame in queue.frames.drain(keep..) {
             queue.weight = queue.weight.saturating_sub(frame.len() + FRAME_OVERHEAD);
-            pool.drop_frame(&frame);
+            pool.drop_frame(frame);
         }
         pool.weight = pool.weight.saturating_sub(before - queue.weight);
         if keep == 0 {
@@ -214,8 +216,9 @@ impl Outbox {
         {
             queue.sent -= first.len();
             queue.weight = queue.weight.saturating_sub(FRAME_OVERHEAD);
-            pool.drop_frame(first);
-            queue.frames.pop_front();
+            if let Some(frame) = queue.frames.pop_front() {
+                pool.drop_frame(frame);
+            }
         }
         pool.weight = pool.weight.saturating_sub(before - queue.weight);
         if queue.frames.is_empty() {
@@ -227,7 +230,7 @@ impl Outbox {
     pub(crate) fn clear(&mut self, pool: &mut Pool) {
         if let Some(queue) = &mut self.queue {
             for frame in queue.frames.drain(..) {
-                pool.drop_frame(&frame);
+                pool.drop_frame(frame);
             }
             pool.weight = pool.weight.saturating_sub(queue.weight);
             self.recycle(pool);

@@ -58,7 +58,9 @@ impl Node {
             self.cx.access.add_out(slot, written);
         }
         let owed_output = self.owes_output(id);
-        if self.connections.consume(slot, written) {
+        let is_drained = self.connections.consume(slot, written);
+        self.cx.encoder.take_spares(&mut self.connections.pool.spares);
+        if is_drained {
             self.on_outbox_drained(slot);
         }
         if owed_output && !self.owes_output(id) {

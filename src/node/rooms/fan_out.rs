@@ -1,8 +1,6 @@
 //! From a frame to the outboxes of a room: at once, or [a slice of the members at a
 //! time](super::deliveries).
 
-use std::sync::Arc;
-
 use crate::id::{ConnId, Slot};
 use crate::node::connections::Connections;
 use crate::node::connections::frame::{Shared, payload_of};
@@ -123,7 +121,7 @@ impl Rooms {
             if delivery.except.is_some_and(is_excepted) {
                 continue;
             }
-            match connections.send(cx, slot, Arc::clone(&delivery.frame)) {
+            match connections.send(cx, slot, delivery.frame.clone()) {
                 Ok(()) => reached += 1,
                 Err(_) => self.slow.push_back(slot),
             }
@@ -147,7 +145,7 @@ impl Rooms {
         connections.pool.share(frame);
         let mut reached = 0;
         for &slot in slots {
-            match connections.send(cx, slot, Arc::clone(frame)) {
+            match connections.send(cx, slot, frame.clone()) {
                 Ok(()) => reached += 1,
                 Err(_) => self.slow.push_back(slot),
             }
