@@ -61,10 +61,23 @@ impl Cx {
 
     /// The hash that stands for a user in tables that several users fill.
     pub(crate) fn user_key(&self, user: &str) -> u64 {
-        if self.fault.is(Planted::EvictsOldest) {
-            return 0;
-        }
+        self.holder_of(self.user_hash(user))
+    }
+
+    /// The user, hashed.
+    pub(crate) fn user_hash(&self, user: &str) -> u64 {
         self.hashing.hash_texts(&["user", user])
+    }
+
+    /// The room, hashed. With the hash of a user it makes that of a member.
+    pub(crate) fn room_hash(&self, room: &str) -> u64 {
+        self.hashing.hash_texts(&["room", room])
+    }
+
+    /// What stands for the user of this hash in tables that several users fill: itself, unless a planted
+    /// fault does not tell users apart.
+    pub(crate) fn holder_of(&self, user_hash: u64) -> u64 {
+        if self.fault.is(Planted::EvictsOldest) { 0 } else { user_hash }
     }
 
     /// Which of so many lists is that of an address. Nobody chooses an address for its list.

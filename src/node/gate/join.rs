@@ -291,7 +291,7 @@ fn admit(
     if let Some(room) = wanted {
         let tail = update.tail.as_deref();
         resumption = resume(cx, connections, rooms, slot, (&room.name, tail, memo));
-        rooms.rooms.join(slot, &room.name);
+        rooms.enter_room(cx, slot, &room.name);
         cx.metrics.authenticated += 1;
     } else {
         cx.metrics.reauthenticated += 1;

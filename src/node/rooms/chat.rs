@@ -122,9 +122,10 @@ impl Rooms {
         let Said { id, content, data } = said;
         let user = self.users.name_of(slot)?.clone();
         let room = self.rooms.name_of(slot)?.clone();
+        let (user_hash, member) = self.hashes_of(slot)?;
         let key = MessageKey {
-            user: self.key_of(slot)?,
-            member: cx.hash(&[&room, &user]),
+            user: cx.holder_of(user_hash),
+            member,
             id: cx.hash(&[id]),
             content: match data {
                 None => cx.hash(&["content", content]),

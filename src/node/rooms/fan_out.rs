@@ -53,11 +53,13 @@ impl Rooms {
 
     /// Whom a message to `room` is for.
     fn readers(&self, connections: &Connections, room: &str, except: Option<ConnId>) -> Readers {
-        let group = self.rooms.number_of(room);
-        let is_there =
-            |id: ConnId| connections.find(id).is_some() && self.rooms.group_of(id.slot()) == group;
+        // The room of the sender, as a rule: its name is compared and not hashed then.
+        let own = except.filter(|id| connections.find(*id).is_some());
+        let own = own.and_then(|id| self.rooms.group_of(id.slot()));
+        let own = own.filter(|&group| self.rooms.is_named(group, room));
+        let group = own.or_else(|| self.rooms.number_of(room));
         let members = group.map_or(0, |group| self.rooms.size(group));
-        let count = members - usize::from(members > 0 && except.is_some_and(is_there));
+        let count = members - usize::from(members > 0 && own.is_some());
         Readers { group, members, count }
     }
 

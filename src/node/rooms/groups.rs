@@ -2,8 +2,8 @@
 //!
 //! A group has a name and a doubly linked list through its members' own places, so joining and
 //! leaving are O(1) and allocate nothing a member: 12 bytes each. A group is there exactly as long
-//! as it has a member. Its name is kept inline up to 23 bytes: 32 bytes a group, and some 8 in the
-//! table that finds it.
+//! as it has a member. Its name is kept inline up to 23 bytes: 32 bytes a group beside what its members
+//! share, and some 8 in the table that finds it.
 
 use std::hash::BuildHasher;
 
@@ -92,6 +92,7 @@ impl<T: Default> Groups<T> {
     }
 
     /// Puts `member` into the group of this name, which it makes if need be.
+    #[cfg(test)]
     pub(crate) fn join(&mut self, member: Slot, name: &SmolStr) {
         self.leave(member);
         self.join_with(member, name, T::default);
@@ -147,6 +148,12 @@ impl<T: Default> Groups<T> {
     #[must_use]
     pub(crate) fn number_of(&self, name: &str) -> Option<u32> {
         self.find(name)
+    }
+
+    /// Has the group of this number this name?
+    #[must_use]
+    pub(crate) fn is_named(&self, group: u32, name: &str) -> bool {
+        self.groups.get(group as usize).is_some_and(|group| group.name == name)
     }
 
     /// How many members the group of this number has.

@@ -42,7 +42,8 @@ use crate::time::Instant;
 /// All rooms, and the connections of each user.
 #[derive(Debug)]
 pub(crate) struct Rooms {
-    pub(crate) rooms: Groups,
+    /// The connections of each room share its hash under the node's seed.
+    pub(crate) rooms: Groups<u64>,
     pub(crate) users: Groups<UserShare>,
     /// What users have used of their allowances of messages and of control frames whose last
     /// connection is gone.

@@ -5,8 +5,8 @@ use crate::node::connections::session::ChatAllowance;
 /// What all connections of a user share.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct UserShare {
-    /// The hash that stands for the user in tables that several users fill.
-    pub(crate) key: u64,
+    /// The user, hashed under the node's seed.
+    pub(crate) hash: u64,
     /// So that another connection does not bring another allowance.
     pub(crate) chat: ChatAllowance,
     /// The same for control frames, of which a library sends some by itself: one device's messages

@@ -18,10 +18,11 @@ impl Rooms {
     pub(crate) fn enter(&mut self, cx: &Cx, slot: Slot, user: &SmolStr) {
         let Self { users, departed, .. } = self;
         users.join_with(slot, user, || {
-            let key = cx.user_key(user);
+            let hash = cx.user_hash(user);
+            let key = cx.holder_of(hash);
             let mut left =
                 |kind| ChatAllowance { used_until: departed.take((key, kind)).unwrap_or_default() };
-            UserShare { key, chat: left(MESSAGES), frames: left(FRAMES) }
+            UserShare { hash, chat: left(MESSAGES), frames: left(FRAMES) }
         });
         if cx.fault.is(Planted::AllowanceByConnection)
             && let Some(share) = users.shared_mut(slot)
@@ -33,14 +34,22 @@ impl Rooms {
     /// `slot` is no connection of its user any more.
     pub(crate) fn depart(&mut self, cx: &Cx, slot: Slot) {
         if let Some(share) = self.users.leave(slot) {
-            let now = cx.now.monotonic;
-            self.departed.keep(now, (share.key, MESSAGES), share.chat.used_until);
-            self.departed.keep(now, (share.key, FRAMES), share.frames.used_until);
+            let (now, key) = (cx.now.monotonic, cx.holder_of(share.hash));
+            self.departed.keep(now, (key, MESSAGES), share.chat.used_until);
+            self.departed.keep(now, (key, FRAMES), share.frames.used_until);
         }
     }
 
-    /// The key of the user of `slot`.
-    pub(crate) fn key_of(&self, slot: Slot) -> Option<u64> {
-        self.users.shared(slot).map(|share| share.key)
+    /// `slot` is a connection in `room`, and in no other.
+    pub(crate) fn enter_room(&mut self, cx: &Cx, slot: Slot, room: &SmolStr) {
+        self.rooms.leave(slot);
+        self.rooms.join_with(slot, room, || cx.room_hash(room));
+    }
+
+    /// The hashes of the user of `slot`, and of that user in its room: made when it came, and not for
+    /// each message. Both parts are hashes under the node's seed, so nobody can choose two that collide.
+    pub(crate) fn hashes_of(&self, slot: Slot) -> Option<(u64, u64)> {
+        let user = self.users.shared(slot)?.hash;
+        Some((user, user ^ self.rooms.shared(slot)?))
     }
 }
