@@ -205,24 +205,28 @@ impl MessageIds {
         hasher.write_u64(self.count);
         let bits = hasher.finish128();
         let high = now.as_millis() << 16 | 0x7000 | bits.h1 >> 52;
-        let low = bits.h2 >> 2 | 1 << 63;
+        let words = [high >> 32, high, bits.h2 >> 34 | 1 << 31, bits.h2 >> 2];
+        let [first, second, third, fourth] = words.map(|bits| hex_digits(bits as u32));
         let mut text = [b'-'; 36];
-        let (first, second) = text.split_at_mut(18);
-        write_hex(first, high, [8, 13]);
-        write_hex(second, low, [0, 5]);
+        text[..8].copy_from_slice(&first);
+        text[9..13].copy_from_slice(&second[..4]);
+        text[14..18].copy_from_slice(&second[4..]);
+        text[19..23].copy_from_slice(&third[..4]);
+        text[24..28].copy_from_slice(&third[4..]);
+        text[28..].copy_from_slice(&fourth);
         MessageId(text)
     }
 }
 
-/// Writes 16 hexadecimal digits into 18 places, two of which are dashes already.
-fn write_hex(places: &mut [u8], mut bits: u64, dashes: [usize; 2]) {
-    for (place, byte) in places.iter_mut().enumerate() {
-        if !dashes.contains(&place) {
-            bits = bits.rotate_left(4);
-            let digit = (bits & 15) as u8;
-            *byte = digit + if digit < 10 { b'0' } else { b'a' - 10 };
-        }
-    }
+/// The eight hexadecimal digits of a number, all at once: each becomes a byte of a word.
+fn hex_digits(number: u32) -> [u8; 8] {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    let mut digits = (u64::from(number) << 16 | u64::from(number)) & 0x0000_ffff_0000_ffff;
+    digits = (digits << 8 | digits) & 0x00ff_00ff_00ff_00ff;
+    digits = (digits << 4 | digits) & 0x0f0f_0f0f_0f0f_0f0f;
+    // 1 in the byte of each that is a letter: with 6 more it does not fit into four bits.
+    let letters = (digits + ONES * 6) >> 4 & ONES;
+    (digits + ONES * b'0' as u64 + letters * (b'a' - b'9' - 1) as u64).to_be_bytes()
 }
 
 /// One identifier, as its 36 characters.
@@ -296,6 +300,12 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
+
+    #[test]
+    fn hex_digits_are_as_the_formatter_writes_them() {
+        let is_same = |number: u32| hex_digits(number)[..] == *format!("{number:08x}").as_bytes();
+        assert!((0..=0xffff).all(|number: u32| is_same(number.wrapping_mul(0x0001_000f))));
+    }
 
     #[test]
     fn a_token_gives_back_its_connection() {

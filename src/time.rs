@@ -208,10 +208,18 @@ pub fn is_date_time(text: &str) -> bool {
 #[must_use]
 #[doc(hidden)]
 pub fn parse_date_time(text: &str) -> Option<UnixTime> {
-    date_time(text.as_bytes())
+    let ((year, month, day), second, [ahead, behind]) = date_time(text.as_bytes())?;
+    let local = days_from_civil(year, month, day) * 86_400 + second;
+    let since_year_0 = local.saturating_sub(ahead) + behind;
+    let seconds = since_year_0.saturating_sub(days_from_civil(1970, 1, 1) * 86_400);
+    Some(UnixTime::from_millis(seconds * 1_000))
 }
 
-fn date_time(text: &[u8]) -> Option<UnixTime> {
+/// A date-time as written: year, month, day; the second of that day; and the seconds by which its clock
+/// is ahead of UTC, or behind it. Most are only judged, so nothing else is computed of them.
+type DateTime = ((u64, u64, u64), u64, [u64; 2]);
+
+fn date_time(text: &[u8]) -> Option<DateTime> {
     let (date, rest) = text.split_at_checked(10)?;
     let (year, month, day) = match date {
         [y @ .., b'-', _, _, b'-', _, _] if y.len() == 4 => {
@@ -237,19 +245,18 @@ fn date_time(text: &[u8]) -> Option<UnixTime> {
         }
         rest = fraction.get(length..)?;
     }
-    let local = days_from_civil(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second;
+    let second = hour * 3_600 + minute * 60 + second;
     let offset = |h1, h2, m1, m2| {
         let (hours, minutes) = (digits(&[h1, h2])?, digits(&[m1, m2])?);
         (hours <= 23 && minutes <= 59).then_some(hours * 3_600 + minutes * 60)
     };
-    let since_year_0 = match *rest {
-        [] | [b'Z' | b'z'] => local,
-        [b'+', h1, h2, b':', m1, m2] => local.saturating_sub(offset(h1, h2, m1, m2)?),
-        [b'-', h1, h2, b':', m1, m2] => local + offset(h1, h2, m1, m2)?,
+    let offsets = match *rest {
+        [] | [b'Z' | b'z'] => [0, 0],
+        [b'+', h1, h2, b':', m1, m2] => [offset(h1, h2, m1, m2)?, 0],
+        [b'-', h1, h2, b':', m1, m2] => [0, offset(h1, h2, m1, m2)?],
         _ => return None,
     };
-    let seconds = since_year_0.saturating_sub(days_from_civil(1970, 1, 1) * 86_400);
-    Some(UnixTime::from_millis(seconds * 1_000))
+    Some(((year, month, day), second, offsets))
 }
 
 /// Days from 0000-01-01 to this day of the proleptic Gregorian calendar.

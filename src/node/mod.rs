@@ -238,14 +238,16 @@ impl Node {
     /// When to call [`Node::handle_timeout`]; it may be past already. `None`: nothing is armed.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        // What is on its way goes on in the next turn, and is not waited for.
-        let delivery = (!self.rooms.deliveries.is_empty()).then_some(Instant::START);
-        let judged = self.gate.tokens.key_waits.has_ready().then_some(Instant::START);
-        // A call between two turns has left something to do.
-        let called = (!self.cx.actions.is_empty()).then_some(Instant::START);
+        // What is on its way goes on in the next turn, and is not waited for; nor is what a call between
+        // two turns has left to do.
+        if !self.rooms.deliveries.is_empty()
+            || !self.cx.actions.is_empty()
+            || self.gate.tokens.key_waits.has_ready()
+        {
+            return Some(Instant::START);
+        }
         let forged = self.cluster.as_ref().filter(|_| self.gate.limits.attempts.has_forged());
         let next = [
-            called,
             forged.map(|cluster| cluster.tells_forged_at),
             self.connections.next_deadline(),
             self.work.questions.next(),
@@ -254,10 +256,10 @@ impl Node {
             self.rooms.next_deadline(),
             self.cluster.as_ref().and_then(|cluster| cluster.next()),
             self.work.next_deadline(self.cx.now),
-            delivery,
-            judged,
         ];
-        next.into_iter().flatten().min()
+        let next = next.map(|next| next.unwrap_or(Instant::NEVER));
+        let next = next.into_iter().fold(Instant::NEVER, Instant::min);
+        (next != Instant::NEVER).then_some(next)
     }
 
     pub(crate) fn view(&self) -> View<'_> {

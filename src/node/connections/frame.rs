@@ -8,9 +8,6 @@ mod close_finder;
 mod encoder;
 mod shared;
 
-use std::io::Cursor;
-
-use tungstenite::protocol::frame::FrameHeader;
 use tungstenite::protocol::frame::coding::{CloseCode, Control, Data, OpCode};
 
 use self::close_finder::CloseFinder;
@@ -290,12 +287,9 @@ impl FrameHead {
         } else if is_control && usize::from(second & 0x7f) > MAX_CONTROL_BYTES {
             return Err(CloseReason::OversizedControl);
         }
-        let mut cursor = Cursor::new(bytes);
-        let Ok(parsed) = FrameHeader::parse(&mut cursor) else {
-            return Err(CloseReason::ReservedOpcode);
-        };
-        let Some((header, length)) = parsed else { return Ok(None) };
-        let Some(mask) = header.mask else { return Err(CloseReason::UnmaskedFrame) };
+        let rest = bytes.get(2..).unwrap_or_default();
+        let Some((length, rest)) = payload_length(second & 0x7f, rest) else { return Ok(None) };
+        let Some((&mask, rest)) = rest.split_first_chunk::<4>() else { return Ok(None) };
         let minimal = match second & 0x7f {
             126 => length > 125,
             127 => length > 0xffff && length >> 63 == 0,
@@ -304,15 +298,27 @@ impl FrameHead {
         if !minimal {
             return Err(CloseReason::InvalidLength);
         }
-        let header_bytes = cursor.position() as usize;
+        let header_bytes = bytes.len() - rest.len();
         let length = usize::try_from(length).map_err(|_| CloseReason::MessageTooLarge)?;
         Ok(Some(Self {
-            opcode: header.opcode,
-            is_final: header.is_final,
+            opcode: OpCode::from(first & 0x0f),
+            is_final: first & 0x80 != 0,
             mask,
             header_bytes,
             length,
         }))
+    }
+}
+
+/// The length of a payload, whose 7 bits in the second byte are `short`, and what follows it. `None`:
+/// it is not whole yet.
+fn payload_length(short: u8, rest: &[u8]) -> Option<(u64, &[u8])> {
+    match short {
+        126 => {
+            rest.split_first_chunk().map(|(long, rest)| (u16::from_be_bytes(*long).into(), rest))
+        }
+        127 => rest.split_first_chunk().map(|(long, rest)| (u64::from_be_bytes(*long), rest)),
+        _ => Some((short.into(), rest)),
     }
 }
 
