@@ -8,7 +8,7 @@ use crate::id::{ConnId, Slot};
 use crate::node::Node;
 use crate::node::connections::connection::Connection;
 use crate::node::dispatch::deadlines::TIMERS_A_CALL;
-use crate::node::gate::drain::Drain;
+use crate::node::gate::drain::{Drain, Leave};
 use crate::node::observe::access::AccessBytes;
 use crate::node::policy::Policy;
 use crate::time::Now;
@@ -100,14 +100,16 @@ impl Node {
         }
     }
 
+    /// Does `id` wait for the answer to a message?
+    pub(crate) fn owes_answer(&self, id: ConnId) -> bool {
+        self.connections.find(id).is_some_and(Connection::owes_answer)
+    }
+
     /// Closes a connection whose turn came while its message was with the application, now that it has
     /// the answer. False: it was not waited for, or goes with those that are told when to come back.
     pub(crate) fn close_answered(&mut self, id: ConnId) -> bool {
-        let is_waited_for = self.gate.drain.as_mut().is_some_and(|drain| drain.settle(id));
-        let Some(connection) = self.connections.find(id).filter(|_| is_waited_for) else {
-            return false;
-        };
-        if !self.cx.policy.restart.is_zero() && connection.session.supports_resume() {
+        let leaves = self.gate.drain.as_mut().and_then(|drain| drain.settle(id));
+        if leaves != Some(Leave::Answered) || self.connections.find(id).is_none() {
             return false;
         }
         self.close_in_turn(id);

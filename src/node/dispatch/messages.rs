@@ -180,7 +180,8 @@ impl Node {
         if let Some(message) = message {
             let slot = asker.slot();
             rooms.send_answer(cx, connections, work, slot, (&message.request_id, answer));
-            if !self.close_answered(asker) {
+            // An answer may wait for what is on its way to the room.
+            if !self.owes_answer(asker) && !self.close_answered(asker) {
                 self.resume(slot, false);
             }
         }

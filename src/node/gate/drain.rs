@@ -1,12 +1,22 @@
 //! The drain: everybody is closed, spread over some time, and nobody new is let in.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::id::{ConnId, Rng};
 use crate::node::connections::Connections;
 use crate::node::connections::session::Phase;
 use crate::time::Instant;
+
+/// How a connection leaves that was left open for an answer. It stays what it was when its turn came: a
+/// client may begin to support resuming meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Leave {
+    /// With its answer.
+    Answered,
+    /// With the others that are told when to come back.
+    Together,
+}
 
 /// A drain under way.
 #[derive(Debug)]
@@ -18,7 +28,7 @@ pub(crate) struct Drain {
     told: Vec<ConnId>,
     /// Connections whose turn has come while the application was asked about a message of theirs. Each
     /// keeps its place until the answer is there, but not beyond `limit`.
-    asked: BTreeSet<ConnId>,
+    asked: BTreeMap<ConnId, Leave>,
     /// Those among the told that had an open question when their turn came are in `asked`.
     has_counted_told: bool,
     /// When the turn of the last one comes.
@@ -80,7 +90,7 @@ impl Drain {
         Self {
             schedule,
             told,
-            asked: BTreeSet::new(),
+            asked: BTreeMap::new(),
             has_counted_told: false,
             end: Instant::NEVER,
             limit: Instant::NEVER,
@@ -118,22 +128,23 @@ impl Drain {
             if !(is_waiting && owes_answer(id)) {
                 return Some(id);
             }
-            self.asked.insert(id);
+            self.asked.insert(id, Leave::Answered);
         }
         if !self.schedule.is_empty() || now < self.end {
             return None;
         }
         if !std::mem::replace(&mut self.has_counted_told, true) {
-            self.asked.extend(self.told.iter().copied().filter(|&id| owes_answer(id)));
+            let told = self.told.iter().copied().filter(|&id| owes_answer(id));
+            self.asked.extend(told.map(|id| (id, Leave::Together)));
         }
         if is_waiting && !self.asked.is_empty() {
             return None;
         }
-        self.told.pop().or_else(|| self.asked.pop_first())
+        self.told.pop().or_else(|| self.asked.pop_first().map(|(id, _)| id))
     }
 
-    /// This connection has its answer, or waits for none any more. Returns whether it was waited for.
-    pub(crate) fn settle(&mut self, id: ConnId) -> bool {
+    /// This connection has its answer, or waits for none any more. How it leaves, if it was waited for.
+    pub(crate) fn settle(&mut self, id: ConnId) -> Option<Leave> {
         self.asked.remove(&id)
     }
 }

@@ -228,3 +228,22 @@ fn client_that_leaves_is_waited_for_no_longer() {
     world.seconds(0);
     assert_eq!(slot_of(&mut world, bob), Some(1_250));
 }
+
+/// It supports resuming by then, but is none of those that were told apart at the beginning.
+#[test]
+fn who_begins_to_resume_in_a_drain_is_closed_too() {
+    let (mut world, asked) = seconds_of_drain(10);
+    let id = world.authenticating("soup");
+    world.node.handle_shutdown(world.now);
+    world.settle();
+    let token = world.token("ann", 900);
+    world.say(id, "auth", json!({ "token": crate::logs::known(&token), "resume": {} }));
+    world.chat(id, "slow");
+    let _ = world.see(id);
+    world.advance(Duration::from_millis(9_990));
+    assert_eq!(world.see(id), []);
+    answer(&mut world, ticket(&asked, "slow"), "here");
+    world.seconds(0);
+    let seen = world.see(id);
+    assert_eq!(seen.last(), Some(&close_frame(CloseReason::ShuttingDown)), "{seen:?}");
+}

@@ -1,5 +1,7 @@
 //! The server's frames (RFC 6455, section 5.2): made once, shared by whoever they are for.
 
+use std::ops::Deref as _;
+
 use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
 pub use super::shared::Shared;
@@ -87,6 +89,11 @@ impl Encoder {
             && let Some(buffer) = frame.buffer_mut()
         {
             fill(buffer, opcode, write);
+            if buffer.is_sparse() {
+                let copy = Shared::from(frame.deref());
+                self.spares.keep(frame);
+                return copy;
+            }
             buffer.shrink_long();
             return frame;
         }
