@@ -154,6 +154,13 @@ impl Config {
         Log::SECTION,
     ];
 
+    /// The secret that all servers of these clients know, and no client: keys are derived from it, by
+    /// a label. `None`: there is none.
+    pub(crate) fn shared_secret(&self) -> Option<&[u8]> {
+        let given = [self.resume.secret.as_slice(), self.auth.secret.as_bytes()];
+        given.into_iter().find(|secret| !secret.is_empty())
+    }
+
     /// Every key, in the order of the file.
     pub fn keys() -> impl Iterator<Item = &'static Key> {
         Self::SECTIONS.iter().flat_map(|section| section.keys)

@@ -34,9 +34,10 @@ section! {
     /// refuse; the connection is then closed. Until then, a user whom it would refuse by now is in the
     /// room. `0s`: the application is asked each time.
     trust_join: Length = Length::from_secs(0), "`0s` to `1h`", reload;
-    /// File with a secret, of at least 32 bytes, by which clients show what was checked before. Servers
-    /// that share their clients need the same. Empty: it is derived from `auth.secret` or the file of
-    /// `backend.secret_file`; without either, what clients show is of use until the server restarts.
+    /// File with a secret, of at least 32 random bytes, by which clients show what was checked before,
+    /// and by which TLS sessions are resumed after a restart. Servers that share their clients need
+    /// the same. Empty: it is derived from `auth.secret` or the file of `backend.secret_file`; without
+    /// either, what clients show is of use until the server restarts.
     secret_file: String = String::new(), "empty, or a path", reload;
 
     beside {

@@ -222,7 +222,7 @@ impl Order {
 /// A valid configuration and its keys.
 #[derive(Debug)]
 pub(super) struct Reload {
-    config: Config,
+    pub(super) config: Config,
     verifier: Verifier,
     watches: Vec<KeyWatch>,
     /// The certificate for new connections.

@@ -147,7 +147,7 @@ impl Server {
             clock,
             poll,
             listeners,
-            tls: tls::Layer::new(acceptor, limits.connections),
+            tls: tls::Layer::new(acceptor, config.shared_secret(), limits.connections),
             workers: Pools::new(limits, &mailbox),
             inbox,
             // The watch ends when the reactor drops its end.

@@ -31,9 +31,11 @@ impl Acceptor {
 pub(super) struct Layer;
 
 impl Layer {
-    pub(super) fn new(_: Option<Acceptor>, _: usize) -> Self {
+    pub(super) fn new(_: Option<Acceptor>, _: Option<&[u8]>, _: usize) -> Self {
         Self
     }
+
+    pub(super) fn share_tickets(&self, _: Option<&[u8]>) {}
 
     pub(super) fn replace(&mut self, _: Option<&Acceptor>) {}
 

@@ -80,6 +80,25 @@ fn openssl_speaks_both_versions_and_resumes() {
 }
 
 #[test]
+fn tls_sessions_are_resumed_after_a_restart() {
+    let lines = with_lines("");
+    for (version, before) in [("1.3", Server::open(&lines)), ("1.2", Server::open(&lines))] {
+        let flag = format!("-tls{}", version.replace('.', "_"));
+        let session = std::env::temp_dir().join(format!("{}-kept.session", before.address));
+        let session = session.to_str().unwrap();
+        before.openssl(&[&flag, "-sess_out", session]);
+        drop(before);
+        // Another process, with the same secret.
+        let after = Server::open(&lines);
+        let again = after.openssl(&[&flag, "-sess_in", session]);
+        fs::remove_file(session).unwrap();
+        // With TLS 1.2 a ticket contains the connection's keys, and ends with the process.
+        let is_resumed = if version == "1.3" { "Reused" } else { "New" };
+        assert!(again.contains(&format!("{is_resumed}, TLSv{version}")), "{again}");
+    }
+}
+
+#[test]
 fn who_speaks_plain_http_is_told_that_this_is_tls() {
     let server = Server::open(&with_lines(""));
     let (head, body) = exchange(server.connect(), b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");

@@ -4,10 +4,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use rustls::crypto::aws_lc_rs;
-use rustls::server::NoServerSessionStorage;
+use rustls::server::{NoServerSessionStorage, ProducesTickets};
 use rustls::sign::{CertifiedKey, SigningKey};
+use rustls::time_provider::DefaultTimeProvider;
+#[cfg(test)]
+use rustls::time_provider::TimeProvider;
 use rustls::{Error, ServerConfig, SignatureAlgorithm};
 
+use super::tickets::Tickets;
 use super::validity;
 use crate::config;
 use crate::net::error::TlsError;
@@ -29,6 +33,7 @@ const RSA_2048_BYTES: usize = 294;
 #[derive(Clone)]
 pub(crate) struct Acceptor {
     config: Arc<ServerConfig>,
+    tickets: Arc<Tickets>,
     handshake_units: u32,
     not_after: Option<UnixTime>,
 }
@@ -47,16 +52,36 @@ impl Acceptor {
         let certified = pem::certified_key(certificate, key, &aws_lc_rs::default_provider())?;
         let handshake_units = handshake_units(&*certified.key);
         let not_after = certified.cert.first().and_then(|leaf| validity::not_after(leaf));
-        let config = config(certified).map_err(|error| key.fault(pem::unusable(error)))?;
-        Ok(Some(Self { config: Arc::new(config), handshake_units, not_after }))
+        let unusable = |error| key.fault(pem::unusable(error));
+        let own = aws_lc_rs::Ticketer::new().map_err(unusable)?;
+        let tickets = Arc::new(Tickets::new(own, Arc::new(DefaultTimeProvider)));
+        let config = config(certified, Arc::clone(&tickets) as _).map_err(unusable)?;
+        Ok(Some(Self { config: Arc::new(config), tickets, handshake_units, not_after }))
     }
 
     /// Takes the session ticket keys of `before`, which it replaces. So a new certificate does not
     /// cost clients a full handshake.
     pub(crate) fn replacing(self, before: &Self) -> Self {
+        self.with_tickets(Arc::clone(&before.tickets))
+    }
+
+    fn with_tickets(self, tickets: Arc<Tickets>) -> Self {
         let mut config = Arc::unwrap_or_clone(self.config);
-        config.ticketer = Arc::clone(&before.config.ticketer);
-        Self { config: Arc::new(config), ..self }
+        config.ticketer = Arc::clone(&tickets) as _;
+        Self { config: Arc::new(config), tickets, ..self }
+    }
+
+    /// From here on, session tickets are accepted by every server with this secret. `None`: only by
+    /// this process.
+    pub(crate) fn share_tickets(&self, secret: Option<&[u8]>) {
+        self.tickets.set_secret(secret);
+    }
+
+    /// With tickets under random keys of its own, and with this clock.
+    #[cfg(test)]
+    pub(super) fn at(self, time: Arc<dyn TimeProvider>) -> Self {
+        let own = aws_lc_rs::Ticketer::new().unwrap();
+        self.with_tickets(Arc::new(Tickets::new(own, time)))
     }
 
     /// When the certificate expires. `None`: it does not say that in a form that we know.
@@ -83,7 +108,7 @@ impl fmt::Debug for Acceptor {
 
 /// TLS 1.2 and 1.3, with tickets, and without early data, which an attacker can replay (RFC 8446,
 /// section 8).
-fn config(key: CertifiedKey) -> Result<ServerConfig, Error> {
+fn config(key: CertifiedKey, tickets: Arc<dyn ProducesTickets>) -> Result<ServerConfig, Error> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let resolver = rustls::sign::SingleCertAndKey::from(key);
     let mut config = ServerConfig::builder_with_provider(provider)
@@ -91,8 +116,7 @@ fn config(key: CertifiedKey) -> Result<ServerConfig, Error> {
         .with_no_client_auth()
         .with_cert_resolver(Arc::new(resolver));
     config.alpn_protocols = vec![PROTOCOL.to_vec()];
-    // The ticket keys change every six hours.
-    config.ticketer = aws_lc_rs::Ticketer::new()?;
+    config.ticketer = tickets;
     // Session state is in the clients' tickets, not in the server's memory.
     config.session_storage = Arc::new(NoServerSessionStorage {});
     Ok(config)

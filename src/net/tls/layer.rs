@@ -46,8 +46,19 @@ pub(crate) struct Layer {
 }
 
 impl Layer {
-    pub(crate) fn new(acceptor: Option<Acceptor>, slots: usize) -> Self {
+    /// Session tickets are accepted by every server with this `secret`.
+    pub(crate) fn new(acceptor: Option<Acceptor>, secret: Option<&[u8]>, slots: usize) -> Self {
+        if let Some(acceptor) = &acceptor {
+            acceptor.share_tickets(secret);
+        }
         Self { acceptor, slots, ..Self::default() }
+    }
+
+    /// Accepts the session tickets of every server with this `secret`, and no others any more.
+    pub(crate) fn share_tickets(&self, secret: Option<&[u8]>) {
+        if let Some(acceptor) = &self.acceptor {
+            acceptor.share_tickets(secret);
+        }
     }
 
     /// Replaces the configuration for new connections. It cannot turn TLS on or off.

@@ -12,6 +12,7 @@
 mod acceptor;
 mod layer;
 mod session;
+mod tickets;
 mod validity;
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Both ends of TLS in memory: rustls' client, and our session.
 
+mod tickets;
+
 use std::io::{Read as _, Write as _};
 use std::sync::Arc;
 
@@ -322,6 +324,7 @@ fn a_handshake_with_rsa_costs_more_of_a_turns_share() {
 fn no_key_is_in_the_debug_form() {
     let acceptor = acceptor();
     assert_eq!(format!("{acceptor:?}"), "Acceptor { .. }");
+    assert_eq!(format!("{:?}", acceptor.config().ticketer), "Tickets { .. }");
     assert_eq!(format!("{:?}", TlsSession::new(&acceptor).unwrap()), "TlsSession { .. }");
 }
 

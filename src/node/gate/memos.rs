@@ -71,9 +71,8 @@ impl Memos {
 
     /// From here on by the secret of `config`, if it has one: memos of another one are of no use.
     pub(crate) fn reconfigure(&mut self, config: &Config) {
-        let given = [config.resume.secret.as_slice(), config.auth.secret.as_bytes()];
-        let given = given.into_iter().find(|secret| !secret.is_empty());
-        self.secret = given.map_or(self.own, |secret| Sha256::digest(secret).into());
+        self.secret =
+            config.shared_secret().map_or(self.own, |secret| Sha256::digest(secret).into());
         self.keys.clear();
     }
 
