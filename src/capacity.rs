@@ -213,7 +213,8 @@ fn divide(config: &mut Config, left: u128, most: usize) {
     }
     details(config, under_way);
     if is_free(config, "limits.connections") {
-        let tls = if config.tls.is_on() { TLS_CONNECTION_BYTES } else { 0 };
+        // Each may wait for its handshake, at most.
+        let tls = if config.tls.is_on() { TLS_CONNECTION_BYTES + PLACE_BYTES } else { 0 };
         let names = NAME_BYTES + Watched::ROOM_BYTES;
         let each = CONNECTION_BYTES + names + PENDING_ADDRESS_BYTES + tls + kept_bytes(config);
         let connections = narrow((rest / wide(each)).max(1)).min(most).min(MOST_CONNECTIONS);

@@ -22,7 +22,8 @@ pub(super) fn of(how: Ending) -> &'static str {
         }
         Ending::HungUp(Hangup::Tls) => {
             "The TLS session failed, mostly in its handshake: a client that does not trust the \
-             certificate, knows no version, or speaks no TLS. The log tells which, at debug"
+             certificate, knows no version, or speaks no TLS, or one that found limits.tls_queue \
+             full. The log tells which, at debug"
         }
         Ending::Dropped(why) => of_drop(why),
     }

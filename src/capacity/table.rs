@@ -110,6 +110,8 @@ fn connections(config: &Config, rows: &mut Vec<Row>) {
     ));
     if config.tls.is_on() {
         rows.push(row("TLS of connections", limits.connections, TLS_CONNECTION_BYTES));
+        rows.push(row("limits.workers, TLS handshakes", limits.workers, CHECK_STACK_BYTES));
+        rows.push(row("limits.tls_queue, places", limits.handshakes_waiting(), PLACE_BYTES));
         if limits.pending_input_total.get() == 0 || limits.member_input_total.get() == 0 {
             rows.push(row("TLS, unfinished records", limits.connections, TLS_RECORD_BYTES));
         }

@@ -162,7 +162,8 @@ section! {
     late_answers: usize = 256, "0 to 65536 messages", reload;
 
     /// Threads for blocking work, plus as many (or as many as the host has cores, if that is fewer)
-    /// for signature checks. Each thread is started when it is needed.
+    /// for signature checks, and as many again (leaving one core, if there are several) for TLS
+    /// handshakes. Each thread is started when it is needed.
     workers: usize = 4, "1 to 1024 threads", restart;
 
     /// Jobs that wait for a thread, which serves their users in turn. When the queue is full, the
@@ -170,13 +171,19 @@ section! {
     /// behind waiting; a shorter one reports it.
     worker_queue: usize = 1_024, "1 to 1048576 jobs", restart;
 
+    /// TLS handshakes that wait for a thread, which serves their addresses in turn; at most
+    /// `limits.pending`. When the queue is full, the newest handshake of the address with most in it
+    /// is closed. A thread does some 4,000 a second (1,700 with RSA), and `http.header_timeout` closes
+    /// what waits longer.
+    tls_queue: usize = 16_384, "1 to 1048576 handshakes", restart;
+
     /// Joins, messages and requests that wait for the embedded recipe chat's database, which serves
     /// their users in turn. When the queue is full, the newest of the user with most in it is
     /// refused. A longer queue survives a slower disk; a shorter one reports it.
     storage_queue: usize = 2_048, "1 to 1048576 jobs", restart;
 
-    /// Accepts, handshakes and signature checks in one event-loop iteration (turn). A lower value
-    /// keeps chat faster during a flood; a higher one ends the flood sooner.
+    /// Accepts, first requests and signature checks in one event-loop iteration (turn). A lower
+    /// value keeps chat faster during a flood; a higher one ends the flood sooner.
     pending_per_turn: u32 = 64, "1 to 65536", restart;
 }
 
@@ -188,5 +195,10 @@ impl Limits {
     /// Signature checks that are with their threads at once.
     pub(crate) fn checks_at_once(&self) -> usize {
         (self.workers * CHECKS_PER_THREAD).max(1)
+    }
+
+    /// TLS handshakes that wait at once. A pending connection has one at most.
+    pub(crate) fn handshakes_waiting(&self) -> usize {
+        if self.pending == 0 { self.tls_queue } else { self.tls_queue.min(self.pending) }
     }
 }

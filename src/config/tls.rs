@@ -12,8 +12,7 @@ section! {
     cert_file: String = String::new(), "empty, or a path", reload;
 
     /// PEM file with the certificate's private key, not encrypted. Prefer P-256: a handshake with
-    /// RSA takes three times as long, and counts three times in `limits.pending_per_turn`. A
-    /// warning is logged if group or others can read the file.
+    /// RSA takes three times as long. A warning is logged if group or others can read the file.
     key_file: String = String::new(), "empty, or a path", reload;
 }
 

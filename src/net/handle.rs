@@ -323,6 +323,11 @@ impl Mailbox {
         CertificateWatch::start(tls, state.clone(), deliver)
     }
 
+    /// Wakes the reactor for what another queue holds.
+    pub(super) fn wake(&self) {
+        self.wake.set();
+    }
+
     fn try_deliver(&self, event: Event) -> Result<(), Undelivered> {
         self.events.try_send(event).map_err(|refused| match refused {
             TrySendError::Full(_) => Undelivered::Full,

@@ -34,6 +34,7 @@ mod keys;
 mod listener;
 #[cfg(any(feature = "backend", feature = "jwks-url", feature = "tls"))]
 mod pem;
+mod pool;
 mod process;
 mod reactor;
 mod revocations;
@@ -143,11 +144,13 @@ impl Server {
         listeners.register(poll.registry(), FIRST_LISTENER).map_err(StartError::Poll)?;
         let limits = &config.limits;
         let (mailbox, inbox) = handle::mailbox(waker, limits.worker_queue);
+        let waking = mailbox.clone();
+        let wake = Arc::new(move || waking.wake());
         let io = NetIo {
             clock,
             poll,
             listeners,
-            tls: tls::Layer::new(acceptor, config.shared_secret(), limits.connections),
+            tls: tls::Layer::new(acceptor, config, wake),
             workers: Pools::new(limits, &mailbox),
             inbox,
             // The watch ends when the reactor drops its end.

@@ -125,10 +125,11 @@ impl Reactor {
         let now = self.io.now();
         self.node.leave_cluster(now);
         self.io.write_bus(&mut self.node);
-        let Self { io: NetIo { workers, inbox, .. }, mut node, history, .. } = self;
+        let Self { io: NetIo { workers, tls, inbox, .. }, mut node, history, .. } = self;
         // The inbox goes first, so that a worker that waits for space in the mailbox stops waiting.
         drop(inbox);
         workers.end();
+        tls.end();
         let written = history
             .filter(|_| ended.is_ok())
             .map(|file| file.write(|to| node.write_history(now, to).map(drop)));
@@ -169,10 +170,21 @@ impl Reactor {
             self.node.handle_shutdown(self.io.now());
         }
         self.io.read_bus(&mut self.node);
+        self.read_after_handshakes();
         self.turn.run(&mut self.node, &mut self.io);
         self.io.write_bus(&mut self.node);
+        // Those that found no room: they are closed in the next turn.
+        self.read_after_handshakes();
         self.io.tls.count(self.node.metrics_mut());
         Ok(())
+    }
+
+    /// Reports the connections whose TLS sessions are back: they have input, and the next turn reads it.
+    fn read_after_handshakes(&mut self) {
+        for id in self.io.tls.take_back() {
+            let readiness = Readiness { readable: true, ..Readiness::default() };
+            self.turn.on_event(&self.node, id, readiness);
+        }
     }
 
     /// How long the poller may sleep: not at all while work is left, else until the next deadline.

@@ -89,11 +89,11 @@ impl Running {
         Self::start_with(config, |_| ())
     }
 
-    fn start_with(config: &Config, prepare: impl FnOnce(&Server)) -> Self {
+    fn start_with(config: &Config, prepare: impl FnOnce(&mut Server)) -> Self {
         crate::logs::in_process("lib");
         let (tell, told) = mpsc::channel();
-        let server = Server::bind(config, Box::new(Parrot(tell))).unwrap();
-        prepare(&server);
+        let mut server = Server::bind(config, Box::new(Parrot(tell))).unwrap();
+        prepare(&mut server);
         let (addresses, handle) = (server.local_addrs(), server.handle());
         let (end, ended) = mpsc::channel();
         thread::spawn(move || drop(end.send(server.run())));

@@ -5,9 +5,13 @@ use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token, event};
+#[cfg(feature = "tls")]
+use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown};
 
 use crate::id::ConnId;
+#[cfg(feature = "tls")]
+use crate::node::Hangup;
 
 /// The memory of TLS for one connection: its keys and its state.
 pub(crate) const TLS_CONNECTION_BYTES: usize = 6 << 10;
@@ -53,6 +57,16 @@ impl event::Source for Stream {
 pub(super) fn read(stream: &Stream, buffer: &mut [u8]) -> io::Result<usize> {
     let (length, _) = rustix::net::recv(stream, buffer, RecvFlags::empty())?;
     Ok(length)
+}
+
+/// The end of the input, if it has come and no bytes are in front of it. Reads nothing.
+#[cfg(feature = "tls")]
+pub(super) fn peek_end(stream: &Stream) -> Option<Hangup> {
+    match rustix::net::recv(stream, &mut [0; 1][..], RecvFlags::PEEK) {
+        Ok((0, _)) => Some(Hangup::Eof),
+        Ok(_) | Err(Errno::AGAIN | Errno::INTR) => None,
+        Err(_) => Some(Hangup::Reset),
+    }
 }
 
 /// Writes once: `send` for a single frame, which is cheaper in the kernel than a vectored write.

@@ -85,7 +85,7 @@ const LIMITS: [(&str, &[&str]); 6] = [
             "rooms",
         ],
     ),
-    ("queues", &["workers", "worker_queue", "storage_queue", "pending_per_turn"]),
+    ("queues", &["workers", "worker_queue", "tls_queue", "storage_queue", "pending_per_turn"]),
 ];
 
 /// The rows of one table, by the marker in front of it.

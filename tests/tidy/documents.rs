@@ -199,8 +199,15 @@ fn every_collected_name_and_no_other_is_documented() {
 #[test]
 fn every_limit_that_clients_meet_is_in_the_protocol() {
     // What a client meets only as the server being busy.
-    let inner =
-        ["recent_ends", "rooms", "workers", "worker_queue", "storage_queue", "pending_per_turn"];
+    let inner = [
+        "recent_ends",
+        "rooms",
+        "workers",
+        "worker_queue",
+        "tls_queue",
+        "storage_queue",
+        "pending_per_turn",
+    ];
     let limits = Config::keys().filter(|key| key.section() == "limits");
     let keys: Vec<_> = limits.filter(|key| !inner.contains(&key.name())).collect();
     assert!(keys.len() > 8, "{keys:?}");

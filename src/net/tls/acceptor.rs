@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use rustls::crypto::aws_lc_rs;
 use rustls::server::{NoServerSessionStorage, ProducesTickets};
-use rustls::sign::{CertifiedKey, SigningKey};
+use rustls::sign::CertifiedKey;
 use rustls::time_provider::DefaultTimeProvider;
 #[cfg(test)]
 use rustls::time_provider::TimeProvider;
-use rustls::{Error, ServerConfig, SignatureAlgorithm};
+use rustls::{Error, ServerConfig};
 
 use super::tickets::Tickets;
 use super::validity;
@@ -21,20 +21,11 @@ use crate::time::UnixTime;
 /// The only ALPN protocol (RFC 7301), as registered for HTTP/1.1.
 const PROTOCOL: &[u8] = b"http/1.1";
 
-/// The cost of a handshake in units of the pending share, of about 10 µs each: a key agreement and
-/// a signature. `docs/sizing.md` has the times.
-const HANDSHAKE_UNITS: u32 = 20;
-/// The cost with an RSA key of 2,048 bits. Twice the bits cost at least four times as much.
-const RSA_HANDSHAKE_UNITS: u32 = 60;
-/// The length of such a public key in bytes (RFC 5280, section 4.1.2.7).
-const RSA_2048_BYTES: usize = 294;
-
 /// The TLS configuration for new connections. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Acceptor {
     config: Arc<ServerConfig>,
     tickets: Arc<Tickets>,
-    handshake_units: u32,
     not_after: Option<UnixTime>,
 }
 
@@ -50,13 +41,15 @@ impl Acceptor {
         let certificate = PemFile { setting: "tls.cert_file", path: &tls.cert_file };
         let key = PemFile { setting: "tls.key_file", path: &tls.key_file };
         let certified = pem::certified_key(certificate, key, &aws_lc_rs::default_provider())?;
-        let handshake_units = handshake_units(&*certified.key);
+        Self::new(certified).map(Some).map_err(|error| key.fault(pem::unusable(error)))
+    }
+
+    pub(crate) fn new(certified: CertifiedKey) -> Result<Self, Error> {
         let not_after = certified.cert.first().and_then(|leaf| validity::not_after(leaf));
-        let unusable = |error| key.fault(pem::unusable(error));
-        let own = aws_lc_rs::Ticketer::new().map_err(unusable)?;
+        let own = aws_lc_rs::Ticketer::new()?;
         let tickets = Arc::new(Tickets::new(own, Arc::new(DefaultTimeProvider)));
-        let config = config(certified, Arc::clone(&tickets) as _).map_err(unusable)?;
-        Ok(Some(Self { config: Arc::new(config), tickets, handshake_units, not_after }))
+        let config = config(certified, Arc::clone(&tickets) as _)?;
+        Ok(Self { config: Arc::new(config), tickets, not_after })
     }
 
     /// Takes the session ticket keys of `before`, which it replaces. So a new certificate does not
@@ -92,11 +85,6 @@ impl Acceptor {
     pub(super) fn config(&self) -> Arc<ServerConfig> {
         Arc::clone(&self.config)
     }
-
-    /// The cost of a handshake in units of the pending share.
-    pub(crate) fn handshake_units(&self) -> u32 {
-        self.handshake_units
-    }
 }
 
 /// Prints nothing, because the configuration contains keys.
@@ -120,12 +108,4 @@ fn config(key: CertifiedKey, tickets: Arc<dyn ProducesTickets>) -> Result<Server
     // Session state is in the clients' tickets, not in the server's memory.
     config.session_storage = Arc::new(NoServerSessionStorage {});
     Ok(config)
-}
-
-fn handshake_units(key: &dyn SigningKey) -> u32 {
-    if key.algorithm() != SignatureAlgorithm::RSA {
-        return HANDSHAKE_UNITS;
-    }
-    let bytes = key.public_key().map_or(0, |public| public.len());
-    if bytes > RSA_2048_BYTES { 4 * RSA_HANDSHAKE_UNITS } else { RSA_HANDSHAKE_UNITS }
 }

@@ -1,9 +1,15 @@
 //! TLS between the sockets and the turn: input is decrypted and output is encrypted.
 
 use std::io::{self, ErrorKind, IoSlice};
+use std::sync::Arc;
 
 use super::acceptor::Acceptor;
-use super::session::{End, MAX_PLAIN_BYTES, Scratch, TlsSession};
+use super::handshakes::{
+    FinishedHandshake, HandshakeClaim, HandshakeJob, HandshakePool, OpenedRecords,
+};
+use super::session::{End, MAX_PLAIN_BYTES, Scratch, TlsSession, needs_key_agreement};
+use super::sessions::{SessionPlace, SessionTable};
+use crate::config::Config;
 use crate::driver::{Input, READ_BYTES, Remaining, Written};
 use crate::id::ConnId;
 use crate::net::transport::{self, Stream};
@@ -13,12 +19,15 @@ use crate::node::{Hangup, Metrics, Node};
 /// or 4 µs if it changes keys.
 const RECORDS_PER_UNIT: u32 = 4;
 
+/// The cost of the end of a handshake on the reactor, in units of the share: some 20 µs for new keys
+/// and two tickets. What costs more is done by workers.
+const FINISH_UNITS: u32 = 2;
+/// The cost of handing a session to a worker.
+const HAND_OVER_UNITS: u32 = 1;
+
 /// The most bytes that one read takes from an authenticated connection over TLS. Short records cost
 /// as much as long ones, so this bounds the cost of one unit.
 const TLS_READ_BYTES: usize = 16 * 1_024;
-
-/// The most session slots that are reserved at once: 8 MiB of address space.
-const MAX_RESERVED: usize = 1 << 20;
 
 /// The response to plain HTTP on a TLS port: such a client can read only HTTP.
 const NOT_TLS: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\n\
@@ -26,32 +35,53 @@ const NOT_TLS: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: application/j
     {\"error\":\"tls_required\",\"message\":\"This port speaks TLS: use https:// or wss://.\"}";
 
 /// The TLS sessions of the connections that have one. All others pass through.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Layer {
     /// The configuration for new connections of the public listeners. `None`: they do not speak
     /// TLS.
     acceptor: Option<Acceptor>,
-    /// By the node's index, 8 bytes a slot. Empty without TLS.
-    sessions: Vec<Option<Box<TlsSession>>>,
-    /// How many slots are reserved at once. Like the node's tables, this one is never moved to
-    /// grow.
-    slots: usize,
+    sessions: SessionTable,
     scratch: Scratch,
     /// A connection whose PROXY header was read and whose other input waits, and what may be left
     /// in its socket.
     part: Option<(ConnId, Remaining)>,
+    handshakes: HandshakePool,
+    /// Connections whose sessions are back, which the turn must read.
+    back: Vec<ConnId>,
     full: u64,
     resumed: u64,
     failed: u64,
+    /// Handshakes that found no room in the queue.
+    refused: u64,
 }
 
 impl Layer {
-    /// Session tickets are accepted by every server with this `secret`.
-    pub(crate) fn new(acceptor: Option<Acceptor>, secret: Option<&[u8]>, slots: usize) -> Self {
-        if let Some(acceptor) = &acceptor {
-            acceptor.share_tickets(secret);
-        }
-        Self { acceptor, slots, ..Self::default() }
+    /// Sessions for the connections of `config`. A worker calls `wake` when it has done something for
+    /// [`Layer::take_back`].
+    pub(crate) fn new(
+        acceptor: Option<Acceptor>,
+        config: &Config,
+        wake: Arc<dyn Fn() + Send + Sync>,
+    ) -> Self {
+        let layer = Self {
+            acceptor,
+            sessions: SessionTable::new(config.limits.connections),
+            scratch: Scratch::default(),
+            part: None,
+            handshakes: HandshakePool::new(&config.limits, wake),
+            back: Vec::new(),
+            full: 0,
+            resumed: 0,
+            failed: 0,
+            refused: 0,
+        };
+        layer.share_tickets(config.shared_secret());
+        layer
+    }
+
+    /// Ends the workers.
+    pub(crate) fn end(self) {
+        self.handshakes.end();
     }
 
     /// Accepts the session tickets of every server with this `secret`, and no others any more.
@@ -73,19 +103,14 @@ impl Layer {
         metrics.tls_full += std::mem::take(&mut self.full);
         metrics.tls_resumed += std::mem::take(&mut self.resumed);
         metrics.tls_failed += std::mem::take(&mut self.failed);
+        metrics.tls_refused += std::mem::take(&mut self.refused);
     }
 
     /// Starts TLS for a connection of a public listener, if these speak TLS.
     pub(crate) fn open(&mut self, id: ConnId) -> io::Result<()> {
         let Some(acceptor) = &self.acceptor else { return Ok(()) };
         let session = TlsSession::new(acceptor).map_err(io::Error::other)?;
-        if self.sessions.len() <= id.index() {
-            self.sessions.reserve(self.slots.min(MAX_RESERVED).saturating_sub(self.sessions.len()));
-            self.sessions.resize_with(id.index() + 1, || None);
-        }
-        if let Some(slot) = self.sessions.get_mut(id.index()) {
-            *slot = Some(Box::new(session));
-        }
+        self.sessions.insert(id, session);
         Ok(())
     }
 
@@ -98,9 +123,14 @@ impl Layer {
         buffer: &'a mut [u8],
         most: usize,
     ) -> Input<'a> {
-        let Some(session) = find(&mut self.sessions, id) else {
-            return Input::read(buffer, most, |room| transport::read(stream, room));
-        };
+        match self.sessions.place(id) {
+            None => return Input::read(buffer, most, |room| transport::read(stream, room)),
+            Some(SessionPlace::Here(_)) => {}
+            // The turn is told to read again when the session is back.
+            Some(SessionPlace::Away(claim)) => return claim.read(stream),
+            Some(SessionPlace::Back(_)) => return self.go_on(id),
+        }
+        let Some(session) = self.sessions.find(id) else { return Input::nothing() };
         let kept = session.restore(buffer);
         let (length, remaining) = match self.part.take_if(|(part, _)| *part == id) {
             Some((_, remaining)) => (kept, remaining),
@@ -132,34 +162,120 @@ impl Layer {
                 self.part = Some((id, remaining));
                 return Input { bytes: header, remaining, is_part: true, ..Input::nothing() };
             }
-            return self.decrypt(id, rest, remaining);
+            return self.decrypt(node, id, rest, remaining);
         }
-        self.decrypt(id, bytes, remaining)
+        self.decrypt(node, id, bytes, remaining)
     }
 
-    /// Decrypts `bytes`: the kept input of the connection, and what was read after it.
-    fn decrypt(&mut self, id: ConnId, bytes: &mut [u8], remaining: Remaining) -> Input<'_> {
-        let Self { sessions, scratch, acceptor, .. } = self;
-        let Some(session) = find(sessions, id) else { return Input::nothing() };
+    /// Decrypts `bytes`: the kept input of the connection, and what was read after it. What needs a
+    /// key agreement goes to a worker.
+    fn decrypt(
+        &mut self,
+        node: &Node,
+        id: ConnId,
+        bytes: &mut [u8],
+        remaining: Remaining,
+    ) -> Input<'_> {
+        let Some(session) = self.sessions.find(id) else { return Input::nothing() };
         let was_handshaking = session.is_handshaking();
         let is_http = was_handshaking && bytes.first().is_some_and(u8::is_ascii_uppercase);
-        let (records, opened) = session.open(bytes, scratch);
-        let mut units = records / RECORDS_PER_UNIT;
-        if was_handshaking {
-            if !scratch.sealed.is_empty() {
-                // A signature or a key agreement has just been made.
-                units += acceptor.as_ref().map_or(0, Acceptor::handshake_units);
-            }
-            match &opened {
-                Err(End::Failed(_)) => self.failed += 1,
-                _ if session.is_handshaking() => {}
-                _ if session.is_resumed() => self.resumed += 1,
-                _ => self.full += 1,
-            }
+        if was_handshaking && !is_http && needs_key_agreement(bytes) {
+            return self.hand_over(node, id, bytes);
         }
-        let said = if is_http { NOT_TLS } else { &scratch.sealed };
-        session.queue_unsent(said, 0);
-        session.end = match opened {
+        let opened = session.open(bytes, &mut self.scratch);
+        if is_http {
+            NOT_TLS.clone_into(&mut self.scratch.sealed);
+        }
+        let mut units = 0;
+        if was_handshaking {
+            self.count_handshake(id, &opened.1);
+            units = if self.scratch.sealed.is_empty() { 0 } else { FINISH_UNITS };
+        }
+        let input = self.opened(id, opened, remaining);
+        Input { units: input.units + units, ..input }
+    }
+
+    /// Gives the session and its input to a worker, and reads nothing more until it is back.
+    fn hand_over(&mut self, node: &Node, id: ConnId, bytes: &[u8]) -> Input<'static> {
+        let Some(payer) = node.address_payer(id) else { return Input::nothing() };
+        let Some(SessionPlace::Here(session)) = self.sessions.take(id) else {
+            return Input::nothing();
+        };
+        let claim = HandshakeClaim::new(session, bytes);
+        self.sessions.set(id, SessionPlace::Away(claim.clone()));
+        // It may be the handshake of another connection that finds no room.
+        if let Some(refused) = self.handshakes.submit(HandshakeJob { id, payer, claim }) {
+            self.put_back(refused);
+        }
+        Input { units: HAND_OVER_UNITS, kept: bytes.len(), ..Input::nothing() }
+    }
+
+    /// A session comes back. It is dropped if its connection has been closed.
+    fn put_back(&mut self, finished: Box<FinishedHandshake>) {
+        let id = finished.id;
+        if self.sessions.put_back(finished) {
+            self.back.push(id);
+        }
+    }
+
+    /// How many sessions are with the workers.
+    #[cfg(test)]
+    pub(crate) fn away(&self) -> usize {
+        self.sessions.away()
+    }
+
+    /// The connections whose sessions have come back since the last call: each is to be read.
+    pub(crate) fn take_back(&mut self) -> Vec<ConnId> {
+        while let Some(finished) = self.handshakes.next() {
+            self.put_back(finished);
+        }
+        std::mem::take(&mut self.back)
+    }
+
+    /// Goes on with a session that came back.
+    fn go_on(&mut self, id: ConnId) -> Input<'_> {
+        let Some(SessionPlace::Back(finished)) = self.sessions.take(id) else {
+            return Input::nothing();
+        };
+        let FinishedHandshake { mut session, opened, .. } = *finished;
+        let Some(OpenedRecords { records, result, scratch }) = opened else {
+            log::debug!(connection:% = id; "TLS: too many handshakes wait");
+            session.end = Some(Hangup::Tls);
+            self.refused += 1;
+            self.sessions.set(id, SessionPlace::Here(session));
+            return Input { end: Some(Hangup::Tls), ..Input::nothing() };
+        };
+        self.sessions.set(id, SessionPlace::Here(session));
+        // Copied, so that the shared buffers keep their allocations.
+        self.scratch.plain.clone_from(&scratch.plain);
+        self.scratch.sealed.clone_from(&scratch.sealed);
+        self.count_handshake(id, &result);
+        // Nothing was read from the socket in the meantime.
+        self.opened(id, (records, result), Remaining::Perhaps)
+    }
+
+    /// Counts the handshake if it has just ended.
+    fn count_handshake(&mut self, id: ConnId, result: &Result<(), End>) {
+        let Some(session) = self.sessions.find(id) else { return };
+        match result {
+            Err(End::Failed(_)) => self.failed += 1,
+            _ if session.is_handshaking() => {}
+            _ if session.is_resumed() => self.resumed += 1,
+            _ => self.full += 1,
+        }
+    }
+
+    /// The input of a session that has just been opened into `scratch`.
+    fn opened(
+        &mut self,
+        id: ConnId,
+        (records, result): (u32, Result<(), End>),
+        remaining: Remaining,
+    ) -> Input<'_> {
+        let Self { sessions, scratch, .. } = self;
+        let Some(session) = sessions.find(id) else { return Input::nothing() };
+        session.queue_unsent(&scratch.sealed, 0);
+        session.end = match result {
             Ok(()) => None,
             Err(End::Eof) => Some(Hangup::Eof),
             Err(End::Failed(error)) => {
@@ -168,6 +284,7 @@ impl Layer {
             }
         };
         let (kept, end) = (session.kept_bytes(), session.end);
+        let units = records / RECORDS_PER_UNIT;
         Input { bytes: &mut scratch.plain, remaining, is_part: false, units, kept, end }
     }
 
@@ -179,9 +296,11 @@ impl Layer {
         stream: &Stream,
         output: &[IoSlice<'_>],
     ) -> io::Result<Written> {
-        let Some(session) = find(&mut self.sessions, id) else {
+        if self.sessions.place(id).is_none() {
             return Written::of(transport::write(stream, output), output);
-        };
+        }
+        // A session that is with the workers is in its handshake.
+        let Some(session) = self.sessions.find(id) else { return Ok(Written::AfterRead) };
         let is_failed = session.end == Some(Hangup::Tls);
         if !session.unsent().is_empty() {
             let written = match write_some(stream, session.unsent()) {
@@ -228,14 +347,13 @@ impl Layer {
 
     /// See [`Io::has_unsent`](crate::driver::Io::has_unsent).
     pub(crate) fn has_unsent(&self, id: ConnId) -> bool {
-        let session = self.sessions.get(id.index()).and_then(Option::as_ref);
-        session.is_some_and(|session| !session.unsent().is_empty())
+        matches!(self.sessions.place(id), Some(SessionPlace::Here(session)) if !session.unsent().is_empty())
     }
 
     /// Ends our side: sends `close_notify` if the kernel has space for it. A peer that does not
     /// read sees only the end of the connection.
     pub(crate) fn finish(&mut self, id: ConnId, stream: &Stream) {
-        let Some(session) = find(&mut self.sessions, id) else { return };
+        let Some(session) = self.sessions.find(id) else { return };
         let sealed = &mut self.scratch.sealed;
         sealed.clear();
         session.close(sealed);
@@ -249,8 +367,10 @@ impl Layer {
     /// would be a reset, which may overtake the alert.
     pub(crate) fn close(&mut self, id: ConnId, stream: &Stream) {
         self.finish(id, stream);
-        let Some(session) = self.sessions.get_mut(id.index()).and_then(Option::take) else {
-            return;
+        let session = match self.sessions.take(id) {
+            Some(SessionPlace::Here(session)) => session,
+            Some(SessionPlace::Away(claim)) => return claim.cancel(),
+            Some(SessionPlace::Back(_)) | None => return,
         };
         if session.end == Some(Hangup::Tls) {
             transport::finish(stream);
@@ -264,11 +384,6 @@ impl Layer {
             }
         }
     }
-}
-
-/// The session of a connection. `None`: it does not speak TLS.
-fn find(sessions: &mut [Option<Box<TlsSession>>], id: ConnId) -> Option<&mut TlsSession> {
-    sessions.get_mut(id.index())?.as_deref_mut()
 }
 
 /// Writes as many of `bytes` as the kernel takes now, and returns their number.

@@ -6,12 +6,15 @@
 //!
 //! [`Acceptor`] is the configuration of the public listeners: certificate, key, and session ticket
 //! keys. [`TlsSession`] is the TLS of one connection, sans I/O: bytes in, bytes out. [`Layer`] puts
-//! the sessions between the sockets and the turn. In a build without TLS, `plain.rs` replaces this
+//! the sessions between the sockets and the turn, and has workers do what costs most in a handshake
+//! ([`HandshakeJob`](handshakes::HandshakeJob)). In a build without TLS, `plain.rs` replaces this
 //! module.
 
 mod acceptor;
+mod handshakes;
 mod layer;
 mod session;
+mod sessions;
 mod tickets;
 mod validity;
 

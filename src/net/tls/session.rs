@@ -67,6 +67,8 @@ pub(super) struct TlsSession {
     pub(super) end: Option<Hangup>,
     /// Nothing more can be sealed.
     is_over: bool,
+    /// The peer's first message was answered.
+    pub(super) has_answered: bool,
     /// The cost of records without data, less what records with data offset.
     idle_cost: u32,
 }
@@ -83,6 +85,7 @@ impl TlsSession {
             is_begun: false,
             end: None,
             is_over: false,
+            has_answered: false,
             idle_cost: 0,
         })
     }
@@ -117,7 +120,8 @@ impl TlsSession {
         if self.is_over {
             return (0, Ok(())); // Later input is ignored.
         }
-        let (records, was_handshaking) = (count(bytes), self.is_handshaking());
+        let records = u32::try_from(records(bytes).count()).unwrap_or(u32::MAX);
+        let was_handshaking = self.is_handshaking();
         let (mut used, mut full, mut end) = (0, 0, None);
         // After a fault the only thing left is to fetch the alert about it.
         while !self.is_over || self.connection.wants_write() {
@@ -155,6 +159,7 @@ impl TlsSession {
                 break;
             }
         }
+        self.has_answered |= !scratch.sealed.is_empty();
         if !was_handshaking {
             let idle = records.saturating_sub(full);
             self.idle_cost = (self.idle_cost + idle * FULL_FOR_IDLE).saturating_sub(full);
@@ -274,15 +279,21 @@ impl fmt::Debug for TlsSession {
     }
 }
 
-/// How many complete records `bytes` begin with, by their headers (RFC 8446, section 5.1).
-fn count(mut bytes: &[u8]) -> u32 {
-    let mut records = 0;
-    while let Some(&[_, _, _, high, low]) = bytes.first_chunk()
-        && let Some(rest) = bytes.get(5 + usize::from(u16::from_be_bytes([high, low]))..)
-    {
-        (records, bytes) = (records + 1, rest);
-    }
-    records
+/// The content types of the complete records that `bytes` begin with (RFC 8446, section 5.1).
+fn records(mut bytes: &[u8]) -> impl Iterator<Item = u8> {
+    std::iter::from_fn(move || {
+        let &[content_type, _, _, high, low] = bytes.first_chunk()?;
+        bytes = bytes.get(5 + usize::from(u16::from_be_bytes([high, low]))..)?;
+        Some(content_type)
+    })
+}
+
+/// Does this input of a handshake need a key agreement, and perhaps a signature? A ClientHello does,
+/// and the ClientKeyExchange of TLS 1.2: they are in records of the type `handshake`. What a client
+/// sends last in TLS 1.3 is encrypted, so it is not, and costs little.
+pub(super) fn needs_key_agreement(bytes: &[u8]) -> bool {
+    const HANDSHAKE: u8 = 22;
+    records(bytes).any(|content_type| content_type == HANDSHAKE)
 }
 
 /// Appends what `write` produces to `sealed`, with `room` bytes at first, or as many as it then

@@ -314,9 +314,8 @@ fn a_certificate_that_cannot_be_used_is_named() {
 }
 
 #[test]
-fn a_handshake_with_rsa_costs_more_of_a_turns_share() {
+fn a_certificate_with_an_rsa_key_is_served() {
     let rsa = Acceptor::load(&files("rsa")).unwrap().unwrap();
-    assert!(rsa.handshake_units() > acceptor().handshake_units());
     drop(Pair::new(&rsa, &offers("rsa", &[&TLS12])).shake(1_024));
 }
 

@@ -4,6 +4,8 @@
 use crate::auth::KeySummary;
 use crate::id::ConnId;
 use crate::node::Node;
+#[cfg(feature = "tls")]
+use crate::node::Payer;
 use crate::node::connections::session::Phase;
 use crate::node::gate::key_reads;
 use crate::node::observe::close_history::{Account, CloseHistory};
@@ -35,6 +37,12 @@ impl Node {
     #[must_use]
     pub fn phase(&self, id: ConnId) -> Option<Phase> {
         self.connections.find(id).map(|connection| connection.session.phase())
+    }
+
+    /// Who pays for work that a worker does for a connection before it authenticates: its address.
+    #[cfg(feature = "tls")]
+    pub(crate) fn address_payer(&self, id: ConnId) -> Option<Payer> {
+        self.connections.find(id).map(|connection| Payer::Address(connection.address()))
     }
 
     /// How many connections are in this phase.

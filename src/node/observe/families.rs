@@ -365,6 +365,7 @@ impl<'a> View<'a> {
             ("pending", metrics.pending_gave_way),
             ("requests_per_minute", metrics.refused_request_rate),
             ("worker_queue", metrics.refused_work),
+            ("tls_queue", metrics.tls_refused),
             ("admin_connections", metrics.admin_dropped + metrics.admin_gave_way),
         ];
         let all = refused.into_iter().chain(self.evictions());

@@ -49,7 +49,7 @@ fn resumes(
 }
 
 #[test]
-fn ticket_is_accepted_by_a_server_with_the_same_secret() {
+fn ticket_is_accepted_under_the_same_secret() {
     let (before, after) = (started(Some(SECRET), START), started(Some(SECRET), START + 4_000));
     assert!(resumes(&before, &after, &TLS13));
     // A ticket of TLS 1.2 contains the key of the connection, so it ends with the process.

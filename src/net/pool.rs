@@ -1,0 +1,254 @@
+//! A pool of threads behind a bounded queue, which serves its users in turn.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use crate::node::Payer;
+use crate::shares::FairQueue;
+
+/// How long a server that ends waits for running work. Nothing waits for the result any more, but a
+/// write to a database should be completed if a moment is enough.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The most microseconds of a worker's time that a user is behind the others for work that took
+/// long.
+const MAX_DEBT: u64 = 1_000_000;
+
+/// What a pool's threads do.
+pub(super) trait PoolJob: Send + 'static {
+    /// What comes of it.
+    type Done;
+
+    /// Who is served in turn with others, and charged.
+    fn payer(&self) -> Payer;
+
+    /// Does it. Blocks as long as that takes, and does not panic. `None`: nobody waits for it.
+    fn run(self) -> Option<Self::Done>;
+}
+
+/// Takes what has come of a job, on the worker's thread. It may block. False: nobody wants more.
+pub(super) type TakeDone<J> = Arc<dyn Fn(<J as PoolJob>::Done) -> bool + Send + Sync>;
+
+/// The pool. A thread is started when there is work for it, and stays: an application that never
+/// blocks costs no thread.
+pub(super) struct Workers<J: PoolJob> {
+    name: &'static str,
+    shared: Arc<PoolState<J>>,
+    deliver: TakeDone<J>,
+    threads: Vec<JoinHandle<()>>,
+    limit: usize,
+    // Nothing is ever sent on it: it disconnects when all workers have ended.
+    alive: SyncSender<Infallible>,
+    gone: Receiver<Infallible>,
+}
+
+impl<J: PoolJob> fmt::Debug for Workers<J> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Workers").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+struct PoolState<J> {
+    queue: Mutex<JobQueue<J>>,
+    wake: Condvar,
+    /// Jobs that wait or run. The reactor adds, the workers subtract.
+    in_flight: AtomicUsize,
+}
+
+/// Jobs that wait.
+struct JobQueue<T> {
+    waiting: FairQueue<Payer, T>,
+    /// How many may wait.
+    capacity: usize,
+    is_closed: bool,
+}
+
+impl<T> JobQueue<T> {
+    /// Room for `capacity` commands, at least 1.
+    fn new(capacity: usize) -> Self {
+        Self { waiting: FairQueue::new(MAX_DEBT), capacity: capacity.max(1), is_closed: false }
+    }
+
+    /// Puts in a command, and returns the one that finds no room: the newest of whoever has most, and
+    /// this one only where nobody has more than its payer.
+    fn push(&mut self, payer: Payer, command: T) -> Option<T> {
+        let mut shed = None;
+        if self.waiting.len() >= self.capacity {
+            match self.waiting.shed(&payer) {
+                Some((_, newest)) => shed = Some(newest),
+                None => return Some(command),
+            }
+        }
+        self.waiting.push(payer, command);
+        shed
+    }
+}
+
+impl<J> PoolState<J> {
+    fn lock(&self) -> MutexGuard<'_, JobQueue<J>> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for the job that is next. `None`: the pool ends.
+    fn next(&self) -> Option<(Payer, J)> {
+        let is_idle = |queue: &mut JobQueue<J>| queue.waiting.is_empty() && !queue.is_closed;
+        let queue = self.wake.wait_while(self.lock(), is_idle);
+        let mut queue = queue.unwrap_or_else(PoisonError::into_inner);
+        if queue.is_closed { None } else { queue.waiting.pop() }
+    }
+}
+
+impl<J: PoolJob> Workers<J> {
+    /// At most `limit` threads of this name, and `capacity` jobs that wait for one; at least 1 of
+    /// each.
+    pub(super) fn new(
+        name: &'static str,
+        limit: usize,
+        capacity: usize,
+        deliver: TakeDone<J>,
+    ) -> Self {
+        let (alive, gone) = mpsc::sync_channel(0);
+        let shared = PoolState {
+            queue: Mutex::new(JobQueue::new(capacity)),
+            wake: Condvar::new(),
+            in_flight: AtomicUsize::new(0),
+        };
+        Self {
+            name,
+            shared: Arc::new(shared),
+            deliver,
+            threads: Vec::new(),
+            limit: limit.max(1),
+            alive,
+            gone,
+        }
+    }
+
+    /// Queues `job`. Never blocks: when there is no room, or no thread can be started, this gives
+    /// back the job that is refused ([`JobQueue::push`]).
+    pub(super) fn submit(&mut self, job: J) -> Result<(), J> {
+        let in_flight = self.shared.in_flight.fetch_add(1, Ordering::Relaxed) + 1;
+        // As many threads as jobs, up to the limit, so that no job waits for another one before
+        // that.
+        if in_flight > self.threads.len() && self.threads.len() < self.limit {
+            match self.start() {
+                Ok(thread) => self.threads.push(thread),
+                Err(error) => log::warn!("no thread for a worker: {error}"),
+            }
+        }
+        let Some(refused) = self.queue(job) else { return Ok(()) };
+        self.shared.in_flight.fetch_sub(1, Ordering::Relaxed);
+        Err(refused)
+    }
+
+    /// Queues `job`, and returns the one that finds no room.
+    fn queue(&self, job: J) -> Option<J> {
+        if self.threads.is_empty() {
+            return Some(job);
+        }
+        let shed = self.shared.lock().push(job.payer(), job);
+        self.shared.wake.notify_one();
+        shed
+    }
+
+    /// Lets the workers finish what they do, for at most [`PATIENCE`], and leaves behind who is
+    /// stuck: the end of the process takes it. What waits is not begun.
+    pub(super) fn end(self) {
+        let Self { shared, deliver, threads, alive, gone, .. } = self;
+        shared.lock().is_closed = true;
+        shared.wake.notify_all();
+        drop((deliver, alive));
+        match gone.recv_timeout(PATIENCE) {
+            Err(RecvTimeoutError::Timeout) => log::warn!("a worker is stuck, and left behind"),
+            Err(RecvTimeoutError::Disconnected) => {
+                for thread in threads {
+                    if thread.join().is_err() {
+                        log::warn!("a worker had died");
+                    }
+                }
+            }
+            Ok(never) => match never {},
+        }
+    }
+
+    fn start(&self) -> io::Result<JoinHandle<()>> {
+        let (shared, deliver) = (Arc::clone(&self.shared), Arc::clone(&self.deliver));
+        let alive = self.alive.clone();
+        thread::Builder::new().name(self.name.to_owned()).spawn(move || {
+            work(&shared, &*deliver);
+            drop(alive);
+        })
+    }
+}
+
+fn work<J: PoolJob>(shared: &PoolState<J>, deliver: &dyn Fn(J::Done) -> bool) {
+    while let Some((payer, job)) = shared.next() {
+        let begun = clock();
+        let done = job.run();
+        let micros = begun.elapsed().as_micros().try_into().unwrap_or(u64::MAX);
+        shared.lock().waiting.charge(&payer, micros.max(1));
+        shared.in_flight.fetch_sub(1, Ordering::Relaxed);
+        if done.is_some_and(|done| !deliver(done)) {
+            return;
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a worker measures what its work costs")]
+fn clock() -> Instant {
+    Instant::now()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shares::rivalry::{self, RivalQueue, Rivalry};
+    use crate::time;
+
+    /// Jobs that are numbers, each with its payer.
+    struct Scene {
+        queue: JobQueue<usize>,
+        payers: Vec<Payer>,
+        refused: Vec<usize>,
+    }
+
+    impl RivalQueue for Scene {
+        fn push(&mut self, _: time::Instant, user: usize, job: usize) {
+            let payer = Payer::user(&user.to_string());
+            self.payers.push(payer.clone());
+            self.refused.extend(self.queue.push(payer, job));
+        }
+
+        fn pop(&mut self, _: time::Instant) -> Option<usize> {
+            self.queue.waiting.pop().map(|(_, job)| job)
+        }
+
+        fn dropped(&mut self) -> Option<usize> {
+            self.refused.pop()
+        }
+
+        fn done(&mut self, _: time::Instant, job: usize, took: Duration) {
+            self.queue.waiting.charge(&self.payers[job], took.as_micros() as u64);
+        }
+    }
+
+    #[test]
+    fn rival_has_twice_its_part_of_the_workers_at_most() {
+        for (rivals, servers) in [(4, 1), (7, 1)] {
+            let rivalry = Rivalry { rivals, servers, differs_in_cost: true };
+            rivalry::check(rivalry, |is_first_come| {
+                let mut queue = JobQueue::new(64);
+                if is_first_come {
+                    queue.waiting.plant_first_come();
+                }
+                Scene { queue, payers: Vec::new(), refused: Vec::new() }
+            });
+        }
+    }
+}
