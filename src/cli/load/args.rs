@@ -27,6 +27,10 @@ use vestibule::config::Length;
 ///   (/proc/PID/smaps_rollup), divided by the connections. Kernel socket buffers are not in it.
 ///
 /// * failed: what ended in another way than the protocol says, by reason.
+///
+/// Over TLS (wss://), latency from the TCP connect includes the handshake. Each handshake is a full
+/// one; only the clients of `return` resume their sessions, like browsers. This thread does its
+/// own part of each, which costs about as much as the server's.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct LoadArgs {
@@ -39,9 +43,15 @@ pub(crate) struct LoadArgs {
 /// Options of every scenario.
 #[derive(Debug, clap::Args)]
 pub(super) struct Common {
-    /// Where the server listens: ws://HOST:PORT
+    /// Where the server listens: ws://HOST:PORT, or wss://HOST:PORT with --ca-file
     #[arg(long, global = true, default_value = "ws://127.0.0.1:8080", value_name = "URL")]
     pub(super) url: String,
+    /// PEM file with the authorities that the certificate of a wss:// server may be from
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(super) ca_file: Option<String>,
+    /// Accept any certificate of a wss:// server on this host
+    #[arg(long, global = true, conflicts_with = "ca_file")]
+    pub(super) insecure: bool,
     /// Process id of the server, to measure its CPU time and memory
     #[arg(long, global = true)]
     pub(super) pid: Option<u32>,

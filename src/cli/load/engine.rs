@@ -19,6 +19,7 @@ use vestibule::time::Instant;
 use super::peer::{Peer, PeerPhase, PeerRole, Visit};
 use super::polls::Polls;
 use super::report::{Failures, Progress};
+use super::secure::LoadTls;
 use super::target::Sources;
 use super::wire::Wire;
 
@@ -99,6 +100,7 @@ pub(super) struct LoadEngine {
     closing: VecDeque<(Instant, usize, u64)>,
     serial: u64,
     target: SocketAddr,
+    tls: Option<LoadTls>,
     sources: Sources,
     epoch: std::time::Instant,
     /// When the test is aborted.
@@ -114,6 +116,8 @@ pub(super) struct LoadEngine {
 #[derive(Debug)]
 pub(super) struct Setup {
     pub(super) target: SocketAddr,
+    /// `None`: without TLS.
+    pub(super) tls: Option<LoadTls>,
     pub(super) sources: Sources,
     pub(super) wire: Wire,
     pub(super) concurrency: u32,
@@ -136,6 +140,7 @@ impl LoadEngine {
             closing: VecDeque::new(),
             serial: 0,
             target: setup.target,
+            tls: setup.tls,
             sources: setup.sources,
             epoch: clock(),
             deadline: Instant::START + setup.timeout,
@@ -290,7 +295,9 @@ impl LoadEngine {
     fn connect(&mut self, visit: Visit, now: Instant) -> io::Result<()> {
         self.serial += 1;
         let source = self.sources.take();
-        let mut peer = Peer::connect(visit, self.target, source, self.serial, now)?;
+        let returns = visit.role == PeerRole::Returning;
+        let tls = self.tls.as_mut().map(|tls| tls.session(visit.user, returns)).transpose()?;
+        let mut peer = Peer::connect(visit, self.target, source, (tls, self.serial), now)?;
         peer.try_upgrade(self.wire.upgrade(visit.room), now)?;
         let entry = self.peers.vacant_entry();
         let key = entry.key();

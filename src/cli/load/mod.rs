@@ -8,7 +8,7 @@
 //! silent storm chat fanout mixed surge returning   scenarios: straight lines of scripts
 //! crowd                                  the scripts that several scenarios share
 //! engine ── polls, wake_timer            sockets, the clock, the life cycle of a client
-//! peer ── client, wire, target           one socket; its input, its output; addresses
+//! peer ── client, wire, target, secure   one socket; its input, its output; addresses; TLS
 //! meter    report ── figures    args      the server's resource use; results; arguments
 //! ```
 
@@ -27,6 +27,11 @@ mod polls;
 mod report;
 mod returned;
 mod returning;
+#[cfg(not(feature = "tls"))]
+#[path = "plain.rs"]
+mod secure;
+#[cfg(feature = "tls")]
+mod secure;
 mod silent;
 mod storm;
 mod surge;
@@ -45,6 +50,7 @@ use self::args::LoadScenario;
 use self::engine::{LoadEngine, Setup};
 use self::meter::ResourceMeter;
 use self::report::{LoadReport, Measured, Progress};
+use self::secure::LoadTls;
 use self::target::Sources;
 use self::wire::{Signer, Wire};
 use super::server_address::ServerAddress;
@@ -60,7 +66,8 @@ use super::server_address::ServerAddress;
 /// how many operations failed.
 pub(crate) fn run(args: &LoadArgs, auth: &Auth, secret: &[u8]) -> Result<(), String> {
     let LoadArgs { scenario, common } = args;
-    let target = ServerAddress::parse(&common.url)?;
+    let target = ServerAddress::parse_any(&common.url)?;
+    let tls = target.is_secure.then(|| LoadTls::new(&target, common)).transpose()?;
     let needs = scenario.needs(common.concurrency);
     target::raise_descriptor_limit(needs.sockets)?;
     let (now, run) = wall_clock();
@@ -68,6 +75,7 @@ pub(crate) fn run(args: &LoadArgs, auth: &Auth, secret: &[u8]) -> Result<(), Str
     let mut engine = LoadEngine::new(Setup {
         sources: Sources::new(target.address, common.sources, needs.sockets)?,
         target: target.address,
+        tls,
         wire: Wire::new(&target.host, needs.users, &signer, now, run)?,
         concurrency: common.concurrency,
         timeout: common.timeout.get(),

@@ -11,6 +11,7 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use vestibule::time::Instant;
 
 use super::client::ResponseParser;
+use super::secure::PeerTls;
 
 /// A client to connect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,6 +91,8 @@ pub(super) struct Peer {
     /// Whether its failure is counted already.
     pub(super) has_failed: bool,
     stream: TcpStream,
+    /// `None`: without TLS.
+    tls: Option<PeerTls>,
     /// Bytes that the socket has not accepted yet.
     backlog: Vec<u8>,
 }
@@ -100,7 +103,7 @@ impl Peer {
         visit: Visit,
         target: SocketAddr,
         source: Option<Ipv4Addr>,
-        serial: u64,
+        (tls, serial): (Option<PeerTls>, u64),
         now: Instant,
     ) -> io::Result<Self> {
         let socket = Socket::new(
@@ -131,6 +134,7 @@ impl Peer {
             was_closed: false,
             has_failed: false,
             stream: TcpStream::from_std(socket.into()),
+            tls,
             backlog: Vec::new(),
         })
     }
@@ -146,8 +150,14 @@ impl Peer {
         self.visit.role == PeerRole::Urgent
     }
 
+    /// Whether it speaks TLS.
+    pub(super) fn is_secure(&self) -> bool {
+        self.tls.is_some()
+    }
+
     fn interest(&self) -> Interest {
-        if self.phase == PeerPhase::Connecting || !self.backlog.is_empty() {
+        // TLS may have something to write after any read.
+        if self.is_secure() || self.phase == PeerPhase::Connecting || !self.backlog.is_empty() {
             Interest::READABLE | Interest::WRITABLE
         } else {
             Interest::READABLE
@@ -157,7 +167,11 @@ impl Peer {
     /// Sends the upgrade request if the connection is established. Over loopback it usually is,
     /// before the kernel reports it.
     pub(super) fn try_upgrade(&mut self, request: &[u8], now: Instant) -> io::Result<()> {
-        match self.stream.write(request) {
+        let written = match &mut self.tls {
+            Some(tls) => tls.begin(&mut self.stream, request).map(|()| request.len()),
+            None => self.stream.write(request),
+        };
+        match written {
             Ok(taken) => self.backlog.extend_from_slice(request.get(taken..).unwrap_or_default()),
             Err(error) if is_not_yet(&error) => return Ok(()),
             Err(error) => return Err(error),
@@ -170,6 +184,9 @@ impl Peer {
     /// Sends bytes, and keeps what the socket does not accept. Errors are ignored here, as the next
     /// read returns them.
     pub(super) fn send(&mut self, bytes: &[u8], registry: &Registry, token: Token) {
+        if let Some(tls) = &mut self.tls {
+            return tls.send(&mut self.stream, bytes);
+        }
         if !self.backlog.is_empty() {
             self.backlog.extend_from_slice(bytes);
             return;
@@ -184,6 +201,9 @@ impl Peer {
 
     /// Sends the kept bytes.
     pub(super) fn flush(&mut self, registry: &Registry, token: Token) {
+        if let Some(tls) = &mut self.tls {
+            return tls.flush(&mut self.stream);
+        }
         if self.backlog.is_empty() {
             return;
         }
@@ -199,6 +219,9 @@ impl Peer {
 
     /// Reads once. `WouldBlock` means that there is nothing to read, 0 the end of the connection.
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if let Some(tls) = &mut self.tls {
+            return tls.read(&mut self.stream, buffer);
+        }
         loop {
             match self.stream.read(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

@@ -1,7 +1,7 @@
 //! The scenarios against a server of canned answers, over loopback.
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::thread;
 use std::time::Duration;
 
@@ -48,7 +48,7 @@ fn server(manner: Manner) -> String {
     format!("ws://{address}")
 }
 
-fn serve(mut stream: TcpStream, manner: Manner) -> Option<()> {
+fn serve(mut stream: impl Read + Write, manner: Manner) -> Option<()> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         let mut byte = [0];
@@ -80,7 +80,7 @@ fn serve(mut stream: TcpStream, manner: Manner) -> Option<()> {
     None
 }
 
-fn read_frame(stream: &mut TcpStream) -> Option<u8> {
+fn read_frame(stream: &mut impl Read) -> Option<u8> {
     let mut head = [0; 2];
     stream.read_exact(&mut head).ok()?;
     let mut length = u64::from(head[1] & 0x7f);
@@ -93,10 +93,40 @@ fn read_frame(stream: &mut TcpStream) -> Option<u8> {
     Some(head[0] & 0x0f)
 }
 
+#[cfg(feature = "tls")]
+fn fixture(name: &str) -> String {
+    format!("{}/tests/fixtures/tls/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The same over TLS, with rustls' own blocking server.
+#[cfg(feature = "tls")]
+fn secure_server() -> String {
+    use rustls::pki_types::pem::PemObject as _;
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+    use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
+    let certificate = CertificateDer::from_pem_file(fixture("p256.pem")).unwrap();
+    let key = PrivateKeyDer::from_pem_file(fixture("p256.key.pem")).unwrap();
+    let provider = rustls::crypto::aws_lc_rs::default_provider();
+    let builder = ServerConfig::builder_with_provider(provider.into());
+    let builder = builder.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
+    let config = std::sync::Arc::new(builder.with_single_cert(vec![certificate], key).unwrap());
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let session = ServerConnection::new(config.clone()).unwrap();
+            thread::spawn(move || serve(StreamOwned::new(session, stream), Manner::Good));
+        }
+    });
+    format!("wss://127.0.0.1:{port}")
+}
+
 fn played(url: &str, words: &str) -> serde_json::Value {
     let words = format!("load {words} --url {url}");
     let LoadArgs { scenario, common } = TestCli::parse_from(words.split_whitespace()).load;
-    let target = ServerAddress::parse(&common.url).unwrap();
+    let target = ServerAddress::parse_any(&common.url).unwrap();
+    let tls = target.is_secure.then(|| LoadTls::new(&target, &common).unwrap());
     let needs = scenario.needs(common.concurrency);
     let (now, run) = wall_clock();
     let auth = Auth::default();
@@ -104,6 +134,7 @@ fn played(url: &str, words: &str) -> serde_json::Value {
     let mut engine = LoadEngine::new(Setup {
         sources: Sources::new(target.address, common.sources, needs.sockets).unwrap(),
         target: target.address,
+        tls,
         wire: Wire::new(&target.host, needs.users, &signer, now, run).unwrap(),
         concurrency: common.concurrency,
         timeout: common.timeout.get(),
@@ -159,6 +190,35 @@ fn surge_counts_every_socket() {
     assert!(report["quiet_latency_us"]["p50"].as_u64() > Some(0), "{report}");
     assert!(report["latency_us"]["p50"].as_u64() > Some(0), "{report}");
     assert!(report["operations"].as_u64() > Some(30), "{report}");
+}
+
+#[cfg(feature = "tls")]
+#[test]
+fn every_scenario_works_over_tls() {
+    let url = secure_server();
+    let trust = format!("--ca-file {}", fixture("p256.pem"));
+    for (words, operations) in [
+        (format!("storm --connections 30 --concurrency 7 {trust}"), 30),
+        (format!("chat --connections 5 --operations 203 {trust}"), 203),
+        ("storm --connections 5 --insecure".to_owned(), 5),
+    ] {
+        let report = played(&url, &words);
+        assert_eq!(report["operations"], operations, "{report}");
+        assert_eq!(report["failed"], 0, "{report}");
+    }
+}
+
+#[cfg(feature = "tls")]
+#[test]
+fn server_with_another_certificate_is_a_failure() {
+    let words = format!("storm --connections 3 --ca-file {}", fixture("other.pem"));
+    let report = played(&secure_server(), &words);
+    assert_eq!(report["failed"], 3, "{report}");
+    let words = "load storm --url wss://127.0.0.1:1".split(' ');
+    let LoadArgs { common, .. } = TestCli::parse_from(words).load;
+    let target = ServerAddress::parse_any(&common.url).unwrap();
+    let fault = LoadTls::new(&target, &common).unwrap_err();
+    assert!(fault.contains("--ca-file"), "{fault}");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use vestibule::time::Instant;
 
 use super::{LoadEngine, Notice, Script, TextKind, clock};
 use crate::cli::load::client::ServerEvent;
-use crate::cli::load::peer::{PeerPhase, PeerRole, Visit};
+use crate::cli::load::peer::{Peer, PeerPhase, PeerRole, Visit};
 use crate::cli::load::wire::{Opcode, frame};
 
 impl LoadEngine {
@@ -68,7 +68,9 @@ impl LoadEngine {
                 let Some(event) = peer.client.next(&mut input) else { break };
                 self.on_event(script, key, event, now);
             }
-            if taken < buffer.len() && !is_over {
+            // Over TLS a read returns what one record holds, so the socket may have more.
+            let is_secure = self.peers.get(key).is_some_and(Peer::is_secure);
+            if taken < buffer.len() && !is_over && !is_secure {
                 return;
             }
         }

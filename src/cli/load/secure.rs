@@ -1,0 +1,198 @@
+//! TLS of the clients: `wss://`.
+//!
+//! In a build without TLS, `plain.rs` replaces this module.
+
+use std::fmt;
+use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::sync::Arc;
+
+use mio::net::TcpStream;
+use rustls::client::Resumption;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{
+    ClientConfig, ClientConnection, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
+};
+
+use super::args::Common;
+use crate::cli::server_address::ServerAddress;
+
+/// The TLS of all clients.
+pub(super) struct LoadTls {
+    name: ServerName<'static>,
+    config: ClientConfig,
+    /// Of clients that do not come back. They resume nothing: each handshake is a full one.
+    of_strangers: Arc<ClientConfig>,
+    /// By user, of clients that come back: each with its own tickets, like a browser.
+    of_users: Vec<Option<Arc<ClientConfig>>>,
+}
+
+impl LoadTls {
+    /// For a server at a `wss://` address.
+    ///
+    /// # Errors
+    /// The options do not say whom to trust, or the file cannot be used.
+    pub(super) fn new(server: &ServerAddress, options: &Common) -> Result<Self, String> {
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .map_err(|error| error.to_string())?;
+        let mut config = match &options.ca_file {
+            Some(path) => builder.with_root_certificates(roots(path)?).with_no_client_auth(),
+            None if options.insecure && server.address.ip().is_loopback() => builder
+                .dangerous()
+                .with_custom_certificate_verifier(Arc::new(TrustsAnybody(provider)))
+                .with_no_client_auth(),
+            None if options.insecure => {
+                return Err("--insecure is for a server on this host: use --ca-file".to_owned());
+            }
+            None => {
+                return Err("wss:// needs --ca-file FILE (or --insecure, on this host)".to_owned());
+            }
+        };
+        config.resumption = Resumption::disabled();
+        let host = &server.host;
+        let host =
+            host.rsplit_once(':').filter(|_| !host.ends_with(']')).map_or(&**host, |(h, _)| h);
+        let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        let name = ServerName::try_from(host).map_err(|error| error.to_string())?;
+        Ok(Self { name, of_strangers: Arc::new(config.clone()), config, of_users: Vec::new() })
+    }
+
+    /// The TLS of a new connection of this user, who `returns` or does not.
+    pub(super) fn session(&mut self, user: u32, returns: bool) -> io::Result<PeerTls> {
+        let config =
+            if returns { self.of_user(user as usize) } else { Arc::clone(&self.of_strangers) };
+        let mut session =
+            ClientConnection::new(config, self.name.clone()).map_err(io::Error::other)?;
+        session.set_buffer_limit(None);
+        Ok(PeerTls(Box::new(session)))
+    }
+
+    fn of_user(&mut self, user: usize) -> Arc<ClientConfig> {
+        if self.of_users.len() <= user {
+            self.of_users.resize(user + 1, None);
+        }
+        let config = &self.config;
+        let own = || {
+            let mut config = config.clone();
+            config.resumption = Resumption::in_memory_sessions(1);
+            Arc::new(config)
+        };
+        match self.of_users.get_mut(user) {
+            Some(place) => Arc::clone(place.get_or_insert_with(own)),
+            None => own(),
+        }
+    }
+}
+
+impl fmt::Debug for LoadTls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LoadTls").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// The TLS of one connection.
+#[derive(Debug)]
+pub(super) struct PeerTls(Box<ClientConnection>);
+
+impl PeerTls {
+    /// Begins the handshake, and queues `request` for its end. After an error, such as that the
+    /// connection is not established yet, it can begin again.
+    pub(super) fn begin(&mut self, stream: &mut TcpStream, request: &[u8]) -> io::Result<()> {
+        self.0.write_tls(stream)?;
+        self.send(stream, request);
+        Ok(())
+    }
+
+    /// Sends bytes, and keeps what the socket does not accept. The next read returns an error.
+    pub(super) fn send(&mut self, stream: &mut TcpStream, bytes: &[u8]) {
+        // Writing into the session's buffer, which has no limit, cannot fail.
+        let _ = self.0.writer().write_all(bytes);
+        self.flush(stream);
+    }
+
+    /// Sends the kept bytes.
+    pub(super) fn flush(&mut self, stream: &mut TcpStream) {
+        while self.0.wants_write() {
+            if !matches!(self.0.write_tls(stream), Ok(1..)) {
+                return;
+            }
+        }
+    }
+
+    /// Reads what has been decrypted, or more from the socket. `WouldBlock` means that there is
+    /// nothing to read, 0 the end of the connection.
+    pub(super) fn read(&mut self, stream: &mut TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.0.reader().read(buffer) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                read => return read,
+            }
+            match self.0.read_tls(stream) {
+                Ok(0) => return Ok(0),
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                read => read?,
+            };
+            let processed = self.0.process_new_packets();
+            // The handshake's next messages, or an alert.
+            self.flush(stream);
+            processed.map_err(io::Error::other)?;
+        }
+    }
+}
+
+fn roots(path: &str) -> Result<RootCertStore, String> {
+    let fault = |why: String| format!("--ca-file {path}: {why}");
+    let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect);
+    let certificates: Vec<_> = read.map_err(|error| fault(error.to_string()))?;
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates {
+        roots.add(certificate).map_err(|error| fault(error.to_string()))?;
+    }
+    if roots.is_empty() { Err(fault("no certificate in it".to_owned())) } else { Ok(roots) }
+}
+
+/// Takes any certificate, for trials on one host. Signatures are checked, so that a handshake costs
+/// what it usually does.
+#[derive(Debug)]
+struct TrustsAnybody(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for TrustsAnybody {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signed, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signed, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
