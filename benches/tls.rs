@@ -1,4 +1,4 @@
-//! TLS on the reactor, beside rustls' own blocking server with a thread for each connection.
+//! TLS of the server, beside rustls' own blocking server with a thread for each connection.
 //!
 //! Both run in this process, show the same certificate on P-256 and answer with as many bytes; the
 //! client is rustls' in both cases, and its work is in every number.
