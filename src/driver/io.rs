@@ -66,6 +66,12 @@ pub trait Io {
         false
     }
 
+    /// Do new connections wait for work that the transport does elsewhere, such as TLS handshakes? The
+    /// node measures how many it can let in while some have to wait.
+    fn has_backlog(&self) -> bool {
+        false
+    }
+
     /// If `wanted`, the last write was short: the poller must report when the socket is writable,
     /// at once if it already is. Otherwise it need not any more. Do nothing if sockets are always
     /// watched for both.

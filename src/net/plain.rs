@@ -76,6 +76,10 @@ impl Layer {
         false
     }
 
+    pub(super) fn has_backlog(&self) -> bool {
+        false
+    }
+
     pub(super) fn finish(&mut self, _: ConnId, _: &Stream) {}
 
     pub(super) fn close(&mut self, _: ConnId, _: &Stream) {}

@@ -147,6 +147,11 @@ impl<J: PoolJob> Workers<J> {
         Err(refused)
     }
 
+    /// Does a job wait for a thread?
+    pub(super) fn has_waiting(&self) -> bool {
+        self.shared.in_flight.load(Ordering::Relaxed) > self.threads.len()
+    }
+
     /// Queues `job`, and returns the one that finds no room.
     fn queue(&self, job: J) -> Option<J> {
         if self.threads.is_empty() {

@@ -119,6 +119,10 @@ impl Io for NetIo {
         self.tls.has_unsent(id)
     }
 
+    fn has_backlog(&self) -> bool {
+        self.tls.has_backlog()
+    }
+
     /// The poller reports a socket that is writable at this call, so nothing is lost between the
     /// short write and the call.
     fn watch_writable(&mut self, id: ConnId, socket: &mut Stream, wanted: bool) -> io::Result<()> {

@@ -12,6 +12,7 @@ use rustls::{
 use socket2::{Domain, Type};
 
 use super::*;
+use crate::driver::Io as _;
 use crate::net::pem::PemFile;
 use crate::net::tls::Acceptor;
 
@@ -201,7 +202,9 @@ fn clients_that_leave_are_not_signed_for() {
     let mut server = Gated::start(|_| ());
     let first = server.greet(HERE, 1);
     server.signs();
+    assert!(!server.server.reactor.io.has_backlog(), "the first one is with its worker");
     let others = [server.greet(HERE, 2), server.greet(HERE, 3)];
+    assert!(server.server.reactor.io.has_backlog());
     drop((first, others));
     server.until(|reactor| reactor.io.tls.away() == 0);
     // What is made for the first one is not given to a newer connection in its slot.

@@ -59,6 +59,11 @@ impl HandshakePool {
         self.workers.submit(job).err()?.refused()
     }
 
+    /// Does a handshake wait for a worker?
+    pub(super) fn has_waiting(&self) -> bool {
+        self.workers.has_waiting()
+    }
+
     /// The next handshake that has come back.
     pub(super) fn next(&self) -> Option<Box<FinishedHandshake>> {
         self.finished.try_recv().ok()

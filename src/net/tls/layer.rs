@@ -19,10 +19,9 @@ use crate::node::{Hangup, Metrics, Node};
 /// or 4 µs if it changes keys.
 const RECORDS_PER_UNIT: u32 = 4;
 
-/// The cost of the end of a handshake on the reactor, in units of the share: some 20 µs for new keys
-/// and two tickets. What costs more is done by workers.
+/// The units of the end of a handshake on the reactor: some 20 µs for new keys and two tickets.
 const FINISH_UNITS: u32 = 2;
-/// The cost of handing a session to a worker.
+/// The units of handing a session to a worker.
 const HAND_OVER_UNITS: u32 = 1;
 
 /// The most bytes that one read takes from an authenticated connection over TLS. Short records cost
@@ -167,8 +166,7 @@ impl Layer {
         self.decrypt(node, id, bytes, remaining)
     }
 
-    /// Decrypts `bytes`: the kept input of the connection, and what was read after it. What needs a
-    /// key agreement goes to a worker.
+    /// Decrypts `bytes`: kept input, and what was read after it. A key agreement goes to a worker.
     fn decrypt(
         &mut self,
         node: &Node,
@@ -224,7 +222,7 @@ impl Layer {
         self.sessions.away()
     }
 
-    /// The connections whose sessions have come back since the last call: each is to be read.
+    /// The connections whose sessions have come back: each is to be read.
     pub(crate) fn take_back(&mut self) -> Vec<ConnId> {
         while let Some(finished) = self.handshakes.next() {
             self.put_back(finished);
@@ -246,11 +244,10 @@ impl Layer {
             return Input { end: Some(Hangup::Tls), ..Input::nothing() };
         };
         self.sessions.set(id, SessionPlace::Here(session));
-        // Copied, so that the shared buffers keep their allocations.
+        // Copied: the shared buffers keep their allocations.
         self.scratch.plain.clone_from(&scratch.plain);
         self.scratch.sealed.clone_from(&scratch.sealed);
         self.count_handshake(id, &result);
-        // Nothing was read from the socket in the meantime.
         self.opened(id, (records, result), Remaining::Perhaps)
     }
 
@@ -348,6 +345,11 @@ impl Layer {
     /// See [`Io::has_unsent`](crate::driver::Io::has_unsent).
     pub(crate) fn has_unsent(&self, id: ConnId) -> bool {
         matches!(self.sessions.place(id), Some(SessionPlace::Here(session)) if !session.unsent().is_empty())
+    }
+
+    /// See [`Io::has_backlog`](crate::driver::Io::has_backlog).
+    pub(crate) fn has_backlog(&self) -> bool {
+        self.handshakes.has_waiting()
     }
 
     /// Ends our side: sends `close_notify` if the kernel has space for it. A peer that does not
