@@ -110,7 +110,7 @@ impl Gated {
         self.go_on.as_ref().unwrap().send(()).unwrap();
     }
 
-    /// Opens the gate for all, and ends the server.
+    /// Opens the gate for all, and ends the server, which waits for clients that are still there.
     fn end(mut self) -> Metrics {
         self.go_on = None;
         self.server.handle().shutdown();
@@ -193,6 +193,7 @@ fn tls_handshakes_are_made_by_workers() {
     assert!(!second.is_answered());
     server.let_one_sign();
     server.until(|_| second.is_shaken());
+    drop((first, second));
     let metrics = server.end();
     assert_eq!((metrics.tls_full, metrics.tls_failed, metrics.tls_refused), (2, 0, 0));
 }
@@ -214,6 +215,7 @@ fn clients_that_leave_are_not_signed_for() {
     server.let_one_sign();
     server.until(|_| last.is_shaken());
     assert!(server.signs.try_recv().is_err(), "two signatures are enough");
+    drop(last);
     assert_eq!(server.end().tls_full, 1);
 }
 
