@@ -93,15 +93,16 @@ section! {
     hashes_per_minute_per_ip: u32 = 240, "0 to 4294967295 hashes", restart;
 
     /// Wrong passwords for one account in a minute, and at once; then sign-ins get 429 until one
-    /// more fits. An address from which somebody signed in before has an allowance of its own, so
-    /// guesses from elsewhere do not lock the owner out there. 0: unlimited.
+    /// more fits. The last one is kept for addresses that have not tried the account lately. An
+    /// address from which somebody signed in before has an allowance of its own, so guesses from
+    /// elsewhere do not lock the owner out there. 0: unlimited.
     guesses_per_minute_per_account: u32 = 10, "0 to 4294967295 guesses", restart;
 
     /// Wrong passwords and sign-ups of one address in a minute, and at once; then both get 429
     /// until one more fits. Chat is not affected. 0: unlimited.
     guesses_per_minute_per_ip: u32 = 12, "0 to 4294967295 guesses", restart;
 
-    /// Accounts and addresses whose attempts are remembered. The one that used least is forgotten
+    /// Accounts and addresses whose attempts are remembered, and pairs of both. The one that used least is forgotten
     /// first.
     remembered: usize = 384, "16 to 1048576 entries", restart;
 }

@@ -8,16 +8,18 @@
 //!   drops the newest request of the address that has most in it.
 //! * Four allowances are charged before the hash: hashes by address and by account, and guesses by
 //!   address and by account. A right password gives the guess back. What does not fit is refused and
-//!   charges nothing, so there is no debt: nobody waits longer than a point takes to refill, which is
+//!   charges nothing, so there is no debt: nobody waits longer than two points take to refill, which is
 //!   a minute at most.
 //!
 //! An address from which somebody signed in to an account has its own allowances for that account:
-//! guesses from elsewhere do not lock the owner out there.
+//! guesses from elsewhere do not lock the owner out there. Elsewhere the owner is a newcomer: the last
+//! guess of an account is kept for addresses that have not tried it lately (see [`Tries`]).
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use super::known::KnownAddresses;
+use super::tries::Tries;
 use crate::auth::Address;
 use crate::config;
 use crate::id::Seed;
@@ -101,7 +103,9 @@ pub(super) struct HashQueue<T> {
     hashes_by_account: Allowances<u64>,
     guesses_by_address: Allowances<Address>,
     guesses_by_account: Allowances<u64>,
+    guesses_per_account: u32,
     known: KnownAddresses,
+    tries: Tries,
     now: Instant,
     counts: Counts,
     refused_guesses: MinuteThrottle,
@@ -136,7 +140,7 @@ pub(super) struct Running {
 impl<T> HashQueue<T> {
     /// What the tables take for each of `accounts.remembered`.
     pub(super) const ENTRY_BYTES: usize =
-        4 * Allowances::<u64>::ENTRY_BYTES + KnownAddresses::ENTRY_BYTES;
+        4 * Allowances::<u64>::ENTRY_BYTES + KnownAddresses::ENTRY_BYTES + Tries::ENTRY_BYTES;
 
     pub(super) fn new(accounts: &config::Accounts, seed: &Seed) -> Self {
         let most = accounts.remembered;
@@ -151,7 +155,9 @@ impl<T> HashQueue<T> {
             hashes_by_account: Allowances::new(accounts.hashes_per_minute_per_account, most),
             guesses_by_address: Allowances::new(accounts.guesses_per_minute_per_ip, most),
             guesses_by_account: Allowances::new(accounts.guesses_per_minute_per_account, most),
+            guesses_per_account: accounts.guesses_per_minute_per_account,
             known: KnownAddresses::new(seed, most),
+            tries: Tries::new(most),
             now: Instant::START,
             counts: Counts::default(),
             refused_guesses: MinuteThrottle::default(),
@@ -169,7 +175,7 @@ impl<T> HashQueue<T> {
     ) -> Result<(), HashRefusal> {
         self.now = self.now.max(now);
         let party = if self.known.has(attempt.pair) { attempt.pair } else { attempt.account };
-        self.may_go(attempt.address, party)?;
+        self.may_go(attempt, party)?;
         self.may_wait(attempt.address, party)?;
         if self.waiting.len() + self.dropped.len() >= self.capacity {
             self.make_room(attempt.address)?;
@@ -207,6 +213,7 @@ impl<T> HashQueue<T> {
         if matches!(verdict, HashOutcome::Right | HashOutcome::Failed) {
             self.guesses_by_address.refund(self.now, attempt.address, 1);
             self.guesses_by_account.refund(self.now, party, 1);
+            self.tries.withdraw_guess(self.now, attempt.pair);
         }
         match verdict {
             HashOutcome::Right | HashOutcome::Created => {
@@ -227,15 +234,18 @@ impl<T> HashQueue<T> {
         let evictions = self.hashes_by_address.evictions()
             + self.hashes_by_account.evictions()
             + self.guesses_by_address.evictions()
-            + self.guesses_by_account.evictions();
+            + self.guesses_by_account.evictions()
+            + self.tries.evictions();
         Counts { evictions, ..self.counts }
     }
 
     /// Do all four allowances have room for one more?
-    fn may_go(&mut self, address: Address, party: u64) -> Result<(), HashRefusal> {
+    fn may_go(&mut self, attempt: Attempt, party: u64) -> Result<(), HashRefusal> {
+        let address = attempt.address;
+        let room = self.room_for(attempt, party);
         let (now, counts) = (self.now, &mut self.counts);
         let waits = [
-            (self.guesses_by_account.wait(now, party, 1), &mut counts.guesses_per_account),
+            (self.guesses_by_account.wait(now, party, room), &mut counts.guesses_per_account),
             (self.guesses_by_address.wait(now, address, 1), &mut counts.guesses_per_ip),
             (self.hashes_by_account.wait(now, party, 1), &mut counts.hashes_per_account),
             (self.hashes_by_address.wait(now, address, 1), &mut counts.hashes_per_ip),
@@ -249,9 +259,19 @@ impl<T> HashQueue<T> {
         }
         *count += 1;
         if is_guessed {
+            self.tries.refuse(now, attempt.pair);
             self.report_guesses();
         }
         Err(HashRefusal::TooMany(wait))
+    }
+
+    /// How many guesses of the account must be left for this one: one, and the last one, unless the
+    /// attempt may have that.
+    fn room_for(&mut self, attempt: Attempt, party: u64) -> u32 {
+        let is_known = party == attempt.pair;
+        // The only guess of a minute cannot be kept.
+        let is_kept = self.guesses_per_account > 1 && !is_known;
+        1 + u32::from(is_kept && !self.tries.is_newcomer(self.now, attempt.pair))
     }
 
     /// One line a minute, which names a user and nobody's address or email.
@@ -294,7 +314,7 @@ impl<T> HashQueue<T> {
 
     fn charge(&mut self, attempt: Attempt, party: u64) -> Result<Running, HashRefusal> {
         let (now, address) = (self.now, attempt.address);
-        self.may_go(address, party)?;
+        self.may_go(attempt, party)?;
         // Each has room, as was just seen.
         let charged = [
             self.guesses_by_account.charge(now, party, 1),
@@ -303,6 +323,7 @@ impl<T> HashQueue<T> {
             self.hashes_by_address.charge(now, address, 1),
         ];
         debug_assert!(charged.iter().all(Result::is_ok), "there was room");
+        self.tries.guess(now, attempt.pair);
         self.waiting.charge(&address, 1);
         self.counts.hashes += 1;
         Ok(Running { attempt, party })

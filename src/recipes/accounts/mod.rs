@@ -20,6 +20,7 @@ mod pool;
 mod random;
 mod reset;
 mod tokens;
+mod tries;
 
 use std::fmt::Write as _;
 use std::io;

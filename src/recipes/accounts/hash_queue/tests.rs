@@ -104,6 +104,85 @@ fn known_address_gets_in_while_others_guess() {
     assert_eq!(threads.push(owner), Ok(()));
 }
 
+/// How long the owner waits at a new address while these addresses guess as fast as they can, and the
+/// owner tries as often as it is told to.
+fn wait_of_owner(threads: &mut Threads, hosts: std::ops::Range<u16>, owner: u16) -> Duration {
+    let begin = threads.now;
+    let mut next_try = begin;
+    loop {
+        assert!(threads.now.since(begin) < Duration::from_secs(60), "the owner waits");
+        for host in hosts.clone() {
+            threads.attempt(caller(host, 7), &wrong());
+        }
+        if threads.now >= next_try {
+            match threads.push(caller(owner, 7)) {
+                Ok(()) => {
+                    assert!(threads.hash(&HashOutcome::Right).is_some());
+                    return threads.now.since(begin);
+                }
+                Err(refusal) => {
+                    let wait = refusal.retry_seconds().unwrap();
+                    next_try = threads.now + Duration::from_secs(wait);
+                }
+            }
+        }
+        threads.pass(HASH * 2);
+    }
+}
+
+#[test]
+fn owner_at_a_new_address_gets_in_while_40_guess() {
+    let mut threads = Threads::new(|_| {});
+    // At the start nobody has tried before.
+    let wait = wait_of_owner(&mut threads, 1..41, 900);
+    assert!(wait < Duration::from_secs(8), "{wait:?}");
+    for owner in 901..910 {
+        let wait = wait_of_owner(&mut threads, 1..41, owner);
+        assert!(wait < Duration::from_secs(1), "{owner}: {wait:?}");
+        threads.pass(Duration::from_millis(700));
+    }
+    // Those that guess have what the others leave: one in 6 seconds.
+    let (begin, before) = (threads.now, threads.queue.counts().wrong_passwords);
+    while threads.now < begin + Duration::from_secs(120) {
+        for host in 1..41 {
+            threads.attempt(caller(host, 7), &wrong());
+        }
+        threads.pass(HASH * 10);
+    }
+    let guesses = threads.queue.counts().wrong_passwords - before;
+    assert!((19..=21).contains(&guesses), "{guesses}");
+}
+
+#[test]
+fn new_addresses_guess_an_account_no_faster() {
+    let mut threads = Threads::new(|_| {});
+    let end = threads.now + Duration::from_secs(12);
+    let mut host = 0;
+    while threads.now < end {
+        host += 1;
+        threads.attempt(caller(host, 7), &wrong());
+        threads.pass(HASH);
+    }
+    let hashed = threads.queue.counts().wrong_passwords;
+    assert!((11..=12).contains(&hashed) && host > 200, "{hashed} from {host} addresses");
+}
+
+#[test]
+fn impatient_owner_stays_a_newcomer() {
+    let mut threads = Threads::new(|_| {});
+    (1..11).for_each(|host| assert!(threads.attempt(caller(host, 7), &wrong())));
+    let owner = caller(900, 7);
+    assert_eq!((0..5).filter(|_| threads.push(owner).is_err()).count(), 5);
+    threads.pass(Duration::from_secs(6));
+    assert!(!threads.attempt(caller(3, 7), &wrong()), "the last one is kept");
+    assert!(threads.attempt(owner, &HashOutcome::Failed), "and a failure of ours leaves it");
+    assert!(threads.attempt(owner, &wrong()));
+    threads.pass(Duration::from_secs(6));
+    assert!(!threads.attempt(owner, &wrong()), "it has guessed");
+    threads.pass(Duration::from_secs(6));
+    assert!(threads.attempt(owner, &HashOutcome::Right));
+}
+
 #[test]
 fn stranger_to_an_account_waits_a_minute_at_most() {
     let mut threads = Threads::new(|accounts| accounts.guesses_per_minute_per_account = 1);
