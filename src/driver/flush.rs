@@ -3,7 +3,7 @@
 use std::io::{self, IoSlice};
 
 use super::io::{Io, Written};
-use super::slots::SocketSlot;
+use super::slots::{SocketSlot, Stall};
 use super::turn::Turn;
 use crate::admin;
 use crate::id::ConnId;
@@ -52,7 +52,7 @@ impl<S> Turn<S> {
 
     fn flush(&mut self, node: &mut Node, io: &mut impl Io<Socket = S>, id: ConnId) {
         let Some(slot) = self.named(id) else { return };
-        if slot.stalled {
+        if slot.stall != Stall::No {
             // The socket is full, and the poller reports when it is writable. But a connection that
             // begins to close accepts input again, such as the close frame that is in its socket.
             return self.make_ready(node, id);
@@ -72,10 +72,16 @@ impl<S> Turn<S> {
         }
     }
 
-    /// Writes until no output is left or the socket is full.
-    pub(super) fn write(&mut self, node: &mut Node, io: &mut impl Io<Socket = S>, id: ConnId) {
-        let Some(slot) = self.slots.find(id) else { return };
+    /// Writes until no output is left or the socket is full. Returns how many bytes were written.
+    pub(super) fn write(
+        &mut self,
+        node: &mut Node,
+        io: &mut impl Io<Socket = S>,
+        id: ConnId,
+    ) -> usize {
+        let Some(slot) = self.slots.find(id) else { return 0 };
         slot.writes_after_read = false;
+        let mut sum = 0;
         let is_stalled = loop {
             let mut slices = [IoSlice::new(&[]); SLICES];
             let filled = node.pending_output(id, &mut slices);
@@ -94,11 +100,15 @@ impl<S> Turn<S> {
             };
             match written {
                 Ok(Written::Out(0)) => {} // None of the node's output: write again.
-                Ok(Written::Out(length)) => node.consume_output(self.now, id, length),
+                Ok(Written::Out(length)) => {
+                    sum += length;
+                    node.consume_output(self.now, id, length);
+                }
                 Ok(Written::Full { out, held }) => {
                     if held > 0 {
                         node.commit_output(id, out + held);
                     }
+                    sum += out;
                     // Call it for 0 bytes too: the node then sees that the reader is slow.
                     node.consume_output(self.now, id, out);
                     break Ok(true);
@@ -114,6 +124,7 @@ impl<S> Turn<S> {
         if let Err(error) = watched {
             self.broke(node, id, &error);
         }
+        sum
     }
 }
 
@@ -124,9 +135,10 @@ fn stall<S>(
     slot: &mut SocketSlot<S>,
     is_stalled: bool,
 ) -> io::Result<()> {
-    if slot.stalled == is_stalled {
+    let was_stalled = slot.stall != Stall::No;
+    slot.stall = if is_stalled { Stall::Full } else { Stall::No };
+    if was_stalled == is_stalled {
         return Ok(());
     }
-    slot.stalled = is_stalled;
     io.watch_writable(id, &mut slot.socket, is_stalled)
 }

@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 
 use super::io::{Accepted, Input, Io, Remaining, Role};
 use super::schedule::{Class, LISTS, WorkUnit};
-use super::slots::Queued;
-use super::turn::{PENDING_READ_BYTES, Pause, READ_BYTES, Turn};
+use super::slots::{Queued, Stall};
+use super::turn::{PENDING_READ_BYTES, Pause, READ_BYTES, Turn, WRITE_UNIT_BYTES};
 use crate::admin;
 use crate::id::ConnId;
 use crate::node::planted::Planted;
@@ -48,8 +48,18 @@ impl<S> Turn<S> {
         if slot.broken && !node.wants_input(id) {
             return self.hang_up(node, id, Hangup::Reset);
         }
-        if !slot.stalled && node.phase(id) == Some(Phase::Closing) && node.has_output(id) {
-            self.write(node, io, id);
+        let is_due = match slot.stall {
+            Stall::No => node.has_output(id),
+            Stall::Full => false,
+            // Also without output, so that the poller need not watch for it any more.
+            Stall::Over => true,
+        };
+        if is_due && node.phase(id) == Some(Phase::Closing) {
+            let written = self.write(node, io, id);
+            let units = u32::try_from(written / WRITE_UNIT_BYTES).unwrap_or(u32::MAX);
+            if !self.fault.is(Planted::WritesCounted) {
+                self.schedule.charge(units);
+            }
         }
         if self.slots.find(id).is_some_and(|slot| slot.ready) {
             self.read(node, io, id);
@@ -100,7 +110,7 @@ impl<S> Turn<S> {
     /// Writes output that waited for input, and the transport's own bytes.
     fn write_after_read(&mut self, node: &mut Node, io: &mut impl Io<Socket = S>, id: ConnId) {
         let Some(slot) = self.slots.find(id) else { return };
-        if !slot.stalled && (slot.writes_after_read || io.has_unsent(id)) {
+        if slot.stall == Stall::No && (slot.writes_after_read || io.has_unsent(id)) {
             self.write(node, io, id);
         }
     }

@@ -23,6 +23,17 @@ impl Queued {
     }
 }
 
+/// What became of the last write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stall {
+    /// It wrote everything.
+    No,
+    /// It was short: the socket is full, and the poller watches for when it is writable.
+    Full,
+    /// The socket is writable again. An ending connection waits for its turn to write on.
+    Over,
+}
+
 /// One connection.
 #[derive(Debug)]
 pub(super) struct SocketSlot<S> {
@@ -38,9 +49,8 @@ pub(super) struct SocketSlot<S> {
     pub(super) broken: bool,
     /// The end was read, and the node has been told.
     pub(super) ended: bool,
-    /// The last write was short: the socket is full, and the poller watches for when it is
-    /// writable.
-    pub(super) stalled: bool,
+    /// Whether the last write was short.
+    pub(super) stall: Stall,
     /// Output waits until more input is read.
     pub(super) writes_after_read: bool,
     /// If not 0, a deadline has come. It is checked after this many reads, or after the read that
@@ -74,7 +84,7 @@ impl<S> Slots<S> {
             hangup: false,
             broken: false,
             ended: false,
-            stalled: false,
+            stall: Stall::No,
             writes_after_read: false,
             reads_until_judged: 0,
         });

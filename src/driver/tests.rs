@@ -3,14 +3,16 @@
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::*;
 use crate::config::Config;
 use crate::id::{ConnId, Seed};
 use crate::memory::{Access, MemoryApp};
-use crate::node::{Command, Completion, Hangup, Node};
+use crate::node::app::{Answer, App, Incoming, Reply, Update};
+use crate::node::planted::Planted;
+use crate::node::{Command, Completion, Hangup, Node, Outcome, Request, Response, Ticket};
 use crate::time::{Instant, Now, UnixTime};
 
 /// A request that is refused at once, with a response.
@@ -28,6 +30,8 @@ struct World {
     written: Vec<u8>,
     watched: Vec<bool>,
     closed: usize,
+    /// What other threads have left.
+    completions: VecDeque<Completion>,
 }
 
 impl Io for World {
@@ -83,6 +87,11 @@ impl Io for World {
         self.closed += 1;
     }
 
+    fn deliver(&mut self, node: &mut Node, now: Now) -> bool {
+        let completion = self.completions.pop_front();
+        completion.map(|completion| node.handle_completion(now, completion)).is_some()
+    }
+
     fn submit(&mut self, command: Command) -> Result<(), Completion> {
         Err(command.run())
     }
@@ -96,12 +105,15 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
+        Self::with(|config, seed| Box::new(MemoryApp::new(config, Access::Open, seed)))
+    }
+
+    fn with(app: impl FnOnce(&Config, &Seed) -> Box<dyn App>) -> Self {
         let mut config = Config::default();
         config.auth.secret =
             crate::logs::known("a secret that only these tests may have").to_owned();
         let seed = Seed::predictable(1);
-        let app = MemoryApp::new(&config, Access::Open, &seed);
-        let node = Node::new(&config, &seed, Box::new(app)).unwrap();
+        let node = Node::new(&config, &seed, app(&config, &seed)).unwrap();
         let world = World::default();
         Self { node, turn: Turn::new(&config, world.now()), world }
     }
@@ -114,11 +126,15 @@ impl Scene {
     }
 
     fn accept(&mut self, role: Role) -> ConnId {
-        let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 1_024));
+        self.accept_from(Ipv4Addr::LOCALHOST, role);
+        self.turn.connections().next().unwrap()
+    }
+
+    fn accept_from(&mut self, address: Ipv4Addr, role: Role) {
+        let peer = SocketAddr::from((address, 1_024));
         self.world.accepts.push_back(Accepted::Connection((), peer, role));
         self.turn.on_listener(0);
         self.run();
-        self.turn.connections().next().unwrap()
     }
 
     fn run(&mut self) {
@@ -221,4 +237,103 @@ fn work_done_in_place_answers_a_call_at_once() {
     let id = scene.accept(Role::Operator);
     scene.read(id, input(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"));
     assert!(scene.world.written.starts_with(b"HTTP/1.1 200 "));
+}
+
+/// How many ask for a page at once, and its length.
+const ASKERS: usize = 40;
+const PAGE_BYTES: usize = 126 << 10;
+/// The most that a turn writes: what costs the share, and a page and its head that exceed it.
+const TURN_BYTES: usize = 64 * 16_384 + PAGE_BYTES + 1_024;
+
+/// Serves `/page`, once it is told to.
+struct Pages(Arc<Mutex<Vec<Ticket>>>);
+
+impl App for Pages {
+    fn on_message(&mut self, _: &Incoming<'_>) -> Reply<Answer> {
+        Reply::Now(Ok(Update::text("")))
+    }
+
+    fn serves(&self, path: &str) -> bool {
+        path == "/page"
+    }
+
+    fn on_request(&mut self, request: &Request<'_>) -> Reply<Response> {
+        self.0.lock().unwrap().push(request.ticket);
+        Reply::Held
+    }
+}
+
+/// Addresses that have asked for a page each, all of which are ready now.
+fn asked_for_pages() -> Scene {
+    let tickets = Arc::new(Mutex::new(Vec::new()));
+    let mut scene = Scene::with(|_, _| Box::new(Pages(Arc::clone(&tickets))));
+    for n in 0..ASKERS {
+        scene.accept_from(Ipv4Addr::new(192, 0, 2, n as u8), Role::Client);
+    }
+    for id in scene.turn.connections().collect::<Vec<_>>() {
+        scene.read(id, input(b"GET /page HTTP/1.1\r\nHost: a\r\n\r\n"));
+    }
+    let page = |ticket| {
+        let response = Response::new(200, "text/plain", vec![b'a'; PAGE_BYTES]);
+        Completion { ticket, outcome: Outcome::Response(response) }
+    };
+    scene.world.completions = tickets.lock().unwrap().drain(..).map(page).collect();
+    assert_eq!(scene.world.completions.len(), ASKERS);
+    scene.turn.on_wake();
+    scene
+}
+
+impl Scene {
+    /// Runs turns until nothing is left to do at once. For each: the pages taken, the bytes written.
+    fn run_to_the_end(&mut self) -> Vec<(usize, usize)> {
+        let mut turns = Vec::new();
+        while self.turn.next(&self.node) == Some(Instant::START) {
+            let before = (self.world.completions.len(), self.world.written.len());
+            self.run();
+            let after = (self.world.completions.len(), self.world.written.len());
+            turns.push((before.0 - after.0, after.1 - before.1));
+        }
+        turns
+    }
+}
+
+#[test]
+fn large_answers_at_once_take_several_turns() {
+    let mut scene = asked_for_pages();
+    let turns = scene.run_to_the_end();
+    let (taken, written) = turns.iter().copied().unzip::<_, _, Vec<_>, Vec<_>>();
+    assert!(taken.iter().all(|pages| *pages <= TURN_BYTES / PAGE_BYTES), "{turns:?}");
+    assert!(written.iter().all(|bytes| *bytes <= TURN_BYTES), "{turns:?}");
+    assert!(taken.iter().sum::<usize>() == ASKERS, "{turns:?}");
+    assert!(scene.world.written.len() > ASKERS * PAGE_BYTES);
+
+    let mut scene = asked_for_pages();
+    scene.turn.plant(Planted::WritesCounted);
+    let turns = scene.run_to_the_end();
+    assert!(turns.iter().any(|(taken, _)| *taken == ASKERS), "{turns:?}");
+    assert!(turns.iter().any(|(_, bytes)| *bytes > TURN_BYTES), "{turns:?}");
+}
+
+/// All readers of large answers go on at the same moment.
+#[test]
+fn stalled_answers_go_on_within_the_share() {
+    for fault in [None, Some(Planted::WritesCounted)] {
+        let mut scene = asked_for_pages();
+        scene.world.writes = vec![Written::Full { out: 0, held: 0 }; ASKERS].into();
+        scene.run_to_the_end();
+        assert_eq!((scene.world.watched.len(), scene.world.written.len()), (ASKERS, 0));
+        fault.into_iter().for_each(|fault| scene.turn.plant(fault));
+        for id in scene.turn.connections().collect::<Vec<_>>() {
+            let readiness = Readiness { writable: true, ..Readiness::default() };
+            scene.turn.on_event(&scene.node, id, readiness);
+        }
+        scene.run();
+        let first = scene.world.written.len();
+        scene.run_to_the_end();
+        assert_eq!(first <= TURN_BYTES, fault.is_none(), "{first}");
+        assert!(scene.world.written.len() > ASKERS * PAGE_BYTES);
+        let (stalled, unstalled) = scene.world.watched.split_at(ASKERS);
+        assert!(stalled.iter().all(|wanted| *wanted) && unstalled.len() == ASKERS);
+        assert!(unstalled.iter().all(|wanted| !*wanted));
+    }
 }

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use super::io::{Io, Readiness};
 use super::schedule::{Class, LISTS, Schedule};
-use super::slots::{Queued, Slots};
+use super::slots::{Queued, Slots, Stall};
 use crate::config::Config;
 use crate::id::ConnId;
-use crate::node::Node;
 use crate::node::planted::{Fault, Planted};
+use crate::node::{Node, Phase};
 use crate::time::{Instant, Now};
 
 /// The size of the read buffer, which all connections share. The node keeps unfinished input.
@@ -19,12 +19,21 @@ pub const READ_BYTES: usize = 64 * 1_024;
 /// 10,922.
 pub(super) const PENDING_READ_BYTES: usize = 4 * 1_024;
 
+/// The bytes of an ending connection's output that cost one unit of the share: a response can be a
+/// hundred times as long as the usual last output, which is a close frame.
+pub(super) const WRITE_UNIT_BYTES: usize = 16 * 1_024;
+
 /// After this many reads of authenticated connections, the output they caused is written. A turn
 /// may serve all connections, and their answers should neither wait for each other nor pile up.
 const UNITS_PER_FLUSH: u32 = 64;
 
 /// The most items of other threads that one turn takes. The rest waits for the next turn.
 const DELIVERIES_PER_TURN: usize = 256;
+
+/// The most output that those items may queue in one turn, in bytes; the one that exceeds it is the
+/// last. So a turn makes and writes as much for the application's answers as a full share writes, and
+/// chat does not wait for the large pages that many asked for at once.
+const DELIVERED_BYTES_PER_TURN: usize = 64 * WRITE_UNIT_BYTES;
 
 /// How long accepting pauses after an error that an immediate retry would meet again, such as a
 /// full table of descriptors. Long enough not to spin, short enough for a client that waits.
@@ -129,7 +138,7 @@ impl<S> Turn<S> {
         let id = self.holder(id);
         let Some(slot) = self.slots.find(id) else { return };
         let Readiness { readable, writable, read_closed, broken } = readiness;
-        if slot.stalled && writable {
+        if slot.stall == Stall::Full && writable {
             self.writable.push(id);
         }
         slot.broken |= broken;
@@ -195,22 +204,37 @@ impl<S> Turn<S> {
         if !std::mem::take(&mut self.is_woken) {
             return;
         }
+        let mut bytes_left = DELIVERED_BYTES_PER_TURN;
         for _ in 0..DELIVERIES_PER_TURN {
+            let before = node.queued_output();
             if !io.deliver(node, self.now) {
                 return;
             }
+            let queued = node.queued_output().saturating_sub(before);
+            if !self.fault.is(Planted::WritesCounted) {
+                bytes_left = bytes_left.saturating_sub(queued);
+            }
             if node.should_flush() {
                 self.act(node, io);
+            }
+            if bytes_left == 0 {
+                break;
             }
         }
         self.is_woken = true;
     }
 
-    /// Continues the short writes whose sockets are writable again.
+    /// Continues the short writes whose sockets are writable again; those of ending connections
+    /// within the share.
     fn write_on(&mut self, node: &mut Node, io: &mut impl Io<Socket = S>) {
         let mut writable = std::mem::take(&mut self.writable);
         for id in writable.drain(..) {
-            self.write(node, io, id);
+            if node.phase(id) != Some(Phase::Closing) {
+                self.write(node, io, id);
+            } else if let Some(slot) = self.slots.find(id) {
+                slot.stall = Stall::Over;
+                self.end_later(node, id);
+            }
         }
         self.writable = writable; // Keep the allocation.
     }

@@ -9,6 +9,9 @@
 pub enum Planted {
     /// The share counts reads, whatever they contain.
     ReadsCounted,
+    /// The share counts the last writes of connections, whatever their length, and a turn takes answers
+    /// of the application, whatever theirs.
+    WritesCounted,
     /// Deadlines are checked before input that has come is read.
     DeadlineBeforeInput,
     /// The node's output is not written.

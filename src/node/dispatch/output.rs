@@ -22,6 +22,12 @@ impl Node {
         self.is_place_given || self.has_too_much_output() || self.rooms.is_hurried(&self.cx.policy)
     }
 
+    /// The weight of what is queued for all readers, in bytes. It grows by what a call makes to write.
+    #[must_use]
+    pub(crate) fn queued_output(&self) -> usize {
+        self.connections.pool.weight()
+    }
+
     /// Fills `slices` from its start with what is to be written next, and says how many there are:
     /// for one vectored write.
     pub fn pending_output<'a>(&'a self, id: ConnId, slices: &mut [IoSlice<'a>]) -> usize {
