@@ -4,9 +4,12 @@
 //! from the secret that memos are signed with, so servers exchange no keys and store none:
 //!
 //! ```text
-//! given, seconds since 1970 │ nonce │ sealed state, tag
-//!             8             │  12   │
+//! hour since 1970 │ nonce │ sealed: when it was given, in seconds since 1970 │ state │ tag
+//!        8        │  12   │                                          8       │       │ 16
 //! ```
+//!
+//! The hour tells which key it is. The second is sealed: whoever saw it in clear would know at which
+//! earlier handshake the ticket was given, and so follow a client from one address to another.
 //!
 //! Only TLS 1.3 gets such tickets: a resumed session agrees on new keys there (`psk_dhe_ke`, the
 //! only mode that rustls speaks), so the secret decrypts no recording. A ticket of TLS 1.2 contains
@@ -87,29 +90,30 @@ impl Tickets {
 
     fn seal(&self, state: &[u8]) -> Option<Vec<u8>> {
         let given = self.now()?;
-        let key = self.key(given / HOUR_SECONDS)?;
-        let given = given.to_be_bytes();
-        let mut sealed = state.to_vec();
-        let nonce = key.seal_in_place_append_tag(Aad::from(given), &mut sealed).ok()?;
-        Some([&given[..], nonce.as_ref(), &sealed].concat())
+        let hour = given / HOUR_SECONDS;
+        let key = self.key(hour)?;
+        let hour = hour.to_be_bytes();
+        let mut sealed = [&given.to_be_bytes(), state].concat();
+        let nonce = key.seal_in_place_append_tag(Aad::from(hour), &mut sealed).ok()?;
+        Some([&hour[..], nonce.as_ref(), &sealed].concat())
     }
 
     fn open(&self, ticket: &[u8]) -> Option<Vec<u8>> {
-        let (given_at, rest) = ticket.split_first_chunk::<8>()?;
+        let (hour_at, rest) = ticket.split_first_chunk::<8>()?;
         let (nonce, sealed) = rest.split_first_chunk::<NONCE_LEN>()?;
-        let (given, now) = (u64::from_be_bytes(*given_at), self.now()?);
+        let (hour, now) = (u64::from_be_bytes(*hour_at), self.now()?);
+        let accepted =
+            now.saturating_sub(LIFETIME_SECONDS.into())..=now.saturating_add(SKEW_SECONDS);
         // Before a key is derived, so that clients choose no other hours.
-        if given > now.saturating_add(SKEW_SECONDS)
-            || now.saturating_sub(given) > u64::from(LIFETIME_SECONDS)
-        {
+        if !(accepted.start() / HOUR_SECONDS..=accepted.end() / HOUR_SECONDS).contains(&hour) {
             return None;
         }
-        let key = self.key(given / HOUR_SECONDS)?;
+        let key = self.key(hour)?;
         let nonce = Nonce::assume_unique_for_key(*nonce);
-        let mut state = sealed.to_vec();
-        let length = key.open_in_place(nonce, Aad::from(*given_at), &mut state).ok()?.len();
-        state.truncate(length);
-        Some(state)
+        let mut sealed = sealed.to_vec();
+        let opened = key.open_in_place(nonce, Aad::from(*hour_at), &mut sealed).ok()?;
+        let (given, state) = opened.split_first_chunk::<8>()?;
+        accepted.contains(&u64::from_be_bytes(*given)).then(|| state.to_vec())
     }
 }
 

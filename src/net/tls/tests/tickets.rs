@@ -10,7 +10,7 @@ use super::super::tickets::Tickets;
 use super::*;
 
 const SECRET: &[u8] = b"a secret that the servers share, really";
-/// In seconds since 1970, within an hour.
+/// In seconds since 1970, 1,234 of them in an hour.
 const START: u64 = 1_800_001_234;
 const LIFETIME: u64 = 12 * 3_600;
 
@@ -86,6 +86,20 @@ fn ticket_is_accepted_for_12_hours_and_no_longer() {
         (START - 61, false),
     ] {
         assert_eq!(resumes(&given, &started(Some(SECRET), at), &TLS13), is_accepted, "{at}");
+    }
+}
+
+#[test]
+fn ticket_does_not_show_when_it_was_given() {
+    let given_at = |seconds| {
+        let own = rustls::crypto::aws_lc_rs::Ticketer::new().unwrap();
+        let tickets = Tickets::new(own, Arc::new(SetClock(AtomicU64::new(seconds))));
+        tickets.set_secret(Some(SECRET));
+        tickets.encrypt(b"\x00\x03\x04 the state of a session").unwrap()
+    };
+    for ticket in [given_at(START), given_at(START + 1_000)] {
+        // The hour. A random nonce and what is sealed follow.
+        assert!(ticket.starts_with(&(START / 3_600).to_be_bytes()));
     }
 }
 
