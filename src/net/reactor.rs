@@ -73,6 +73,11 @@ impl Reactor {
         self.node.add_probe(probe);
     }
 
+    #[cfg(test)]
+    pub(super) fn metrics(&self) -> &Metrics {
+        self.node.metrics()
+    }
+
     pub(super) fn add_dependency(&mut self, check: DependencyCheck) {
         self.node.add_dependency(check);
     }

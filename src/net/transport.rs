@@ -1,5 +1,7 @@
 //! System calls on a connection's socket.
 
+#[cfg(feature = "tls")]
+use std::io::ErrorKind;
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 
@@ -79,6 +81,18 @@ pub(super) fn write(stream: &Stream, slices: &[IoSlice<'_>]) -> io::Result<usize
         }
     };
     Ok(written)
+}
+
+/// Writes as many of `bytes` as the kernel takes now, and returns their number.
+#[cfg(feature = "tls")]
+pub(super) fn write_some(stream: &Stream, bytes: &[u8]) -> io::Result<usize> {
+    loop {
+        match write(stream, &[IoSlice::new(bytes)]) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(0),
+            written => return written,
+        }
+    }
 }
 
 /// Shuts the write side down. An error means that the connection is broken, which a read will

@@ -220,6 +220,22 @@ fn clients_that_leave_are_not_signed_for() {
 }
 
 #[test]
+fn client_that_has_left_already_is_not_signed_for() {
+    let mut server = Gated::start(|_| ());
+    // Its ClientHello and its end are there before the reactor reads either.
+    drop(Greeting::new(server.server.local_addrs()[0], HERE.into()));
+    server.until(|reactor| reactor.metrics().accepted == 1);
+    let mut last = server.greet(HERE, 1);
+    server.signs();
+    server.let_one_sign();
+    server.let_one_sign();
+    server.until(|_| last.is_shaken());
+    assert!(server.signs.try_recv().is_err(), "one signature is enough");
+    drop(last);
+    assert_eq!(server.end().tls_full, 1);
+}
+
+#[test]
 fn full_tls_queue_closes_newest_of_the_heaviest() {
     let mut server = Gated::start(|config| config.limits.tls_queue = 3);
     let mut here = vec![server.greet(HERE, 1)];

@@ -103,7 +103,8 @@ impl HandshakeClaim {
     }
 
     /// What the socket reports while the session is away. Input stays in it. But a client that has
-    /// gone before the first answer cannot complete its handshake, so nothing is done for it.
+    /// gone before the first answer cannot complete its handshake, so nothing is done for it. Input
+    /// in front of its end hides that.
     pub(super) fn read(&self, stream: &Stream) -> Input<'static> {
         let end = if self.0.is_first { transport::peek_end(stream) } else { None };
         Input { kept: self.0.input_bytes, end, ..Input::nothing() }

@@ -1,6 +1,6 @@
 //! TLS between the sockets and the turn: input is decrypted and output is encrypted.
 
-use std::io::{self, ErrorKind, IoSlice};
+use std::io::{self, IoSlice};
 use std::sync::Arc;
 
 use super::acceptor::Acceptor;
@@ -12,7 +12,7 @@ use super::sessions::{SessionPlace, SessionTable};
 use crate::config::Config;
 use crate::driver::{Input, READ_BYTES, Remaining, Written};
 use crate::id::ConnId;
-use crate::net::transport::{self, Stream};
+use crate::net::transport::{self, Stream, write_some};
 use crate::node::{Hangup, Metrics, Node};
 
 /// How many records a pending connection may send for one unit of the share. A record costs 0.5 µs,
@@ -161,9 +161,9 @@ impl Layer {
                 self.part = Some((id, remaining));
                 return Input { bytes: header, remaining, is_part: true, ..Input::nothing() };
             }
-            return self.decrypt(node, id, rest, remaining);
+            return self.decrypt(node, id, stream, rest, remaining);
         }
-        self.decrypt(node, id, bytes, remaining)
+        self.decrypt(node, id, stream, bytes, remaining)
     }
 
     /// Decrypts `bytes`: kept input, and what was read after it. A key agreement goes to a worker.
@@ -171,6 +171,7 @@ impl Layer {
         &mut self,
         node: &Node,
         id: ConnId,
+        stream: &Stream,
         bytes: &mut [u8],
         remaining: Remaining,
     ) -> Input<'_> {
@@ -178,6 +179,11 @@ impl Layer {
         let was_handshaking = session.is_handshaking();
         let is_http = was_handshaking && bytes.first().is_some_and(u8::is_ascii_uppercase);
         if was_handshaking && !is_http && needs_key_agreement(bytes) {
+            // Its end may have come with its ClientHello, and a worker may begin at once.
+            let end = if session.has_answered { None } else { transport::peek_end(stream) };
+            if end.is_some() {
+                return Input { end, ..Input::nothing() };
+            }
             return self.hand_over(node, id, bytes);
         }
         let opened = session.open(bytes, &mut self.scratch);
@@ -384,17 +390,6 @@ impl Layer {
                     break;
                 }
             }
-        }
-    }
-}
-
-/// Writes as many of `bytes` as the kernel takes now, and returns their number.
-fn write_some(stream: &Stream, bytes: &[u8]) -> io::Result<usize> {
-    loop {
-        match transport::write(stream, &[IoSlice::new(bytes)]) {
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(0),
-            written => return written,
         }
     }
 }
