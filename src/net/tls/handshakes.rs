@@ -96,7 +96,9 @@ struct SharedStep {
 }
 
 impl HandshakeClaim {
-    pub(super) fn new(session: Box<TlsSession>, input: &[u8]) -> Self {
+    /// `input` is all that the session has to process: what it kept, too.
+    pub(super) fn new(mut session: Box<TlsSession>, input: &[u8]) -> Self {
+        session.keep(&[]);
         let (input_bytes, is_first) = (input.len(), !session.has_answered);
         let step = Mutex::new(Some(HandshakeStep { session, input: input.to_vec() }));
         Self(Arc::new(SharedStep { input_bytes, is_first, step }))
@@ -161,8 +163,9 @@ impl PoolJob for HandshakeJob {
         let HandshakeStep { mut session, mut input } = claim.take()?;
         let made = catch_unwind(AssertUnwindSafe(move || {
             let mut scratch = Scratch::default();
-            let (records, result) = session.open(&mut input, &mut scratch);
-            (session, OpenedRecords { records, result, scratch })
+            // The reactor is not charged for these records.
+            let (_, result) = session.open(&mut input, &mut scratch);
+            (session, OpenedRecords { result, scratch })
         }));
         let Ok((session, opened)) = made else {
             // The connection ends at its deadline.
@@ -175,7 +178,6 @@ impl PoolJob for HandshakeJob {
 
 /// What came of a session's input.
 pub(super) struct OpenedRecords {
-    pub(super) records: u32,
     pub(super) result: Result<(), End>,
     /// The decrypted data, and the bytes for the socket.
     pub(super) scratch: Scratch,

@@ -242,7 +242,7 @@ impl Layer {
             return Input::nothing();
         };
         let FinishedHandshake { mut session, opened, .. } = *finished;
-        let Some(OpenedRecords { records, result, scratch }) = opened else {
+        let Some(OpenedRecords { result, scratch }) = opened else {
             log::debug!(connection:% = id; "TLS: too many handshakes wait");
             session.end = Some(Hangup::Tls);
             self.refused += 1;
@@ -254,7 +254,7 @@ impl Layer {
         self.scratch.plain.clone_from(&scratch.plain);
         self.scratch.sealed.clone_from(&scratch.sealed);
         self.count_handshake(id, &result);
-        self.opened(id, (records, result), Remaining::Perhaps)
+        self.opened(id, (0, result), Remaining::Perhaps)
     }
 
     /// Counts the handshake if it has just ended.
