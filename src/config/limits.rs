@@ -173,9 +173,9 @@ section! {
 
     /// TLS handshakes that wait for a thread, which serves their addresses in turn; at most
     /// `limits.pending`. When the queue is full, the newest handshake of the address with most in it
-    /// is closed. A thread does some 4,000 a second (1,700 with RSA), and `http.header_timeout` closes
-    /// what waits longer.
-    tls_queue: usize = 16_384, "1 to 1048576 handshakes", restart;
+    /// is closed, as is one that has waited for half of `http.header_timeout`. A thread does some 4,000
+    /// a second (1,700 with RSA). Keep the queue shorter than what the threads do in that half.
+    tls_queue: usize = 2_048, "1 to 1048576 handshakes", restart;
 
     /// Joins, messages and requests that wait for the embedded recipe chat's database, which serves
     /// their users in turn. When the queue is full, the newest of the user with most in it is

@@ -42,7 +42,7 @@ impl Layer {
         Vec::new()
     }
 
-    pub(super) fn share_tickets(&self, _: Option<&[u8]>) {}
+    pub(super) fn apply(&mut self, _: &Config) {}
 
     pub(super) fn replace(&mut self, _: Option<&Acceptor>) {}
 

@@ -28,8 +28,9 @@ pub(super) trait PoolJob: Send + 'static {
     /// Who is served in turn with others, and charged.
     fn payer(&self) -> Payer;
 
-    /// Does it. Blocks as long as that takes, and does not panic. `None`: nobody waits for it.
-    fn run(self) -> Option<Self::Done>;
+    /// Does it, after it has waited so long for a thread. Blocks as long as that takes, and does not
+    /// panic. `None`: nobody waits for it.
+    fn run(self, waited: Duration) -> Option<Self::Done>;
 }
 
 /// Takes what has come of a job, on the worker's thread. It may block. False: nobody wants more.
@@ -55,7 +56,8 @@ impl<J: PoolJob> fmt::Debug for Workers<J> {
 }
 
 struct PoolState<J> {
-    queue: Mutex<JobQueue<J>>,
+    /// Jobs, and when each of them came.
+    queue: Mutex<JobQueue<(Instant, J)>>,
     wake: Condvar,
     /// Jobs that wait or run. The reactor adds, the workers subtract.
     in_flight: AtomicUsize,
@@ -91,13 +93,14 @@ impl<T> JobQueue<T> {
 }
 
 impl<J> PoolState<J> {
-    fn lock(&self) -> MutexGuard<'_, JobQueue<J>> {
+    fn lock(&self) -> MutexGuard<'_, JobQueue<(Instant, J)>> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits for the job that is next. `None`: the pool ends.
-    fn next(&self) -> Option<(Payer, J)> {
-        let is_idle = |queue: &mut JobQueue<J>| queue.waiting.is_empty() && !queue.is_closed;
+    fn next(&self) -> Option<(Payer, (Instant, J))> {
+        let is_idle =
+            |queue: &mut JobQueue<(Instant, J)>| queue.waiting.is_empty() && !queue.is_closed;
         let queue = self.wake.wait_while(self.lock(), is_idle);
         let mut queue = queue.unwrap_or_else(PoisonError::into_inner);
         if queue.is_closed { None } else { queue.waiting.pop() }
@@ -157,9 +160,9 @@ impl<J: PoolJob> Workers<J> {
         if self.threads.is_empty() {
             return Some(job);
         }
-        let shed = self.shared.lock().push(job.payer(), job);
+        let shed = self.shared.lock().push(job.payer(), (clock(), job));
         self.shared.wake.notify_one();
-        shed
+        shed.map(|(_, job)| job)
     }
 
     /// Lets the workers finish what they do, for at most [`PATIENCE`], and leaves behind who is
@@ -193,9 +196,9 @@ impl<J: PoolJob> Workers<J> {
 }
 
 fn work<J: PoolJob>(shared: &PoolState<J>, deliver: &dyn Fn(J::Done) -> bool) {
-    while let Some((payer, job)) = shared.next() {
+    while let Some((payer, (came, job))) = shared.next() {
         let begun = clock();
-        let done = job.run();
+        let done = job.run(begun.saturating_duration_since(came));
         let micros = begun.elapsed().as_micros().try_into().unwrap_or(u64::MAX);
         shared.lock().waiting.charge(&payer, micros.max(1));
         shared.in_flight.fetch_sub(1, Ordering::Relaxed);
@@ -205,7 +208,7 @@ fn work<J: PoolJob>(shared: &PoolState<J>, deliver: &dyn Fn(J::Done) -> bool) {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "a worker measures what its work costs")]
+#[expect(clippy::disallowed_methods, reason = "a pool measures what its work costs, and waits")]
 fn clock() -> Instant {
     Instant::now()
 }

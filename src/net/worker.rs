@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use super::handle::{Event, Mailbox};
 use super::pool::{PoolJob, Workers};
@@ -67,7 +68,7 @@ impl PoolJob for Command {
         self.payer.clone()
     }
 
-    fn run(self) -> Option<Completion> {
+    fn run(self, _: Duration) -> Option<Completion> {
         Some(run(self))
     }
 }

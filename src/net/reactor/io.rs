@@ -56,7 +56,7 @@ impl NetIo {
     /// Applies a new configuration.
     fn take_up(&mut self, node: &mut Node, now: Now, mut reload: Reload) {
         self.tls.replace(reload.acceptor.as_ref());
-        self.tls.share_tickets(reload.config.shared_secret());
+        self.tls.apply(&reload.config);
         self.certificate_watch = reload.certificate_watch.take();
         self.key_watches = reload.carry_out(node, now);
         if let Some(directory) = &self.keep_keys_in {

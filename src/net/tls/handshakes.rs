@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! Here ── plain-text handshake records ──▶ Away ── a worker is done ──▶ Back ── the next read ──▶ Here
-//!                                            └── refused: the queue is full ──▶ Back, and closed
+//!                                            └── refused: a full queue, a long wait ──▶ Back, and closed
 //! ```
 //!
 //! The reactor does not read the socket until the session is back, so input stays in its order. If
@@ -18,6 +18,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use super::session::{End, Scratch, TlsSession};
 use crate::config::Limits;
@@ -140,10 +141,13 @@ pub(super) struct HandshakeJob {
     pub(super) id: ConnId,
     pub(super) payer: Payer,
     pub(super) claim: HandshakeClaim,
+    /// How long it may wait. The client of an older one is about to be dropped at its deadline, so a
+    /// signature would be made for nobody, while newer ones wait that could be in time.
+    pub(super) patience: Duration,
 }
 
 impl HandshakeJob {
-    /// The queue had no room for it. `None`: the connection has been closed.
+    /// The queue had no room for it, or it has waited too long. `None`: the connection has been closed.
     fn refused(self) -> Option<Box<FinishedHandshake>> {
         let Self { id, claim, .. } = self;
         let HandshakeStep { session, .. } = claim.take()?;
@@ -158,7 +162,10 @@ impl PoolJob for HandshakeJob {
         self.payer.clone()
     }
 
-    fn run(self) -> Option<Box<FinishedHandshake>> {
+    fn run(self, waited: Duration) -> Option<Box<FinishedHandshake>> {
+        if waited > self.patience {
+            return self.refused();
+        }
         let Self { id, claim, .. } = self;
         let HandshakeStep { mut session, mut input } = claim.take()?;
         let made = catch_unwind(AssertUnwindSafe(move || {
@@ -188,7 +195,7 @@ pub(super) struct FinishedHandshake {
     pub(super) id: ConnId,
     pub(super) claim: HandshakeClaim,
     pub(super) session: Box<TlsSession>,
-    /// `None`: the queue had no room, and nothing was done.
+    /// `None`: the queue had no room, or it waited too long, and nothing was done.
     pub(super) opened: Option<OpenedRecords>,
 }
 

@@ -2,12 +2,13 @@
 
 use std::io::{self, IoSlice};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::acceptor::Acceptor;
 use super::handshakes::{
     FinishedHandshake, HandshakeClaim, HandshakeJob, HandshakePool, OpenedRecords,
 };
-use super::session::{End, MAX_PLAIN_BYTES, Scratch, TlsSession, needs_key_agreement};
+use super::session::{End, MAX_PLAIN_BYTES, Scratch, TlsSession, joined, needs_key_agreement};
 use super::sessions::{SessionPlace, SessionTable};
 use crate::config::Config;
 use crate::driver::{Input, READ_BYTES, Remaining, Written};
@@ -47,10 +48,12 @@ pub(crate) struct Layer {
     handshakes: HandshakePool,
     /// Connections whose sessions are back, which the turn must read.
     back: Vec<ConnId>,
+    /// How long a handshake may wait for a worker.
+    patience: Duration,
     full: u64,
     resumed: u64,
     failed: u64,
-    /// Handshakes that found no room in the queue.
+    /// Handshakes that found no room in the queue, or waited too long in it.
     refused: u64,
 }
 
@@ -62,19 +65,20 @@ impl Layer {
         config: &Config,
         wake: Arc<dyn Fn() + Send + Sync>,
     ) -> Self {
-        let layer = Self {
+        let mut layer = Self {
             acceptor,
             sessions: SessionTable::new(config.limits.connections),
             scratch: Scratch::default(),
             part: None,
             handshakes: HandshakePool::new(&config.limits, wake),
             back: Vec::new(),
+            patience: Duration::ZERO,
             full: 0,
             resumed: 0,
             failed: 0,
             refused: 0,
         };
-        layer.share_tickets(config.shared_secret());
+        layer.apply(config);
         layer
     }
 
@@ -83,10 +87,12 @@ impl Layer {
         self.handshakes.end();
     }
 
-    /// Accepts the session tickets of every server with this `secret`, and no others any more.
-    pub(crate) fn share_tickets(&self, secret: Option<&[u8]>) {
+    /// Accepts the session tickets of every server with the secret of `config`, and of this process.
+    pub(crate) fn apply(&mut self, config: &Config) {
+        // Half of the time is left to the client's answer and its request.
+        self.patience = config.http.header_timeout.get() / 2;
         if let Some(acceptor) = &self.acceptor {
-            acceptor.share_tickets(secret);
+            acceptor.share_tickets(config.shared_secret());
         }
     }
 
@@ -208,7 +214,8 @@ impl Layer {
         let claim = HandshakeClaim::new(session, bytes);
         self.sessions.set(id, SessionPlace::Away(claim.clone()));
         // It may be the handshake of another connection that finds no room.
-        if let Some(refused) = self.handshakes.submit(HandshakeJob { id, payer, claim }) {
+        let job = HandshakeJob { id, payer, claim, patience: self.patience };
+        if let Some(refused) = self.handshakes.submit(job) {
             self.put_back(refused);
         }
         Input { units: HAND_OVER_UNITS, kept: bytes.len(), ..Input::nothing() }
@@ -321,19 +328,8 @@ impl Layer {
             return Ok(Written::AfterRead);
         }
         let Scratch { plain, sealed } = &mut self.scratch;
-        let plain = match output {
-            [one] => &**one,
-            many => {
-                plain.clear();
-                for slice in many {
-                    let room = MAX_PLAIN_BYTES - plain.len().min(MAX_PLAIN_BYTES);
-                    plain.extend_from_slice(slice.get(..room).unwrap_or(slice));
-                }
-                plain
-            }
-        };
         let mut out = 0;
-        for piece in plain.chunks(MAX_PLAIN_BYTES) {
+        for piece in joined(output, plain).chunks(MAX_PLAIN_BYTES) {
             sealed.clear();
             if !session.seal(piece, sealed) {
                 return Err(io::Error::other("TLS is over"));

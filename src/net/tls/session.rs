@@ -1,6 +1,7 @@
 //! The TLS of one connection, sans I/O.
 
 use std::fmt;
+use std::io::IoSlice;
 use std::mem;
 
 use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
@@ -38,6 +39,19 @@ pub(super) struct Scratch {
     pub(super) plain: Vec<u8>,
     /// Bytes for the socket.
     pub(super) sealed: Vec<u8>,
+}
+
+/// The first [`MAX_PLAIN_BYTES`] of output in several pieces, copied to `plain`; one piece as it is.
+pub(super) fn joined<'a>(output: &'a [IoSlice<'_>], plain: &'a mut Vec<u8>) -> &'a [u8] {
+    if let [one] = output {
+        return one;
+    }
+    plain.clear();
+    for slice in output {
+        let room = MAX_PLAIN_BYTES - plain.len().min(MAX_PLAIN_BYTES);
+        plain.extend_from_slice(slice.get(..room).unwrap_or(slice));
+    }
+    plain
 }
 
 /// How the input of a session ended.

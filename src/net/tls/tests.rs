@@ -1,5 +1,6 @@
 //! Both ends of TLS in memory: rustls' client, and our session.
 
+mod handshakes;
 mod tickets;
 
 use std::io::{Read as _, Write as _};
