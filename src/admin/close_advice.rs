@@ -23,7 +23,7 @@ pub(super) fn of(how: Ending) -> &'static str {
         Ending::HungUp(Hangup::Tls) => {
             "The TLS session failed, mostly in its handshake: a client that does not trust the \
              certificate, knows no version, or speaks no TLS, or one that found limits.tls_queue \
-             full. The log tells which, at debug"
+             full or waited too long in it. The log tells which, at debug"
         }
         Ending::Dropped(why) => of_drop(why),
     }
@@ -33,7 +33,8 @@ fn of_drop(why: Unanswered) -> &'static str {
     match why {
         Unanswered::NoRequest => {
             "No whole request came within http.header_timeout: a probe that only connects, a \
-             client that is very slow, or one that speaks TLS to a port that does not"
+             client that is very slow, one that speaks TLS to a port that does not, or one whose \
+             TLS handshake waited that long: see limits.tls_queue"
         }
         Unanswered::GaveWay => {
             "The server was full, and this connection, which was to be refused, had not sent its \

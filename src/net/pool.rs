@@ -150,9 +150,9 @@ impl<J: PoolJob> Workers<J> {
         Err(refused)
     }
 
-    /// Does a job wait for a thread?
-    pub(super) fn has_waiting(&self) -> bool {
-        self.shared.in_flight.load(Ordering::Relaxed) > self.threads.len()
+    /// How many jobs wait for a thread.
+    pub(super) fn waiting(&self) -> usize {
+        self.shared.in_flight.load(Ordering::Relaxed).saturating_sub(self.threads.len())
     }
 
     /// Queues `job`, and returns the one that finds no room.

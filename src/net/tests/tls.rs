@@ -206,6 +206,7 @@ fn clients_that_leave_are_not_signed_for() {
     assert!(!server.server.reactor.io.has_backlog(), "the first one is with its worker");
     let others = [server.greet(HERE, 2), server.greet(HERE, 3)];
     assert!(server.server.reactor.io.has_backlog());
+    assert_eq!(server.server.reactor.metrics().tls_waiting, 2);
     drop((first, others));
     server.until(|reactor| reactor.io.tls.away() == 0);
     // What is made for the first one is not given to a newer connection in its slot.

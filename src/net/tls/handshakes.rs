@@ -28,7 +28,8 @@ use crate::net::pool::{PoolJob, Workers};
 use crate::net::transport::{self, Stream};
 use crate::node::Payer;
 
-/// How many finished handshakes wait for the reactor. The workers wait for it then.
+/// How many finished handshakes wait for the reactor, which takes all of them in each turn. A worker
+/// waits only if a turn is that long; `limits.pending` bounds how many there are in all.
 const FINISHED_AT_ONCE: usize = 256;
 
 /// The workers, and what they have done.
@@ -60,9 +61,9 @@ impl HandshakePool {
         self.workers.submit(job).err()?.refused()
     }
 
-    /// Does a handshake wait for a worker?
-    pub(super) fn has_waiting(&self) -> bool {
-        self.workers.has_waiting()
+    /// How many handshakes wait for a worker, among them those of clients that have left.
+    pub(super) fn waiting(&self) -> usize {
+        self.workers.waiting()
     }
 
     /// The next handshake that has come back.

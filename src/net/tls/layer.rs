@@ -103,12 +103,13 @@ impl Layer {
         }
     }
 
-    /// Adds the handshakes since the last call to the metrics.
+    /// Adds the handshakes since the last call to the metrics, and tells how many wait.
     pub(crate) fn count(&mut self, metrics: &mut Metrics) {
         metrics.tls_full += std::mem::take(&mut self.full);
         metrics.tls_resumed += std::mem::take(&mut self.resumed);
         metrics.tls_failed += std::mem::take(&mut self.failed);
         metrics.tls_refused += std::mem::take(&mut self.refused);
+        metrics.tls_waiting = self.handshakes.waiting() as u64;
     }
 
     /// Starts TLS for a connection of a public listener, if these speak TLS.
@@ -351,7 +352,7 @@ impl Layer {
 
     /// See [`Io::has_backlog`](crate::driver::Io::has_backlog).
     pub(crate) fn has_backlog(&self) -> bool {
-        self.handshakes.has_waiting()
+        self.handshakes.waiting() > 0
     }
 
     /// Ends our side: sends `close_notify` if the kernel has space for it. A peer that does not

@@ -200,6 +200,11 @@ impl<'a> View<'a> {
                     ("failed", metrics.tls_failed),
                 ]),
             ),
+            level(
+                "vestibule_tls_handshakes_waiting",
+                "TLS handshakes that wait for a thread at this moment.",
+                metrics.tls_waiting,
+            ),
             total("vestibule_upgrades_total", "Upgrades to a WebSocket.", metrics.upgraded),
             counter(
                 "vestibule_legacy_total",

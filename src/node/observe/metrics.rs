@@ -30,8 +30,11 @@ pub struct Metrics {
     pub tls_resumed: u64,
     /// TLS handshakes that failed: not TLS, or nothing that both sides speak.
     pub tls_failed: u64,
-    /// TLS connections that were closed because too many handshakes waited for a thread.
+    /// TLS connections that were closed because too many handshakes waited for a thread, or they waited
+    /// too long.
     pub tls_refused: u64,
+    /// TLS handshakes that wait for a thread at this moment.
+    pub tls_waiting: u64,
     /// Upgrades refused because their address had too many pending connections.
     pub refused_pending: u64,
     /// Upgrades and `auth` messages refused because their address had used its allowance.
