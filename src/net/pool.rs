@@ -9,12 +9,18 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crate::node::Payer;
+use super::clock::Clock;
+use crate::node::{MinuteThrottle, Payer};
 use crate::shares::FairQueue;
+use crate::time;
 
 /// How long a server that ends waits for running work. Nothing waits for the result any more, but a
 /// write to a database should be completed if a moment is enough.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How long no other thread is started after one could not be. Not longer, because a pool without
+/// any refuses all its work until then.
+const BETWEEN_STARTS: Duration = Duration::from_secs(1);
 
 /// The most microseconds of a worker's time that a user is behind the others for work that took
 /// long.
@@ -43,6 +49,8 @@ pub(super) struct Workers<J: PoolJob> {
     shared: Arc<PoolState<J>>,
     deliver: TakeDone<J>,
     threads: Vec<JoinHandle<()>>,
+    starts: ThreadStarts,
+    clock: Clock,
     limit: usize,
     // Nothing is ever sent on it: it disconnects when all workers have ended.
     alive: SyncSender<Infallible>,
@@ -127,6 +135,8 @@ impl<J: PoolJob> Workers<J> {
             shared: Arc::new(shared),
             deliver,
             threads: Vec::new(),
+            starts: ThreadStarts::default(),
+            clock: Clock::start(),
             limit: limit.max(1),
             alive,
             gone,
@@ -140,17 +150,31 @@ impl<J: PoolJob> Workers<J> {
         // As many threads as jobs, up to the limit, so that no job waits for another one before
         // that.
         if in_flight > self.threads.len() && self.threads.len() < self.limit {
-            match self.start() {
-                Ok(thread) => self.threads.push(thread),
-                Err(error) => log::warn!("no thread for a worker: {error}"),
-            }
+            self.add_thread();
         }
         let Some(refused) = self.queue(job) else { return Ok(()) };
         self.shared.in_flight.fetch_sub(1, Ordering::Relaxed);
         Err(refused)
     }
 
+    /// Starts one more thread, unless one could not be started a moment ago.
+    fn add_thread(&mut self) {
+        let now = self.clock.monotonic();
+        if !self.starts.may_start(now) {
+            return;
+        }
+        match self.start() {
+            Ok(thread) => self.threads.push(thread),
+            Err(error) => {
+                if let Some(failures) = self.starts.failed(now) {
+                    log::warn!(failures; "no thread for a worker: {error}");
+                }
+            }
+        }
+    }
+
     /// How many jobs wait for a thread.
+    #[cfg(feature = "tls")]
     pub(super) fn waiting(&self) -> usize {
         self.shared.in_flight.load(Ordering::Relaxed).saturating_sub(self.threads.len())
     }
@@ -195,6 +219,25 @@ impl<J: PoolJob> Workers<J> {
     }
 }
 
+/// When threads were not started because the system has no more.
+#[derive(Debug, Default)]
+struct ThreadStarts {
+    last_failure: Option<time::Instant>,
+    lines: MinuteThrottle,
+}
+
+impl ThreadStarts {
+    fn may_start(&self, now: time::Instant) -> bool {
+        self.last_failure.is_none_or(|last| now.since(last) >= BETWEEN_STARTS)
+    }
+
+    /// A thread could not be started. How many failures a line is to tell of now, if any.
+    fn failed(&mut self, now: time::Instant) -> Option<u64> {
+        self.last_failure = Some(now);
+        self.lines.count(now)
+    }
+}
+
 fn work<J: PoolJob>(shared: &PoolState<J>, deliver: &dyn Fn(J::Done) -> bool) {
     while let Some((payer, (came, job))) = shared.next() {
         let begun = clock();
@@ -217,7 +260,6 @@ fn clock() -> Instant {
 mod tests {
     use super::*;
     use crate::shares::rivalry::{self, RivalQueue, Rivalry};
-    use crate::time;
 
     /// Jobs that are numbers, each with its payer.
     struct Scene {
@@ -244,6 +286,20 @@ mod tests {
         fn done(&mut self, _: time::Instant, job: usize, took: Duration) {
             self.queue.waiting.charge(&self.payers[job], took.as_micros() as u64);
         }
+    }
+
+    #[test]
+    fn lack_of_threads_is_told_once_a_minute() {
+        let mut starts = ThreadStarts::default();
+        let (mut tries, mut told) = (0, Vec::new());
+        for millis in (0..=60_000).step_by(10) {
+            let now = time::Instant::START + Duration::from_millis(millis);
+            if starts.may_start(now) {
+                tries += 1;
+                told.extend(starts.failed(now));
+            }
+        }
+        assert_eq!((tries, told), (61, vec![1, 60]));
     }
 
     #[test]

@@ -64,7 +64,7 @@ pub(crate) use self::gate::users_elsewhere::USER_ELSEWHERE_BYTES;
 #[cfg(feature = "net")]
 pub(crate) use self::http::client_details::CLIENT_DETAILS_BYTES;
 pub use self::http::message::{Method, Request, RequestPlace, Response};
-#[cfg(any(feature = "backend", feature = "recipes"))]
+#[cfg(any(feature = "net", feature = "recipes"))]
 pub(crate) use self::observe::MinuteThrottle;
 #[cfg(feature = "net")]
 pub(crate) use self::observe::close_history::{END_BYTES, ENDS_A_TOKEN_FAULT, TOKEN_FAULT_BYTES};
