@@ -42,7 +42,8 @@ pub(super) struct HandshakePool {
 impl HandshakePool {
     /// A worker calls `wake` when it has done something for [`HandshakePool::next`].
     pub(super) fn new(limits: &Limits, wake: Arc<dyn Fn() + Send + Sync>) -> Self {
-        // One core is left to the reactor, because a flood of handshakes keeps all threads busy.
+        // One core is left to the reactor, if there are several, because a flood of handshakes keeps
+        // all threads busy.
         let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let threads = limits.workers.min(cores.saturating_sub(1));
         let (done, finished) = mpsc::sync_channel(FINISHED_AT_ONCE);
