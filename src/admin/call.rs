@@ -19,7 +19,10 @@ pub(super) enum Route<'a> {
     Users {
         query: &'a str,
     },
-    Room(&'a str),
+    Room {
+        id: &'a str,
+        query: &'a str,
+    },
     CloseRoom(&'a str),
     Connection(&'a str),
     CloseConnection(&'a str),
@@ -51,7 +54,7 @@ impl<'a> Route<'a> {
             ["", "v1", "users"] => Self::Users { query },
             ["", "v1", "rooms", room, "disconnect"] => Self::CloseRoom(room),
             ["", "v1", "connections", id, "disconnect"] => Self::CloseConnection(id),
-            ["", "v1", "rooms", room] => Self::Room(room),
+            ["", "v1", "rooms", id] => Self::Room { id, query },
             ["", "v1", "rooms", room, "publish"] => Self::Publish(room),
             ["", "v1", "users", user, "disconnect"] => Self::Order(OrderKind::Disconnect, user),
             ["", "v1", "users", user, "lock"] => Self::Order(OrderKind::Lock, user),
@@ -76,7 +79,7 @@ impl<'a> Route<'a> {
             Self::Invitations | Self::Passwords | Self::Drain => true,
             Self::Health | Self::Ready | Self::Status | Self::Stats | Self::Metrics => false,
             Self::Nodes | Self::Rooms { .. } | Self::Users { .. } => false,
-            Self::Room(_) | Self::Connection(_) | Self::Ends { .. } => false,
+            Self::Room { .. } | Self::Connection(_) | Self::Ends { .. } => false,
         }
     }
 
@@ -88,8 +91,8 @@ impl<'a> Route<'a> {
     /// It changes something, or names people, hosts or files. Numbers are for whoever reaches the address, as who
     /// collects them often has no key.
     fn needs_key(&self) -> bool {
-        let names_people = matches!(self, Self::Room(_) | Self::Connection(_) | Self::Ends { .. })
-            || matches!(self, Self::Rooms { .. } | Self::Users { .. });
+        let names_people = matches!(self, Self::Connection(_) | Self::Ends { .. })
+            || matches!(self, Self::Rooms { .. } | Self::Users { .. } | Self::Room { .. });
         self.is_command() || names_people || matches!(self, Self::Status | Self::Nodes)
     }
 

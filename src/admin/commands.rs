@@ -63,7 +63,7 @@ pub(super) enum Operation<'a> {
     },
     Rooms(ListPage),
     Users(ListPage),
-    Room(SmolStr),
+    Room(SmolStr, ListPage),
     /// Closes the connections in a room.
     CloseRoom(SmolStr),
     Connection(&'a str),
@@ -106,7 +106,7 @@ impl<'a> Operation<'a> {
             Route::Metrics => Self::Collect { form: CollectedForm::Text },
             Route::Rooms { query } => Self::Rooms(ListPage::of(query)?),
             Route::Users { query } => Self::Users(ListPage::of(query)?),
-            Route::Room(id) => Self::Room(room_of(id)?),
+            Route::Room { id, query } => Self::Room(room_of(id)?, ListPage::of(query)?),
             Route::CloseRoom(id) => Self::CloseRoom(object::<Nothing>(body).and(room_of(id))?),
             Route::Connection(id) => Self::Connection(id),
             Route::CloseConnection(id) => {

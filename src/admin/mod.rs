@@ -32,7 +32,7 @@ use self::counted::Counters;
 use self::explain::{explain, list_ends};
 use crate::id::ConnId;
 use crate::node::{
-    ClusterOrder, Node, OperatorCall, OperatorEvent, Response, health as alive, peer_text,
+    ClusterOrder, ListKind, Node, OperatorCall, OperatorEvent, Response, health as alive, peer_text,
 };
 use crate::time::Now;
 
@@ -50,6 +50,7 @@ pub fn answer(node: &mut Node, now: Now) {
             OperatorEvent::Published(published) => Some(publish::response(published)),
             OperatorEvent::Ordered(kind, result, by) => Some(order_response(kind, result, by)),
             OperatorEvent::OrderOverdue { is_in_force } => Some(order_overdue(is_in_force)),
+            OperatorEvent::Listed(page) => Some(listing::listed(&page)),
             OperatorEvent::Collected { form, response } => {
                 let alone = || Counters::of(&node.families(now), form).with(&[]);
                 Some(response.unwrap_or_else(alone))
@@ -113,9 +114,11 @@ fn operate(node: &mut Node, now: Now, id: ConnId, operation: Operation<'_>) -> O
             node.collect(now, id, form, |readings| counters.with(readings));
             return None;
         }
-        Operation::Rooms(page) => listing::list_rooms(node, now, page),
-        Operation::Users(page) => listing::list_users(node, now, page),
-        Operation::Room(room) => listing::list_room(node, &room),
+        Operation::Rooms(page) => return listing::list(node, now, id, (ListKind::Rooms, page)),
+        Operation::Users(page) => return listing::list(node, now, id, (ListKind::Users, page)),
+        Operation::Room(room, page) => {
+            return listing::list(node, now, id, (ListKind::Room(room), page));
+        }
         Operation::CloseRoom(room) => {
             let count = ("disconnected", node.close_room(now, &room));
             let closed = node.confirm(id, ClusterOrder::CloseRoom { room }, count)?;

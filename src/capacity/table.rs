@@ -13,9 +13,10 @@ use crate::memory::MemoryApp;
 use crate::net::{CHECK_STACK_BYTES, PLACE_BYTES, SCRATCH_BYTES, STACK_BYTES};
 use crate::net::{TLS_CONNECTION_BYTES, TLS_RECORD_BYTES};
 use crate::node::{
-    CLAIMS_BYTES, CLIENT_DETAILS_BYTES, CONNECTION_BYTES, END_BYTES, ENDS_A_TOKEN_FAULT,
-    IDEMPOTENCY_KEY_BYTES, PENDING_ADDRESS_BYTES, QUESTION_BYTES, ROOM_STATE_BYTES,
-    SESSION_TOKEN_BYTES, TOKEN_FAULT_BYTES, UNKEPT_BYTES, USER_ELSEWHERE_BYTES, Watched,
+    CLAIMS_BYTES, CLIENT_DETAILS_BYTES, CLUSTER_LIST_BYTES, CONNECTION_BYTES, END_BYTES,
+    ENDS_A_TOKEN_FAULT, IDEMPOTENCY_KEY_BYTES, PENDING_ADDRESS_BYTES, QUESTION_BYTES,
+    ROOM_STATE_BYTES, SESSION_TOKEN_BYTES, TOKEN_FAULT_BYTES, UNKEPT_BYTES, USER_ELSEWHERE_BYTES,
+    Watched,
 };
 use crate::protocol::{MAX_ROOM_CHARS, MAX_USER_CHARS};
 #[cfg(feature = "recipes")]
@@ -224,6 +225,7 @@ fn cluster(config: &Config, rows: &mut Vec<Row>) {
             config.limits.connections,
             USER_ELSEWHERE_BYTES + NAME_BYTES,
         ),
+        row("admin.connections, lists of all nodes", config.admin.connections, CLUSTER_LIST_BYTES),
         row("cluster.forged_addresses", config.cluster.forged_addresses, FORGED_ADDRESS_BYTES),
     ]);
 }

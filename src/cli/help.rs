@@ -52,8 +52,10 @@ help!(HEALTH_HELP: "  vestibule health
   vestibule health --live --admin 127.0.0.1:9090");
 help!(STATUS_HELP: "  vestibule status
   vestibule status --json");
-help!(ROOMS_HELP: "  vestibule rooms");
-help!(USERS_HELP: "  vestibule users");
+help!(ROOMS_HELP: "  vestibule rooms
+  vestibule rooms --local");
+help!(USERS_HELP: "  vestibule users
+  vestibule users --local");
 help!(ROOM_HELP: "  vestibule room soup");
 help!(PUBLISH_HELP: "  vestibule publish soup 'Dinner is ready'
   vestibule publish --user alice --room soup 'Dinner is ready'

@@ -1,5 +1,7 @@
 //! The commands for operators: each is one call of the running server's admin listener.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 use vestibule::config::{Config, Length, counted};
 
@@ -19,10 +21,10 @@ pub(super) enum OperatorCommand {
     Status(AdminArgs),
     /// Show the rooms with somebody in them, and how many connections each has
     #[command(after_help = help::ROOMS_HELP)]
-    Rooms(AdminArgs),
+    Rooms(ListArgs),
     /// Show the users with a connection in a room, and how many each has
     #[command(after_help = help::USERS_HELP)]
-    Users(AdminArgs),
+    Users(ListArgs),
     /// Show the connections in a room
     #[command(after_help = help::ROOM_HELP)]
     Room(RoomArgs),
@@ -57,6 +59,16 @@ pub(super) struct HealthArgs {
     admin: AdminArgs,
 }
 
+/// The flags of `vestibule rooms` and `vestibule users`.
+#[derive(Debug, clap::Args)]
+pub(super) struct ListArgs {
+    /// In a cluster: only those of the node that is asked
+    #[arg(long)]
+    local: bool,
+    #[command(flatten)]
+    admin: AdminArgs,
+}
+
 /// The flags of `vestibule room`.
 #[derive(Debug, clap::Args)]
 pub(super) struct RoomArgs {
@@ -64,7 +76,7 @@ pub(super) struct RoomArgs {
     #[arg(value_name = "ROOM")]
     room: String,
     #[command(flatten)]
-    admin: AdminArgs,
+    list: ListArgs,
 }
 
 /// The flags of commands about a user.
@@ -126,6 +138,16 @@ pub(super) fn run(command: &OperatorCommand, config: &Config) -> CommandResult {
     print(&answer(command, config)?)
 }
 
+/// All pages of a list.
+fn pages(
+    args: &ListArgs,
+    config: &Config,
+    path: &str,
+    said: fn(&Value) -> String,
+) -> Result<String, String> {
+    Admin::of(&args.admin, config)?.pages(path, args.local, said)
+}
+
 fn answer(command: &OperatorCommand, config: &Config) -> Result<String, String> {
     use OperatorCommand::{
         Disconnect, Drain, Health, Lock, Publish, RequireAuth, Room, Rooms, Status, Unlock, Users,
@@ -141,11 +163,10 @@ fn answer(command: &OperatorCommand, config: &Config) -> Result<String, String> 
                 .get(path, |answer| format!("{}\n", word(answer, "status")))
         }
         Status(args) => Admin::of(args, config)?.status(),
-        Rooms(args) => Admin::of(args, config)?.pages("/v1/rooms", "rooms", "room"),
-        Users(args) => Admin::of(args, config)?.pages("/v1/users", "users", "user_id"),
+        Rooms(args) => pages(args, config, "/v1/rooms", rooms),
+        Users(args) => pages(args, config, "/v1/users", users),
         Room(args) => {
-            let path = format!("/v1/rooms/{}", encoded(&args.room));
-            Admin::of(&args.admin, config)?.get(&path, room)
+            pages(&args.list, config, &format!("/v1/rooms/{}", encoded(&args.room)), room)
         }
         Publish(args) => {
             let (path, body) = args.call()?;
@@ -183,25 +204,35 @@ impl Admin {
         self.shown(&self.client.get(path)?, said)
     }
 
-    /// All pages of a list: one line each, or one line of JSON a page.
-    fn pages(&self, path: &str, list: &str, name: &str) -> Result<String, String> {
-        let (mut shown, mut after) = (String::new(), "0".to_owned());
+    /// All pages of a list, each as `said` shows its entries, or one line of JSON a page.
+    fn pages(
+        &self,
+        path: &str,
+        is_local: bool,
+        said: fn(&Value) -> String,
+    ) -> Result<String, String> {
+        let (mut shown, mut after) = (String::new(), String::new());
+        let local = if is_local { "&local=true" } else { "" };
+        // Which nodes did not answer for one of the pages.
+        let mut missing = BTreeSet::new();
+        let mut is_complete = true;
         loop {
-            let answer = self.client.get(&format!("{path}?limit=1000&after={after}"))?;
+            let answer = self.client.get(&format!("{path}?limit=1000{local}{after}"))?;
             let page = ask::json(&answer).map_err(|fault| format!("{fault}; try --json"))?;
             if self.is_json {
                 shown.push_str(&format!("{}\n", answer.trim_end()));
             } else {
-                let entries = page.get(list).and_then(Value::as_array);
-                for entry in entries.into_iter().flatten() {
-                    let count = connections(entry, "connections");
-                    shown.push_str(&format!("{}  {count}\n", text::one_line(word(entry, name))));
-                }
+                shown.push_str(&said(&page));
             }
+            let nodes = page.get("nodes");
+            let names = nodes.and_then(|it| it.get("missing")).and_then(Value::as_array);
+            missing
+                .extend(names.into_iter().flatten().filter_map(Value::as_str).map(text::one_line));
+            is_complete &= nodes.and_then(|it| it.get("complete")) != Some(&Value::Bool(false));
             match page.get("next").and_then(Value::as_str) {
-                Some(next) => after = next.to_owned(),
-                None if self.is_json => return Ok(shown),
-                None => return Ok(shown + &of_one_node(&page)),
+                Some(next) => after = format!("&after={}", encoded(next)),
+                None if self.is_json || is_complete => return Ok(shown),
+                None => return Ok(shown + &incomplete(missing)),
             }
         }
     }
@@ -252,10 +283,33 @@ fn nodes(answer: &Value) -> String {
     nodes.into_iter().flatten().map(line).collect()
 }
 
-/// In a cluster: whose list it is, and what all nodes have.
-fn of_one_node(answer: &Value) -> String {
-    let Some(name) = answer.get("node").and_then(Value::as_str) else { return String::new() };
-    format!("these are of node {name}, of:\n{}", nodes(answer))
+/// What an operator is to know of a list that is not of all nodes.
+fn incomplete(missing: BTreeSet<String>) -> String {
+    let missing: Vec<String> = missing.into_iter().collect();
+    if missing.is_empty() {
+        return "not complete: the node that was asked does not reach the cluster's engine\n"
+            .to_owned();
+    }
+    format!("not complete: no answer from {}\n", missing.join(", "))
+}
+
+/// One line for each room.
+fn rooms(page: &Value) -> String {
+    counts(page, "rooms", "room")
+}
+
+/// One line for each user.
+fn users(page: &Value) -> String {
+    counts(page, "users", "user_id")
+}
+
+fn counts(page: &Value, list: &str, name: &str) -> String {
+    let entries = page.get(list).and_then(Value::as_array);
+    let line = |entry: &Value| {
+        let count = connections(entry, "connections");
+        format!("{}  {count}\n", text::one_line(word(entry, name)))
+    };
+    entries.into_iter().flatten().map(line).collect()
 }
 
 /// One line for each connection.
@@ -263,7 +317,12 @@ fn room(answer: &Value) -> String {
     let connections = answer.get("connections").and_then(Value::as_array);
     let line = |connection: &Value| {
         let part = |name: &str| text::one_line(word(connection, name));
-        format!("{}  {}  {}\n", part("id"), part("since"), part("user_id"))
+        // In a cluster: the node that the connection is at.
+        let node = match part("node") {
+            node if node.is_empty() => node,
+            node => format!("  {node}"),
+        };
+        format!("{}  {}  {}{node}\n", part("id"), part("since"), part("user_id"))
     };
     connections.into_iter().flatten().map(line).collect()
 }

@@ -54,6 +54,8 @@ pub(crate) use self::connections::PENDING_ADDRESS_BYTES;
 #[cfg(feature = "net")]
 pub(crate) use self::connections::connection::CONNECTION_BYTES;
 // For the benches, the fuzzer and the clients of the tests, which see the crate from outside.
+#[cfg(feature = "net")]
+pub(crate) use self::cluster::lists::CLUSTER_LIST_BYTES;
 #[doc(hidden)]
 pub use self::connections::frame::{Decoder, Encoder, Frame, Shared};
 pub use self::connections::session::Phase;
@@ -96,7 +98,8 @@ pub(crate) use self::work::questions::QUESTION_BYTES;
 pub use self::work::ticket::{StartFlag, Ticket};
 
 // For the layer above, which answers operators.
-pub(crate) use self::cluster::{control::ClusterOrder, nodes::ListedNode};
+pub(crate) use self::cluster::control::ClusterOrder;
+pub(crate) use self::cluster::lists::{ClusterList, ListKey, ListKind, ListedBy, MAX_LISTED};
 pub(crate) use self::connections::connection::peer_text;
 pub(crate) use self::gate::admin_key::{AdminKeys, KeyScope};
 pub(crate) use self::gate::operator::{OperatorCall, OperatorEvent};

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
+use crate::node::cluster::lists::{ListPart, ListQuestion};
 use crate::node::gate::user_word::UserWord;
 use crate::node::rooms::remote_presence::RoomWord;
 
@@ -78,6 +79,10 @@ pub(crate) enum Word {
     Users { node: SmolStr, run: u64, users: Vec<UserWord> },
     /// `node` has had so many forged tokens from each of these addresses.
     Forged { node: SmolStr, addresses: Vec<(u64, u32)> },
+    /// A part of a list is asked for.
+    List(ListQuestion),
+    /// A node reports its part.
+    Listed(ListPart),
     #[serde(other)]
     Unknown,
 }

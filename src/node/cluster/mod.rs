@@ -22,6 +22,7 @@
 
 pub(crate) mod control;
 mod followed_room;
+pub(crate) mod lists;
 pub(crate) mod nodes;
 pub(crate) mod room_states;
 pub(crate) mod stored_answer;

@@ -1,6 +1,6 @@
 //! The other nodes: who is alive, and what they are asked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -8,6 +8,7 @@ use smol_str::SmolStr;
 
 use crate::bus::NodeLease;
 use crate::id::ConnId;
+use crate::node::cluster::lists::{ListPart, ListScan, OpenList};
 use crate::node::work::publication::EndedPublication;
 use crate::node::work::ticket::Ticket;
 use crate::time::Instant;
@@ -30,6 +31,8 @@ pub(crate) struct Nodes {
     suspects: BTreeMap<SmolStr, Instant>,
     rounds: BTreeMap<u64, ClusterRound>,
     last_round: u64,
+    /// Lists that nodes, this one among them, have asked for, and that are looked up.
+    pub(crate) scans: VecDeque<ListScan>,
 }
 
 /// What a node tells of itself with its lease: numbers as they are, so that nothing drifts.
@@ -69,7 +72,7 @@ pub(crate) struct ClusterRound {
     /// The engine has what it is about: before that nobody is told that it was done.
     is_published: bool,
     /// Those that have not answered.
-    expected: Vec<SmolStr>,
+    pub(crate) expected: Vec<SmolStr>,
     /// How many have, this node among them.
     pub(crate) confirmed: usize,
     /// What they have counted together.
@@ -86,6 +89,8 @@ pub(crate) enum RoundPurpose {
     Call { asker: ConnId, noun: &'static str },
     /// An operator's publication.
     Publication(Box<EndedPublication>),
+    /// An operator's call for a list.
+    List(Box<OpenList>),
 }
 
 impl Nodes {
@@ -99,6 +104,7 @@ impl Nodes {
             suspects: BTreeMap::new(),
             rounds: BTreeMap::new(),
             last_round: 0,
+            scans: VecDeque::new(),
         }
     }
 
@@ -207,6 +213,43 @@ impl Nodes {
         self.last_round
     }
 
+    /// Begins a round in which all nodes, `own` among them, report a part of a list. Its number.
+    pub(crate) fn begin_list(&mut self, now: Instant, own: &SmolStr, list: OpenList) -> u64 {
+        let number = self.begin_round(now, (own, 0), RoundPurpose::List(Box::new(list)));
+        if let Some(round) = self.rounds.get_mut(&number) {
+            round.confirmed = 0;
+            round.expected.push(own.clone());
+            // If it does not reach the engine, nobody answers but this node.
+            round.is_published = true;
+        }
+        number
+    }
+
+    /// What a node reports of a list.
+    pub(crate) fn listed(&mut self, part: ListPart) {
+        let (number, node) = (part.round, part.node.clone());
+        let round = self.rounds.get_mut(&number);
+        if let Some(RoundPurpose::List(list)) = round.map(|round| &mut round.purpose)
+            && list.take(part)
+        {
+            self.confirmed(number, &node, 0);
+        }
+    }
+
+    /// Drops the lists that nobody waits for, so that a caller who hangs up has no more of them than
+    /// there are connections.
+    pub(crate) fn drop_lists(&mut self, is_awaited: impl Fn(&OpenList) -> bool) {
+        self.rounds.retain(|_, round| match &round.purpose {
+            RoundPurpose::List(list) => is_awaited(list),
+            _ => true,
+        });
+    }
+
+    #[cfg(test)]
+    pub(crate) fn open_rounds(&self) -> usize {
+        self.rounds.len()
+    }
+
     /// The engine has what the round is about: the others hear of it, be it later.
     pub(crate) fn round_published(&mut self, number: u64) {
         if let Some(round) = self.rounds.get_mut(&number) {
@@ -242,8 +285,11 @@ impl Nodes {
         Some((round, nodes))
     }
 
-    /// When the next round's time is over.
+    /// When the next round's time is over, or a list is to be looked up: at once.
     pub(crate) fn next_round(&self) -> Option<Instant> {
+        if !self.scans.is_empty() {
+            return Some(Instant::START);
+        }
         let end = |round: &ClusterRound| {
             if round.expected.is_empty() { Instant::START } else { round.until }
         };

@@ -3,6 +3,7 @@
 mod chat;
 mod follow;
 mod gossip;
+mod lists;
 mod orders;
 mod publications;
 mod user_counts;
@@ -90,6 +91,7 @@ impl Node {
         self.end_patience();
         self.compare_heads();
         self.visit_rooms();
+        self.scan_lists();
         self.end_rounds();
         self.fence();
         self.gossip();

@@ -9,6 +9,7 @@ use httparse::Header;
 use crate::config::{Origins, Page};
 use crate::id::ConnId;
 use crate::node::app::{OrderFault, OrderKind};
+use crate::node::cluster::lists::ClusterList;
 use crate::node::connections::connection::ConnectionKind;
 use crate::node::gate::head;
 use crate::node::gate::headers::{bearer_of, body_length, elements, has_token, single, values};
@@ -62,6 +63,8 @@ pub(crate) enum OperatorEvent {
     },
     /// A call was carried out on nodes of the cluster, for so many connections.
     Confirmed { noun: &'static str, count: usize, by: ConfirmedBy },
+    /// A page of a list over all nodes of the cluster.
+    Listed(Box<ClusterList>),
     /// The counters, those of the process among them. `None`: it could not be asked.
     Collected { form: CollectedForm, response: Option<Response> },
 }

@@ -1,6 +1,7 @@
 //! Several nodes in virtual time, over an engine in memory.
 
 mod faults;
+mod lists;
 mod orders;
 mod presence;
 mod user_limit;

@@ -101,8 +101,9 @@ impl Node {
             RoundPurpose::Call { asker, noun } => {
                 self.tell_confirmed(asker, (noun, round.count), (1, 0));
             }
-            // It is no order.
+            // These are no orders.
             RoundPurpose::Publication(ended) => self.end_publication(*ended, false),
+            RoundPurpose::List(list) => self.end_list(*list, round.expected),
         }
     }
 
@@ -126,6 +127,7 @@ impl Node {
                     ended.tally.count_nodes(round.count, round.confirmed, nodes);
                     self.end_publication(*ended, false);
                 }
+                RoundPurpose::List(list) => self.end_list(*list, round.expected),
             }
         }
     }
@@ -366,6 +368,8 @@ impl Node {
             Ok(Word::CountDelivered { round, node, rooms, users }) => {
                 self.tell_delivered((round, node), (rooms, users));
             }
+            Ok(Word::List(question)) => self.list_asked(question),
+            Ok(Word::Listed(part)) => self.list_reported(part),
             Ok(Word::StillAsking { room, id }) => self.still_asking(&room, id),
             Ok(Word::Rooms { node, run, rooms }) => self.hear_of_rooms((&node, run), rooms),
             Ok(Word::Users { node, run, users }) => self.hear_of_users((&node, run), users),
