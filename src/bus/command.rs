@@ -38,10 +38,11 @@ pub(crate) enum BusCommand {
     /// The application was not asked: the next publication of the id asks. The message stays
     /// published.
     Release { log: LogName, id: [u8; 16] },
-    /// Takes an idempotency key for this node: its name, and a hash of what it stands for. Its reply is
-    /// `Claimed`, or one of those to a publication. `Answer` says in the control log what has become of
-    /// it, `Claim` takes it over, and `Release` gives it up.
-    TakeKey { id: [u8; 16], content: u64 },
+    /// Takes an id for this node without publishing anything: that of a message which nobody sees before
+    /// the application has answered, or an idempotency key, in the control log. `content` is a hash of
+    /// what it stands for. Its reply is `Claimed`, or one of those to a publication. `Answer` says what
+    /// has become of it, `Claim` takes it over, and `Release` gives it up.
+    TakeKey { log: LogName, id: [u8; 16], content: u64 },
     /// Stores that tokens of `user` from before `at` are refused until `until` (unix seconds). Of two
     /// the later moments count. Beyond `capacity` users the one that ends first is dropped.
     StoreRevocation { user: SmolStr, at: u64, until: u64, capacity: usize },
@@ -89,6 +90,7 @@ impl BusCommand {
     /// Does it stay behind some of the room, so that leases and answers find a place in a storm?
     pub(super) const fn is_bulk(&self) -> bool {
         matches!(self, Self::Publish { .. } | Self::Tell { .. } | Self::Read { .. })
+            || matches!(self, Self::TakeKey { log: LogName::Room(_), .. })
     }
 }
 

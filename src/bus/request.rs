@@ -91,8 +91,8 @@ impl RequestContext {
                     .word(self.name.as_bytes())
                     .number(self.keep_id_for);
             }
-            BusCommand::TakeKey { id, content } => {
-                let id = self.keys.id(&LogName::Control, id);
+            BusCommand::TakeKey { log, id, content } => {
+                let id = self.keys.id(log, id);
                 self.eval(BusScript::TakeKey, &[id], 3, out)
                     .word(&content.to_be_bytes())
                     .word(self.name.as_bytes())

@@ -1,4 +1,4 @@
--- Takes an idempotency key for this node. KEYS: 1 id. ARGV: 1 hash of the content, 2 this node,
+-- Takes an idempotency key, or the id of a message that is not published yet, for this node. KEYS: 1 id. ARGV: 1 hash of the content, 2 this node,
 -- 3 seconds to keep the key.
 --
 -- Its value is that of a message id, whose place is empty: `answer`, `claim` and `release` read it.

@@ -11,6 +11,7 @@ use crate::node::observe::metrics::Call;
 use crate::node::rooms::answers::MessageKey;
 use crate::node::rooms::chat::{ChatStep, Told, answer_of, told, update_frame};
 use crate::node::rooms::held::HeldMessage;
+use crate::node::rooms::moderation::is_final;
 use crate::node::work::events::AppEvent;
 use crate::node::work::port::{Completion, Outcome};
 use crate::node::work::questions::{Question, QuestionKind};
@@ -150,8 +151,10 @@ impl Node {
                 let answer = self.settle(&done, (key, &room), (asker, held.as_deref()));
                 if let Some(shared) = shared.filter(|it| it.unpublished.is_none()) {
                     let is_done = !matches!(done.outcome, Outcome::NotBegun | Outcome::Unreached);
-                    let answer = is_done.then(|| answer_of(&done.outcome));
-                    self.keep_answer(&room, shared.id, answer.as_ref());
+                    let kept = is_done.then(|| answer_of(&done.outcome));
+                    // Behind the message that it has delivered.
+                    let kept = kept.filter(|answer| is_final(&self.cx, held.is_some(), answer));
+                    self.keep_answer(&room, shared.id, kept.as_ref());
                 }
                 for asker in [asker].into_iter().chain(also) {
                     self.answer_asker(asker, done.ticket, answer.clone());

@@ -13,6 +13,8 @@
 //!
 //! For a message that is: at most once, whatever it is answered with, as long as its id is remembered.
 
+use smol_str::SmolStr;
+
 use crate::id::Slot;
 use crate::node::Node;
 use crate::node::connections::session::Verdict;
@@ -62,11 +64,10 @@ impl Node {
                 work.questions.close(ticket);
             }
             rooms.answers.forget(cx.now.monotonic, key, ticket);
+            self.release_message(published);
         } else if work.withdraw(cx, ticket) {
             rooms.answers.not_done(cx.now.monotonic, key, ticket);
-            if let Some((room, id)) = published {
-                self.keep_answer(&room, id, None);
-            }
+            self.release_message(published);
         } else {
             work.questions.make_late(ticket, asked + LIFETIME);
             while let Some(first) = work.questions.late_beyond(cx.policy.late_answers) {
@@ -76,6 +77,13 @@ impl Node {
         }
         for asker in askers {
             self.answer_asker(asker, ticket, told(&Err(ErrorCode::BackendTimeout)));
+        }
+    }
+
+    /// Lets the next node that gets this message ask about it.
+    fn release_message(&mut self, published: Option<(SmolStr, [u8; 16])>) {
+        if let Some((room, id)) = published {
+            self.keep_answer(&room, id, None);
         }
     }
 

@@ -12,7 +12,7 @@ pub(crate) struct SharedMessage {
     pub(crate) unpublished: Option<Box<Unpublished>>,
 }
 
-/// A message that is published, and about which the application is asked then.
+/// A message that is published, or whose id is taken, and about which the application is asked then.
 #[derive(Debug)]
 pub(crate) struct Unpublished {
     pub(crate) held: Box<HeldMessage>,
@@ -20,8 +20,9 @@ pub(crate) struct Unpublished {
     pub(crate) start: StartFlag,
     /// What tells it from another message with the same id.
     pub(crate) content: u64,
-    /// As the others get it, without its position.
-    pub(crate) text: Box<[u8]>,
+    /// As the others get it, without its position. `None`: they get it when the application has answered,
+    /// and only its id is taken before.
+    pub(crate) text: Option<Box<[u8]>>,
 }
 
 /// A message that the application is asked about, and nobody has seen.

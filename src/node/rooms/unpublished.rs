@@ -16,7 +16,8 @@ use crate::node::work::ticket::Ticket;
 use crate::protocol::Said;
 
 impl Rooms {
-    /// Opens the question of a message that is to be published under this id, of this content.
+    /// Opens the question of a message that is to be published under this id, of this content, or is to be
+    /// kept from the others until the application has answered (`backend.moderate`).
     pub(crate) fn open_unpublished(
         &mut self,
         cx: &mut Cx,
@@ -29,9 +30,10 @@ impl Rooms {
         let Addressed { user, room, key } = addressed;
         let asker = connections.id_of(slot);
         let ticket = work.questions.issue();
-        let text: Box<[u8]> = payload_of(&chat_frame(cx, &user, said, None)).into();
+        let text: Option<Box<[u8]>> =
+            (!cx.policy.moderate).then(|| payload_of(&chat_frame(cx, &user, said, None)).into());
         let held = HeldMessage::new(&user, said);
-        let bytes = room.len() + held.text_bytes() + text.len();
+        let bytes = room.len() + held.text_bytes() + text.as_ref().map_or(0, |text| text.len());
         let claims = self.claims.of(slot).map(Box::from);
         let start = work.questions.start().clone();
         let unpublished = Unpublished { held, claims, start, content, text };

@@ -2,6 +2,7 @@
 
 mod faults;
 mod lists;
+mod moderation;
 mod orders;
 mod presence;
 mod user_limit;
@@ -11,21 +12,32 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
 use crate::bus::model::ModelEngine;
-use crate::node::app::{Answer, Incoming, Reply, Update};
+use crate::node::app::{Answer, Incoming, Moderation, Reply, Update};
 use crate::node::work::port::{BusInput, BusOrder};
+use crate::protocol::ErrorCode;
 
-/// An application that counts what it is asked, and answers at once; `Change …` is for the room, and
-/// `later` is left to a worker.
+/// An application that counts what it is asked, and answers at once; `Change …` is for the room,
+/// `Refuse …` is not to be delivered, `Fail …` fails as the first question, and `later` is left to a
+/// worker.
 pub(super) struct CountingApp(pub(super) Arc<AtomicUsize>);
 
 impl App for CountingApp {
     fn on_message(&mut self, message: &Incoming<'_>) -> Reply<Answer> {
         let asked = Arc::clone(&self.0);
         let broadcast = message.content.starts_with("Change");
+        let fails = message.content.starts_with("Fail");
+        let moderation = if message.content.starts_with("Refuse") {
+            Moderation::Refuse
+        } else {
+            Moderation::Deliver
+        };
         let answer = move || {
             let number = asked.fetch_add(1, Ordering::Relaxed) + 1;
+            if fails && number == 1 {
+                return Err(ErrorCode::BackendUnavailable);
+            }
             let content = format!("Answer {number}").into();
-            Ok(Arc::new(Update { content, broadcast, ..Update::default() }))
+            Ok(Arc::new(Update { content, broadcast, moderation, ..Update::default() }))
         };
         match message.content {
             "later" => Reply::later(answer),

@@ -12,6 +12,7 @@ use crate::node::cluster::control::{self, Word};
 use crate::node::cluster::{COMMAND_TIME, Pending, content_hash, message_id, stored_answer};
 use crate::node::planted::Planted;
 use crate::node::rooms::chat::Addressed;
+use crate::node::rooms::held::Unpublished;
 use crate::node::work::port::{self, Action, Completion, Outcome, Payer};
 use crate::node::work::questions::QuestionKind;
 use crate::node::work::ticket::Ticket;
@@ -28,7 +29,7 @@ impl Node {
         self.publish_again(ticket);
     }
 
-    /// Publishes the message of this question, if it is not published yet.
+    /// Publishes the message of this question, if it is not published yet, or takes its id.
     pub(super) fn publish_again(&mut self, ticket: Ticket) {
         let now = self.cx.now.monotonic;
         let Self { cluster: Some(cluster), work, .. } = self else { return };
@@ -38,14 +39,18 @@ impl Node {
             return;
         };
         let Some(unpublished) = &message.unpublished else { return };
-        let command = BusCommand::Publish {
-            log: LogName::Room(room.clone()),
-            id: message.id,
-            content: unpublished.content,
-            asks: true,
-            tag: cluster.next_tag(),
-            connection: asker.to_bits(),
-            frame: unpublished.text.clone(),
+        let (log, id, content) = (LogName::Room(room.clone()), message.id, unpublished.content);
+        let command = match &unpublished.text {
+            None => BusCommand::TakeKey { log, id, content },
+            Some(text) => BusCommand::Publish {
+                log,
+                id,
+                content,
+                asks: true,
+                tag: cluster.next_tag(),
+                connection: asker.to_bits(),
+                frame: text.clone(),
+            },
         };
         let sent = cluster.send(now, command, (Pending::Chat { ticket }, until));
         if let Err((fault, _)) = sent {
@@ -62,7 +67,9 @@ impl Node {
                 self.deliver_published(ticket, (position, previous));
                 return self.ask_about_published(ticket);
             }
-            Ok(BusReply::Unasked { .. }) => return self.ask_about_published(ticket),
+            Ok(BusReply::Unasked { .. } | BusReply::Claimed(true)) => {
+                return self.ask_about_published(ticket);
+            }
             Ok(BusReply::Asked { by, .. }) => {
                 self.cx.metrics.repeated_messages += 1;
                 let Some(cluster) = &mut self.cluster else { return };
@@ -132,24 +139,27 @@ impl Node {
             return;
         };
         let Some(unpublished) = &mut message.unpublished else { return };
+        let Some(text) = &mut unpublished.text else { return };
         let entry = LogEntry {
             position,
             previous,
             origin: EntryOrigin { node: cluster.name.clone(), connection },
             kind: EntryKind::Message,
             id: message.id,
-            frame: std::mem::take(&mut unpublished.text),
+            frame: std::mem::take(text),
         };
         let room = room.clone();
         self.announced(&room, &entry);
     }
 
-    /// Asks the application about a message that is published.
+    /// Asks the application about a message that is published, or whose id is taken.
     fn ask_about_published(&mut self, ticket: Ticket) {
         let Self { cx, work, .. } = self;
         let Some(question) = work.questions.find(ticket) else { return };
         let connection = question.asker;
-        let QuestionKind::Message { room, shared: Some(message), .. } = &mut question.kind else {
+        let QuestionKind::Message { room, shared: Some(message), held: kept, .. } =
+            &mut question.kind
+        else {
             return;
         };
         let Some(unpublished) = message.unpublished.take() else { return };
@@ -167,17 +177,22 @@ impl Node {
             data: said.data,
             claims: unpublished.claims.as_deref(),
         };
-        match work.app.on_message(&incoming) {
+        let reply = work.app.on_message(&incoming);
+        let payer = Payer::user(&held.user);
+        let Unpublished { held, start, text, .. } = *unpublished;
+        if text.is_none() {
+            // The others get it with the answer.
+            *kept = Some(held);
+        }
+        match reply {
             AppReply::Now(answer) => {
                 self.on_completion(Completion { ticket, outcome: Outcome::Message(answer) });
             }
             AppReply::Later(job) => {
-                let payer = Payer::user(&held.user);
-                let start = unpublished.start.clone();
                 let work = port::Work::Message(job);
                 cx.actions.push_back(Action::Submit(port::Command { ticket, work, payer, start }));
             }
-            AppReply::Held => work.questions.held(ticket, &unpublished.start),
+            AppReply::Held => work.questions.held(ticket, &start),
         }
     }
 

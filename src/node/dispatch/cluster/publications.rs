@@ -41,7 +41,7 @@ impl Node {
         let (id, content) = (key.shared, key.shared_content);
         let command = match from {
             Some(from) => BusCommand::Claim { log: LogName::Control, id, from },
-            None => BusCommand::TakeKey { id, content },
+            None => BusCommand::TakeKey { log: LogName::Control, id, content },
         };
         let pending = Pending::Key { publication, ticket };
         let sent = cluster.send(now, command, (pending, now + COMMAND_TIME));
