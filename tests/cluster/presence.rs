@@ -46,7 +46,7 @@ fn users_of_other_nodes_are_present_and_no_ghosts() {
         .all()
         .iter()
         .map(|server| {
-            let (status, rooms) = server.ask("GET /v1/rooms", "");
+            let (status, rooms) = server.ask("GET /v1/rooms?local=true", "");
             assert_eq!(status, 200, "{rooms}");
             rooms["node"].clone()
         })
