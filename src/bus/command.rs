@@ -40,8 +40,9 @@ pub(crate) enum BusCommand {
     Release { log: LogName, id: [u8; 16] },
     /// Takes an id for this node without publishing anything: that of a message which nobody sees before
     /// the application has answered, or an idempotency key, in the control log. `content` is a hash of
-    /// what it stands for. Its reply is `Claimed`, or one of those to a publication. `Answer` says what
-    /// has become of it, `Claim` takes it over, and `Release` gives it up.
+    /// what it stands for. Its reply is `Claimed`, or one of those to a publication: `Unasked` if the
+    /// message was published before, and this node asks about it from now. `Answer` says what has become
+    /// of it, `Claim` takes it over, and `Release` gives it up.
     TakeKey { log: LogName, id: [u8; 16], content: u64 },
     /// Stores that tokens of `user` from before `at` are refused until `until` (unix seconds). Of two
     /// the later moments count. Beyond `capacity` users the one that ends first is dropped.
@@ -103,7 +104,8 @@ pub(crate) enum BusReply {
     OtherContent,
     /// `Publish`: the id came before, and this is the application's answer.
     Answered(Box<[u8]>),
-    /// `Publish`: the id came before, and this node asks about it: perhaps this one.
+    /// `Publish`: the id came before, and this node asks about it: perhaps this one. An id that was
+    /// taken and not published has position 0.
     Asked { by: SmolStr, position: Position },
     /// `Publish`: the id came before, and nobody asks. If `asks` was set, this node does from now.
     Unasked { position: Position },

@@ -51,15 +51,18 @@ fn publication(reader: &mut RespReader<'_>) -> Option<BusReply> {
         b"C" => BusReply::OtherContent,
         b"R" => BusReply::Answered(reader.text()?.into()),
         b"A" => {
-            let (position, _) = place(reader.text()?)?;
+            // Of an id that was only taken it is 0.
+            let position = position(reader.text()?.get(..14)?)?;
             BusReply::Asked { position, by: name(reader.text()?)? }
         }
-        b"F" => {
-            let (position, _) = place(reader.text()?)?;
-            BusReply::Unasked { position }
-        }
+        b"F" => unasked(reader)?,
         _ => return None,
     })
+}
+
+fn unasked(reader: &mut RespReader<'_>) -> Option<BusReply> {
+    let (position, _) = place(reader.text()?)?;
+    Some(BusReply::Unasked { position })
 }
 
 fn key(reader: &mut RespReader<'_>) -> Option<BusReply> {
@@ -69,6 +72,7 @@ fn key(reader: &mut RespReader<'_>) -> Option<BusReply> {
         b"C" => BusReply::OtherContent,
         b"R" => BusReply::Answered(reader.text()?.into()),
         b"A" => BusReply::Asked { by: name(reader.text()?)?, position: Position::new(0, 0) },
+        b"F" => unasked(reader)?,
         _ => return None,
     })
 }

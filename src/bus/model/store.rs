@@ -105,7 +105,9 @@ impl ModelStore {
         match script {
             BusScript::Publish => {
                 let is_order = call.key(0).ends_with(b":{c}:m");
-                let is_known = self.ids.contains_key(call.key(2));
+                let is_known =
+                    |(known, _): &(Vec<u8>, _)| known[0] == b'R' || !is_unpublished(known);
+                let is_known = self.ids.get(call.key(2)).is_some_and(is_known);
                 !is_known && !is_order && self.heads.contains_key(call.key(0))
             }
             BusScript::Read => !self.heads.contains_key(call.key(0)),
@@ -166,10 +168,14 @@ impl ModelStore {
         if let Some((known, known_until)) = self.ids.get_mut(call.key(2)) {
             let (head, rest) = known.split_at(29);
             let (state, place) = (head[0], head[9..].to_vec());
+            let is_unpublished = is_unpublished(known);
             let words = match state {
                 _ if head[1..9] != *content => vec![b"C".to_vec()],
                 b'R' => vec![b"R".to_vec(), rest.to_vec()],
-                b'A' => vec![b"A".to_vec(), place, rest.to_vec()],
+                b'A' if !is_unpublished || rest != asker => {
+                    vec![b"A".to_vec(), place, rest.to_vec()]
+                }
+                _ if is_unpublished => Vec::new(),
                 _ => {
                     if !asker.is_empty() {
                         *known = [b"A", &head[1..], asker].concat();
@@ -178,7 +184,9 @@ impl ModelStore {
                     vec![b"F".to_vec(), place]
                 }
             };
-            return (ModelReply::List(words.into_iter().map(ModelReply::Text).collect()), None);
+            if !words.is_empty() {
+                return (ModelReply::List(words.into_iter().map(ModelReply::Text).collect()), None);
+            }
         }
         let head = self.heads.get(call.key(0)).cloned();
         if head.is_none() {
@@ -287,19 +295,20 @@ impl ModelStore {
         let (content, node) = (call.argument(1), call.argument(2));
         let words =
             |words: &[&[u8]]| ModelReply::List(words.iter().map(|it| it.to_vec().into()).collect());
+        let (mut place, mut is_published) = (vec![0; 20], false);
         if let Some((known, _)) = self.ids.get(call.key(0)) {
             let rest = known[29..].to_vec();
             match known[0] {
                 _ if known[1..9] != *content => return words(&[b"C"]),
                 b'R' => return words(&[b"R", &rest]),
                 b'A' if rest != node => return words(&[b"A", &rest]),
-                _ => {}
+                _ => (place, is_published) = (known[9..29].to_vec(), !is_unpublished(known)),
             }
         }
-        let value = [b"A", content, &[0; 20], node].concat();
+        let value = [b"A", content, &place, node].concat();
         let expires = self.now + call.count(3) * 1_000;
         self.ids.insert(call.key(0).to_vec(), (value, expires));
-        words(&[b"T"])
+        if is_published { words(&[b"F", &place]) } else { words(&[b"T"]) }
     }
 
     fn release(&mut self, call: &ScriptCall<'_>) -> bool {
@@ -377,4 +386,9 @@ impl ModelStore {
         }
         ModelReply::List(live)
     }
+}
+
+/// Was the id taken only, so that its place is empty?
+fn is_unpublished(known: &[u8]) -> bool {
+    known[9..29] == [0; 20]
 }

@@ -3,17 +3,21 @@
 -- 11 seconds to keep the id.
 --
 -- The id's value: state (1), content (8), position and predecessor's tag (20), and in the state
--- A the node that asks, R the answer, F (free) nothing.
+-- A the node that asks, R the answer, F (free) nothing. The place of an id that `key` has taken is
+-- empty: nobody has seen its message, which is published when the id is free, or this node's already.
+local empty = string.rep('\0', 20)
 local known = redis.call('GET', KEYS[3])
 if known then
   if string.sub(known, 2, 9) ~= ARGV[9] then return {'C'} end
   local state, place, rest = string.sub(known, 1, 1), string.sub(known, 10, 29), string.sub(known, 30)
   if state == 'R' then return {'R', rest} end
-  if state == 'A' then return {'A', place, rest} end
-  if ARGV[10] ~= '' then
-    redis.call('SET', KEYS[3], 'A' .. string.sub(known, 2, 29) .. ARGV[10], 'EX', ARGV[11])
+  if state == 'A' and (place ~= empty or rest ~= ARGV[10]) then return {'A', place, rest} end
+  if place ~= empty then
+    if ARGV[10] ~= '' then
+      redis.call('SET', KEYS[3], 'A' .. string.sub(known, 2, 29) .. ARGV[10], 'EX', ARGV[11])
+    end
+    return {'F', place}
   end
-  return {'F', place}
 end
 local head = redis.call('HMGET', KEYS[1], 'n', 't', 'b', 'x')
 local n, t, bytes = tonumber(head[1]), head[2], tonumber(head[3])

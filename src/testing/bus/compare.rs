@@ -224,7 +224,7 @@ impl RandomCommands {
 
     fn next(&mut self) -> BusCommand {
         let log = self.log();
-        match self.rng.below(20) {
+        match self.rng.below(22) {
             0..6 => BusCommand::Publish {
                 log,
                 id: if self.rng.below(2) == 0 { self.id() } else { self.fresh_id() },
@@ -260,6 +260,10 @@ impl RandomCommands {
             18 => {
                 let at = self.rng.below(4) as usize;
                 BusCommand::ReadRevocations { after: self.revocations.get(at).cloned() }
+            }
+            19..21 => {
+                let content = u64::from(self.rng.below(5) == 0);
+                BusCommand::TakeKey { log, id: self.id(), content }
             }
             _ => BusCommand::StoreRevocation {
                 user: format!("user {}", self.rng.below(30)).into(),

@@ -40,6 +40,41 @@ fn id_is_published_once_and_asked_once() {
     assert!(matches!(rig.ask(1, publish(1, "one")), BusReply::Published { .. }));
 }
 
+fn take(id: u8) -> BusCommand {
+    let BusCommand::Publish { log, id, content, .. } = publish(id, "text") else { panic!() };
+    BusCommand::TakeKey { log, id, content }
+}
+
+/// Nobody has seen the message of an id that was only taken.
+#[test]
+fn an_id_that_is_given_up_can_be_published() {
+    let mut rig = Rig::new(2);
+    let release = || BusCommand::Release { log: lobby(), id: [1; 16] };
+    assert_eq!(rig.ask(0, take(1)), BusReply::Claimed(true));
+    let taken = BusReply::Asked { by: "n0".into(), position: Position::new(0, 0) };
+    assert_eq!(rig.ask(1, publish(1, "text")), taken);
+    rig.ask(0, release());
+    assert!(matches!(rig.ask(1, publish(1, "text")), BusReply::Published { .. }));
+    // Its own too: an earlier process of this name has taken it.
+    rig.ask(0, take(2));
+    let position = position(&rig.ask(0, publish(2, "text")));
+    let by = "n0".into();
+    assert_eq!(rig.ask(1, publish(2, "text")), BusReply::Asked { by, position });
+}
+
+#[test]
+fn an_id_that_was_published_is_not_held() {
+    let mut rig = Rig::new(2);
+    let position = position(&rig.ask(0, publish(1, "text")));
+    let (by, nowhere) = ("n0".into(), Position::new(0, 0));
+    assert_eq!(rig.ask(1, take(1)), BusReply::Asked { by, position: nowhere });
+    assert_eq!(rig.ask(0, take(1)), BusReply::Unasked { position });
+    rig.ask(0, BusCommand::Release { log: lobby(), id: [1; 16] });
+    for _ in 0..2 {
+        assert_eq!(rig.ask(1, take(1)), BusReply::Unasked { position });
+    }
+}
+
 #[test]
 fn read_gives_what_is_behind_a_head() {
     let mut rig = Rig::new(1);

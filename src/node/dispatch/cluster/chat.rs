@@ -67,9 +67,11 @@ impl Node {
                 self.deliver_published(ticket, (position, previous));
                 return self.ask_about_published(ticket);
             }
-            Ok(BusReply::Unasked { .. } | BusReply::Claimed(true)) => {
+            Ok(BusReply::Unasked { .. }) => {
+                self.do_not_hold(ticket);
                 return self.ask_about_published(ticket);
             }
+            Ok(BusReply::Claimed(true)) => return self.ask_about_published(ticket),
             Ok(BusReply::Asked { by, .. }) => {
                 self.cx.metrics.repeated_messages += 1;
                 let Some(cluster) = &mut self.cluster else { return };
@@ -119,7 +121,9 @@ impl Node {
     /// This node asks about a message now, or another one was faster.
     pub(super) fn chat_claimed(&mut self, ticket: Ticket, result: &Result<BusReply, BusFault>) {
         match result {
-            Ok(BusReply::Claimed(true)) => self.ask_about_published(ticket),
+            // Whoever asked before may have published it or not, whatever this node would do: the
+            // engine says what is to be done now.
+            Ok(BusReply::Claimed(true)) => self.publish_again(ticket),
             _ => {
                 let now = self.cx.now.monotonic;
                 if let Some(cluster) = &mut self.cluster {
@@ -150,6 +154,17 @@ impl Node {
         };
         let room = room.clone();
         self.announced(&room, &entry);
+    }
+
+    /// The others have a message that this node would hold: a node that does not hold messages has
+    /// published it.
+    fn do_not_hold(&mut self, ticket: Ticket) {
+        let question = self.work.questions.find(ticket).map(|question| &mut question.kind);
+        if let Some(QuestionKind::Message { shared: Some(message), .. }) = question
+            && let Some(unpublished) = &mut message.unpublished
+        {
+            unpublished.text.get_or_insert_default();
+        }
     }
 
     /// Asks the application about a message that is published, or whose id is taken.

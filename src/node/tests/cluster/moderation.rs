@@ -139,3 +139,60 @@ fn without_the_engine_nothing_is_moderated() {
     cluster.chat_as(0, id, ("m1", "hello"));
     assert_eq!(cluster.contents(0, id), ["Answer 1"]);
 }
+
+/// A node whose application is asked first, and one whose members get messages at once.
+fn mixed() -> ClusterWorld {
+    let mut cluster = ClusterWorld::new(0);
+    for moderate in [true, false] {
+        cluster.add(|config| config.backend.moderate = moderate);
+    }
+    cluster.seconds(1);
+    cluster
+}
+
+#[test]
+fn an_id_that_was_held_is_published_elsewhere() {
+    for content in ["Fail once", "later"] {
+        let mut cluster = mixed();
+        let (first, second) =
+            (cluster.connected(0, "soup", "ann"), cluster.connected(1, "soup", "ann"));
+        let listener = cluster.connected(1, "soup", "bob");
+        cluster.chat_as(0, first, ("m1", content));
+        if content == "later" {
+            cluster.cut(0);
+            cluster.seconds(20);
+        }
+        cluster.chat_as(1, second, ("m1", content));
+        cluster.seconds(1);
+        if content == "later" {
+            cluster.work(1);
+        }
+        assert_eq!(cluster.contents(1, listener), [content]);
+        assert!(cluster.contents(1, second)[0].starts_with("Answer"));
+    }
+}
+
+#[test]
+fn what_was_published_is_not_held_elsewhere() {
+    for is_dead in [false, true] {
+        let mut cluster = mixed();
+        let (first, second) =
+            (cluster.connected(0, "soup", "ann"), cluster.connected(1, "soup", "ann"));
+        let listener = cluster.connected(0, "soup", "bob");
+        cluster.chat_as(1, second, ("m1", "later"));
+        assert_eq!(cluster.contents(0, listener), ["later"]);
+        if is_dead {
+            cluster.cut(1);
+        } else {
+            // It has not begun, so it is given up.
+            cluster.seconds(6);
+        }
+        cluster.seconds(20);
+        cluster.see(0, first);
+        cluster.chat_as(0, first, ("m1", "later"));
+        cluster.seconds(1);
+        cluster.work(0);
+        assert_eq!(cluster.contents(0, first), ["Answer 1"], "dead: {is_dead}");
+        assert_eq!(cluster.contents(0, listener), [""; 0], "dead: {is_dead}");
+    }
+}
