@@ -35,6 +35,8 @@ pub(crate) const CLUSTER_LIST_BYTES: usize =
 /// Questions of all nodes that wait to be looked up at one node. Those beyond have no answer. Only the
 /// first of them holds entries.
 pub(crate) const MAX_SCANS: usize = 64;
+/// Of them those of one asking node: callers of it who hang up and call again take no others' places.
+pub(crate) const MAX_SCANS_OF_A_NODE: usize = 8;
 /// Places of rooms or users that are entries of a page, at most, in one call of the node: a quarter of the
 /// places that a page of its own list looks at, as each name is compared here.
 pub(crate) const SCAN_GROUPS: usize = 1 << 14;

@@ -8,7 +8,9 @@ use smol_str::SmolStr;
 
 use crate::bus::NodeLease;
 use crate::id::ConnId;
-use crate::node::cluster::lists::{ListPart, ListScan, OpenList};
+use crate::node::cluster::lists::{
+    ListPart, ListQuestion, ListScan, MAX_SCANS, MAX_SCANS_OF_A_NODE, OpenList,
+};
 use crate::node::work::publication::EndedPublication;
 use crate::node::work::ticket::Ticket;
 use crate::time::Instant;
@@ -232,17 +234,30 @@ impl Nodes {
         if let Some(RoundPurpose::List(list)) = round.map(|round| &mut round.purpose)
             && list.take(part)
         {
-            self.confirmed(number, &node, 0);
+            self.answered(number, &node, 0);
         }
     }
 
-    /// Drops the lists that nobody waits for, so that a caller who hangs up has no more of them than
-    /// there are connections.
-    pub(crate) fn drop_lists(&mut self, is_awaited: impl Fn(&OpenList) -> bool) {
+    /// Drops the lists that nobody waits for, and what `own` looks up for them, so that a caller who hangs
+    /// up has no more of them than there are connections.
+    pub(crate) fn drop_lists(&mut self, own: &str, is_awaited: impl Fn(&OpenList) -> bool) {
         self.rounds.retain(|_, round| match &round.purpose {
             RoundPurpose::List(list) => is_awaited(list),
             _ => true,
         });
+        let rounds = &self.rounds;
+        self.scans.retain(|scan| {
+            let ListQuestion { node, round, .. } = &scan.question;
+            node != own || rounds.contains_key(round)
+        });
+    }
+
+    /// Another node asks for a part of a list. Beyond [`MAX_SCANS`] or [`MAX_SCANS_OF_A_NODE`] it gets none.
+    pub(crate) fn asked_for_list(&mut self, question: ListQuestion, until: Instant) {
+        let of_node = self.scans.iter().filter(|scan| scan.question.node == question.node).count();
+        if self.scans.len() < MAX_SCANS && of_node < MAX_SCANS_OF_A_NODE {
+            self.scans.push_back(ListScan::new(question, until));
+        }
     }
 
     #[cfg(test)]
@@ -257,8 +272,16 @@ impl Nodes {
         }
     }
 
-    /// `node` has done its part.
+    /// `node` says that it has done its part. That is no part of a list: then it is meant for a round of
+    /// an earlier process of this name, which has counted its rounds from the beginning too.
     pub(crate) fn confirmed(&mut self, number: u64, node: &str, count: usize) {
+        let purpose = self.rounds.get(&number).map(|round| &round.purpose);
+        if !matches!(purpose, Some(RoundPurpose::List(_))) {
+            self.answered(number, node, count);
+        }
+    }
+
+    fn answered(&mut self, number: u64, node: &str, count: usize) {
         let Some(round) = self.rounds.get_mut(&number) else { return };
         let before = round.expected.len();
         round.expected.retain(|name| name != node);
@@ -304,4 +327,51 @@ pub(crate) fn run_of(info: &[u8]) -> u64 {
 
 fn node_info(info: &[u8]) -> NodeInfo {
     serde_json::from_slice(info).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node::cluster::lists::{ListKind, PageBuilder};
+
+    fn question(node: &str, round: u64) -> ListQuestion {
+        let list = ListKind::Rooms;
+        ListQuestion { round, run: 1, node: node.into(), list, after: None, limit: 1 }
+    }
+
+    #[test]
+    fn a_node_that_asks_much_leaves_others_room() {
+        let mut nodes = Nodes::new(Duration::from_secs(15));
+        for round in 0..100 {
+            nodes.asked_for_list(question("n1", round), Instant::START);
+        }
+        nodes.asked_for_list(question("n2", 1), Instant::START);
+        let asked = nodes.scans.iter().map(|scan| (&*scan.question.node, scan.question.round));
+        let expected = (0..8).map(|round| ("n1", round)).chain([("n2", 1)]);
+        assert!(asked.eq(expected), "{:?}", nodes.scans);
+    }
+
+    /// What confirms an order of an earlier process names a round of this one.
+    #[test]
+    fn a_confirmation_is_no_part_of_a_list() {
+        let mut nodes = Nodes::new(Duration::from_secs(15));
+        let live = ["n0", "n1"].map(|name| NodeLease {
+            name: name.into(),
+            info: Box::default(),
+            remaining_ms: 15_000,
+        });
+        let start = Instant::START;
+        nodes.set_live((start, start), live.to_vec(), false);
+        let list = OpenList {
+            asker: ConnId::from_bits(1),
+            ticket: Ticket { index: 0, serial: 0 },
+            list: ListKind::Rooms,
+            page: PageBuilder::new(None, 1),
+            answered: Vec::new(),
+        };
+        let round = nodes.begin_list(start, &"n0".into(), list);
+        nodes.confirmed(round, "n1", 0);
+        let (round, _) = nodes.take_ended(start + ROUND).unwrap();
+        assert_eq!(round.expected, ["n1", "n0"]);
+    }
 }

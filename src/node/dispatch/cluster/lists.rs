@@ -9,7 +9,7 @@ use crate::node::cluster::COMMAND_TIME;
 use crate::node::cluster::control::{self, Word};
 use crate::node::cluster::lists::{
     ClusterList, ListKey, ListKind, ListPart, ListQuestion, ListScan, ListValue, ListedBy,
-    MAX_SCANS, OpenList, PageBuilder, SCAN_GROUPS,
+    OpenList, PageBuilder, SCAN_GROUPS,
 };
 use crate::node::cluster::nodes::ROUND;
 use crate::node::gate::operator::OperatorEvent;
@@ -31,10 +31,11 @@ impl Node {
         let ticket = self.work.questions.issue();
         self.connections.await_answer(asker.slot(), ticket);
         let connections = &self.connections;
-        cluster.nodes.drop_lists(|open| connections.awaits_response(open.asker, open.ticket));
+        let (node, run) = (cluster.name.clone(), cluster.run);
+        let is_awaited = |open: &OpenList| connections.awaits_response(open.asker, open.ticket);
+        cluster.nodes.drop_lists(&node, is_awaited);
         let page = PageBuilder::new(after.clone(), limit);
         let open = OpenList { asker, ticket, list: list.clone(), page, answered: Vec::new() };
-        let (node, run) = (cluster.name.clone(), cluster.run);
         let round = cluster.nodes.begin_list(now.monotonic, &node, open);
         let question = ListQuestion { round, run, node, list, after, limit };
         let payload = control::write(&Word::List(question.clone()));
@@ -48,9 +49,8 @@ impl Node {
     pub(super) fn list_asked(&mut self, question: ListQuestion) {
         let now = self.cx.now.monotonic;
         let Some(cluster) = &mut self.cluster else { return };
-        let is_own = question.node == cluster.name;
-        if !is_own && cluster.nodes.scans.len() < MAX_SCANS {
-            cluster.nodes.scans.push_back(ListScan::new(question, now + ROUND));
+        if question.node != cluster.name {
+            cluster.nodes.asked_for_list(question, now + ROUND);
         }
     }
 

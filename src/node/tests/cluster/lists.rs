@@ -197,6 +197,18 @@ fn lists_for_callers_who_hang_up_are_dropped() {
     assert_eq!(cluster.open_rounds(0), 0);
 }
 
+#[test]
+fn callers_who_hang_up_leave_nothing_to_look_up() {
+    let mut cluster = known(2);
+    let world = &mut cluster.nodes[0];
+    for _ in 0..20 {
+        let id = world.operator();
+        world.bytes(id, b"GET /v1/rooms HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        world.node.handle_hangup(world.now, id, Hangup::Eof);
+    }
+    assert_eq!(world.node.cluster.as_ref().unwrap().nodes.scans.len(), 1);
+}
+
 /// A process that follows another of the same name counts its rounds from the beginning.
 #[test]
 fn an_answer_to_an_earlier_process_is_not_taken() {
