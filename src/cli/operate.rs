@@ -230,7 +230,12 @@ impl Admin {
                 .extend(names.into_iter().flatten().filter_map(Value::as_str).map(text::one_line));
             is_complete &= nodes.and_then(|it| it.get("complete")) != Some(&Value::Bool(false));
             match page.get("next").and_then(Value::as_str) {
-                Some(next) => after = format!("&after={}", encoded(next)),
+                Some(next) => {
+                    let before = std::mem::replace(&mut after, format!("&after={}", encoded(next)));
+                    if before == after {
+                        return Err("the server gives the same page again and again".to_owned());
+                    }
+                }
                 None if self.is_json || is_complete => return Ok(shown),
                 None => return Ok(shown + &incomplete(missing)),
             }

@@ -237,20 +237,22 @@ pub(crate) struct OpenList {
 }
 
 impl OpenList {
-    /// Takes what a node reports, once. One that has more, and names nothing, says where nothing begins:
-    /// then it counts as one that has not answered.
+    /// Takes what a node reports, once. One that has more, and names nothing that belongs on the page, does
+    /// not say where the next page begins: then it counts as one that has not answered.
     pub(crate) fn take(&mut self, part: ListPart) -> bool {
         let ListPart { node, entries, more, .. } = part;
-        if self.answered.contains(&node) || more && entries.is_empty() {
+        let entries = entries.into_iter().map(|ListEntry { name, id, count, since }| {
+            let of = if id.is_empty() { SmolStr::default() } else { node.clone() };
+            let count = usize::try_from(count).unwrap_or(usize::MAX);
+            (ListKey { name, node: of, id }, ListValue { count, since })
+        });
+        let entries: Vec<_> = entries.collect();
+        let last = entries.iter().map(|(key, _)| key).max().cloned();
+        if self.answered.contains(&node) || more && last <= self.page.after {
             return false;
         }
-        let mut last = None;
-        for ListEntry { name, id, count, since } in entries {
-            let of = if id.is_empty() { SmolStr::default() } else { node.clone() };
-            let key = ListKey { name, node: of, id };
-            last = last.max(Some(key.clone()));
-            let count = usize::try_from(count).unwrap_or(usize::MAX);
-            self.page.add(key, ListValue { count, since });
+        for (key, value) in entries {
+            self.page.add(key, value);
         }
         if let Some(last) = last.filter(|_| more) {
             self.page.end_at(last);
@@ -341,6 +343,17 @@ mod tests {
             }
             assert_eq!(names(open.page), ("a2 b1".to_owned(), Some("b".to_owned())));
         }
+    }
+
+    #[test]
+    fn a_part_that_leads_back_is_no_answer() {
+        let mut open = open(Some("c"), 4);
+        for names in [&["a", "b"][..], &["c"], &[]] {
+            assert!(!open.take(part("n0", names, true)), "{names:?}");
+        }
+        assert!(open.take(part("n0", &["c"], false)));
+        assert!(open.take(part("n1", &["b", "d"], true)));
+        assert_eq!(names(open.page), ("d1".to_owned(), Some("d".to_owned())));
     }
 
     #[test]
