@@ -173,8 +173,8 @@ impl ListAnswer<'_> {
 }
 
 /// A page of this node. The work of a call is bounded, so a page of rooms or users may be short or empty
-/// though others follow. All connections of a room are listed on one page, the last to come first: O(connections in
-/// it), each of which costs less than to hand it a message of the room.
+/// though others follow. All connections of a room are listed on one page, the last to come first:
+/// O(connections in it), each of which costs less than to hand it a message of the room.
 fn list_here(node: &Node, list: &ListKind, page: &ListPage) -> Response {
     let ids: Vec<String>;
     let PageStart::Place(after) = page.after else { return bad_request(BAD_AFTER) };

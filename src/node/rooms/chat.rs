@@ -25,8 +25,8 @@ use crate::node::work::ticket::Ticket;
 use crate::protocol::{ErrorCode, ErrorPayload, Position, RecipeUpdate, Said};
 
 impl Rooms {
-    /// Takes a message: the others in the room get it, unless the application is asked first. Readers that had no room for it are to be
-    /// closed before anything else is done: [`Rooms::next_slow`].
+    /// Takes a message: the others in the room get it, unless the application is asked first. Readers
+    /// that had no room for it are to be closed before anything else is done: [`Rooms::next_slow`].
     pub(crate) fn chat<'a>(
         &mut self,
         cx: &mut Cx,

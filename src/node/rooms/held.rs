@@ -20,8 +20,8 @@ pub(crate) struct Unpublished {
     pub(crate) start: StartFlag,
     /// What tells it from another message with the same id.
     pub(crate) content: u64,
-    /// As the others get it, without its position; empty when they have it. `None`: they get it when the application has answered,
-    /// and only its id is taken before.
+    /// As the others get it, without its position; empty when they have it. `None`: they get it when
+    /// the application has answered, and only its id is taken before.
     pub(crate) text: Option<Box<[u8]>>,
 }
 
