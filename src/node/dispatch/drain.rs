@@ -8,7 +8,7 @@ use crate::id::{ConnId, Slot};
 use crate::node::Node;
 use crate::node::connections::connection::Connection;
 use crate::node::dispatch::deadlines::TIMERS_A_CALL;
-use crate::node::gate::drain::{Drain, Leave};
+use crate::node::gate::drain::{Drain, DrainExit};
 use crate::node::observe::access::AccessBytes;
 use crate::node::policy::Policy;
 use crate::time::Now;
@@ -109,7 +109,7 @@ impl Node {
     /// the answer. False: it was not waited for, or goes with those that are told when to come back.
     pub(crate) fn close_answered(&mut self, id: ConnId) -> bool {
         let leaves = self.gate.drain.as_mut().and_then(|drain| drain.settle(id));
-        if leaves != Some(Leave::Answered) || self.connections.find(id).is_none() {
+        if leaves != Some(DrainExit::Answered) || self.connections.find(id).is_none() {
             return false;
         }
         self.close_in_turn(id);

@@ -11,7 +11,7 @@ use crate::time::Instant;
 /// How a connection leaves that was left open for an answer. It stays what it was when its turn came: a
 /// client may begin to support resuming meanwhile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Leave {
+pub(crate) enum DrainExit {
     /// With its answer.
     Answered,
     /// With the others that are told when to come back.
@@ -28,7 +28,7 @@ pub(crate) struct Drain {
     told: Vec<ConnId>,
     /// Connections whose turn has come while the application was asked about a message of theirs. Each
     /// keeps its place until the answer is there, but not beyond `limit`.
-    asked: BTreeMap<ConnId, Leave>,
+    asked: BTreeMap<ConnId, DrainExit>,
     /// Those among the told that had an open question when their turn came are in `asked`.
     has_counted_told: bool,
     /// When the turn of the last one comes.
@@ -128,14 +128,14 @@ impl Drain {
             if !(is_waiting && owes_answer(id)) {
                 return Some(id);
             }
-            self.asked.insert(id, Leave::Answered);
+            self.asked.insert(id, DrainExit::Answered);
         }
         if !self.schedule.is_empty() || now < self.end {
             return None;
         }
         if !std::mem::replace(&mut self.has_counted_told, true) {
             let told = self.told.iter().copied().filter(|&id| owes_answer(id));
-            self.asked.extend(told.map(|id| (id, Leave::Together)));
+            self.asked.extend(told.map(|id| (id, DrainExit::Together)));
         }
         if is_waiting && !self.asked.is_empty() {
             return None;
@@ -144,7 +144,7 @@ impl Drain {
     }
 
     /// This connection has its answer, or waits for none any more. How it leaves, if it was waited for.
-    pub(crate) fn settle(&mut self, id: ConnId) -> Option<Leave> {
+    pub(crate) fn settle(&mut self, id: ConnId) -> Option<DrainExit> {
         self.asked.remove(&id)
     }
 }
