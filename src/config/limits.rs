@@ -198,6 +198,7 @@ impl Limits {
     }
 
     /// TLS handshakes that wait at once. A pending connection has one at most.
+    #[cfg(feature = "net")]
     pub(crate) fn handshakes_waiting(&self) -> usize {
         if self.pending == 0 { self.tls_queue } else { self.tls_queue.min(self.pending) }
     }
