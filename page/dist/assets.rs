@@ -3,13 +3,13 @@
     Asset {
         path: "/",
         media: "text/html; charset=utf-8",
-        tag: "\"f1bb40ccfa7a0bf9\"",
+        tag: "\"f0fdba0bd409b263\"",
         body: include_bytes!("page.html.gz"),
     },
     Asset {
-        path: "/assets/page-809c9afbb88280e1.js",
+        path: "/assets/page-2a21eb4f9306da26.js",
         media: "text/javascript; charset=utf-8",
-        tag: "\"809c9afbb88280e1\"",
+        tag: "\"2a21eb4f9306da26\"",
         body: include_bytes!("page.js.gz"),
     },
     Asset {
@@ -45,7 +45,7 @@
     Asset {
         path: "/worker.js",
         media: "text/javascript; charset=utf-8",
-        tag: "\"5e54c44b19a07e4f\"",
+        tag: "\"f95f15eff95ef3da\"",
         body: include_bytes!("worker.js.gz"),
     },
 ]

@@ -3,6 +3,7 @@
 import { Refused, type Summary } from './api';
 import { forgetCopy } from './copies';
 import { deleteRecipe } from './recipes';
+import { session } from './session';
 import { leaveRecipe } from './sharing';
 import { Store } from './store';
 
@@ -17,7 +18,30 @@ interface Deletions {
   readonly fault: string | null;
 }
 
-export const deletions = new Store<Deletions>({ waiting: [], hidden: new Set(), fault: null });
+/** Those that the server was told of, without an answer yet. */
+const TOLD_KEY = 'vestibule.deletions';
+type Told = readonly [id: string, isOwn: boolean];
+
+function loadTold(): readonly Told[] {
+  try {
+    return JSON.parse(localStorage.getItem(TOLD_KEY) ?? '[]') as Told[];
+  } catch {
+    return [];
+  }
+}
+
+function saveTold(id: string, told: Told | null): void {
+  const others = loadTold().filter(([other]) => other !== id);
+  try {
+    localStorage.setItem(TOLD_KEY, JSON.stringify(told === null ? others : [...others, told]));
+  } catch {
+    // Without storage a deletion can be lost when the page is left.
+  }
+}
+
+const told = session.value.user === null ? [] : loadTold();
+const hidden: ReadonlySet<string> = new Set(told.map(([id]) => id));
+export const deletions = new Store<Deletions>({ waiting: [], hidden, fault: null });
 const timers = new Map<string, number>();
 
 export const isOwnRecipe = ({ owner }: Summary) => owner === undefined;
@@ -45,9 +69,10 @@ async function carryOut(recipe: Summary): Promise<void> {
   const { value } = deletions;
   deletions.set({ ...value, waiting: value.waiting.filter(({ id }) => id !== recipe.id) });
   try {
-    await (isOwnRecipe(recipe) ? deleteRecipe(recipe.id) : leaveRecipe(recipe.id));
+    await tell(recipe.id, isOwnRecipe(recipe));
     void forgetCopy(recipe.id);
   } catch (fault) {
+    if (!isLeft) saveTold(recipe.id, null);
     // It may be gone already: another tab did that.
     if (fault instanceof Refused && fault.code === 'not_found') return;
     const why = fault instanceof Refused ? fault.message : String(fault);
@@ -55,6 +80,15 @@ async function carryOut(recipe: Summary): Promise<void> {
     show(recipe.id, `“${recipe.title}” was not ${what}. ${why}`);
   }
 }
+
+/** Browsers may drop what a page sends when it is left: then the next page sends it again. */
+async function tell(id: string, isOwn: boolean): Promise<void> {
+  saveTold(id, [id, isOwn]);
+  await (isOwn ? deleteRecipe(id) : leaveRecipe(id));
+  saveTold(id, null);
+}
+
+let isLeft = false;
 
 function show(id: string, fault: string | null): void {
   const { waiting, hidden } = deletions.value;
@@ -68,4 +102,19 @@ function forgetTimer(id: string): boolean {
   return timers.delete(id);
 }
 
-addEventListener('pagehide', () => void deleteNow());
+addEventListener('pagehide', () => {
+  isLeft = true;
+  void deleteNow();
+});
+addEventListener('pageshow', () => (isLeft = false));
+
+for (const [id, isOwn] of told) {
+  void tell(id, isOwn).then(
+    () => forgetCopy(id),
+    (fault: unknown) => {
+      const { code } = fault as Refused;
+      // It is gone, or no longer the user's to delete.
+      if (code !== 'unreachable' && code !== 'signed_out') saveTold(id, null);
+    },
+  );
+}

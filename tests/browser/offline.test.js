@@ -1,7 +1,7 @@
 // Without the server: the page opens, with copies of what was read; and what tells of a new version.
 import assert from 'node:assert/strict';
 import { createServer, request } from 'node:http';
-import { hold, inspect, say, scene, signUp, status } from './world.js';
+import { hold, inspect, PASSWORD, say, scene, signUp, status } from './world.js';
 
 const TITLE = "Grandmother's Pancakes";
 const PHONE = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true };
@@ -104,6 +104,15 @@ scene('a recipe that is gone leaves no copy', {}, async (world) => {
   await page.getByRole('button', { name: 'Delete' }).click();
   await page.getByText(`${TITLE} is deleted.`).waitFor();
   await page.goto(`${world.origin}/account`);
+  // The page said so when it was left, and waits for no answer: the next one could be faster.
+  const me = { email: 'ann@example.com', password: PASSWORD };
+  const { access_token: token } = await world.post('/v1/auth/signin', me);
+  const headers = { authorization: `Bearer ${token}` };
+  const list = async () => (await fetch(`${world.origin}/v1/recipes`, { headers })).json();
+  for (let tries = 0; (await list()).recipes.length > 0; tries++) {
+    assert.ok(tries < 150, 'the server was not told');
+    await page.waitForTimeout(100);
+  }
   await page.goto(world.origin);
   await page.getByText('What shall we cook?').waitFor();
   await page.waitForFunction(async () => {
