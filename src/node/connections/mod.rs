@@ -137,6 +137,11 @@ impl Connections {
         self.arena.get_mut(slot.index())
     }
 
+    /// Is `id` there, and waits for the answer to a message?
+    pub(crate) fn owes_answer(&self, id: ConnId) -> bool {
+        self.find(id).is_some_and(Connection::owes_answer)
+    }
+
     /// The connection of this id. `None`: it is over.
     pub(crate) fn find(&self, id: ConnId) -> Option<&Connection> {
         let connection = self.get(id.slot())?;

@@ -6,7 +6,6 @@ use crate::auth::Verifier;
 use crate::config::Config;
 use crate::id::{ConnId, Slot};
 use crate::node::Node;
-use crate::node::connections::connection::Connection;
 use crate::node::dispatch::deadlines::TIMERS_A_CALL;
 use crate::node::gate::drain::{Drain, DrainExit};
 use crate::node::observe::access::AccessBytes;
@@ -90,7 +89,7 @@ impl Node {
     pub(crate) fn drain_due(&mut self) {
         for _ in 0..TIMERS_A_CALL {
             let Self { cx, connections, gate, .. } = self;
-            let owes_answer = |id| connections.find(id).is_some_and(Connection::owes_answer);
+            let owes_answer = |id| connections.owes_answer(id);
             let drain = gate.drain.as_mut();
             let due = drain.and_then(|drain| drain.pop_due(cx.now.monotonic, owes_answer));
             let Some(id) = due else { return };
@@ -98,11 +97,6 @@ impl Node {
                 self.close_in_turn(id);
             }
         }
-    }
-
-    /// Does `id` wait for the answer to a message?
-    pub(crate) fn owes_answer(&self, id: ConnId) -> bool {
-        self.connections.find(id).is_some_and(Connection::owes_answer)
     }
 
     /// Closes a connection whose turn came while its message was with the application, now that it has

@@ -184,7 +184,7 @@ impl Node {
             let slot = asker.slot();
             rooms.send_answer(cx, connections, work, slot, (&message.request_id, answer));
             // An answer may wait for what is on its way to the room.
-            if !self.owes_answer(asker) && !self.close_answered(asker) {
+            if !self.connections.owes_answer(asker) && !self.close_answered(asker) {
                 self.resume(slot, false);
             }
         }
