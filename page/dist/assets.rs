@@ -3,13 +3,13 @@
     Asset {
         path: "/",
         media: "text/html; charset=utf-8",
-        tag: "\"f0fdba0bd409b263\"",
+        tag: "\"03c307e0f45a726f\"",
         body: include_bytes!("page.html.gz"),
     },
     Asset {
-        path: "/assets/page-2a21eb4f9306da26.js",
+        path: "/assets/page-d272eeae74424a94.js",
         media: "text/javascript; charset=utf-8",
-        tag: "\"2a21eb4f9306da26\"",
+        tag: "\"d272eeae74424a94\"",
         body: include_bytes!("page.js.gz"),
     },
     Asset {
@@ -45,7 +45,7 @@
     Asset {
         path: "/worker.js",
         media: "text/javascript; charset=utf-8",
-        tag: "\"f95f15eff95ef3da\"",
+        tag: "\"145ead943c11c7e7\"",
         body: include_bytes!("worker.js.gz"),
     },
 ]

@@ -31,9 +31,11 @@ function loadTold(): readonly Told[] {
 }
 
 function saveTold(id: string, told: Told | null): void {
-  const others = loadTold().filter(([other]) => other !== id);
+  const all = loadTold().filter(([other]) => other !== id);
+  if (told !== null) all.push(told);
   try {
-    localStorage.setItem(TOLD_KEY, JSON.stringify(told === null ? others : [...others, told]));
+    if (all.length === 0) localStorage.removeItem(TOLD_KEY);
+    else localStorage.setItem(TOLD_KEY, JSON.stringify(all));
   } catch {
     // Without storage a deletion can be lost when the page is left.
   }
