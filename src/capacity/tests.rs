@@ -1,3 +1,5 @@
+mod marked_keys;
+
 use proptest::prelude::*;
 
 use super::*;

@@ -37,11 +37,11 @@ section! {
     /// that was answered, one whose request is incomplete, or one whose answer is not read; if all
     /// are being answered, the new one is dropped. They count towards no limit of the public
     /// listeners, and the server reserves that many file descriptors for them.
-    connections: usize = 16, "1 to 1024 connections", reload;
+    connections: usize = 16, "1 to 1024 connections", reload + memory;
 
     /// Idempotency keys of publish calls that are remembered, each for 24 hours. When there are
     /// more, the oldest is forgotten, and a call that is repeated with it is made again.
-    idempotency_keys: usize = 1_024, "1 to 1048576 keys", reload;
+    idempotency_keys: usize = 1_024, "1 to 1048576 keys", reload + memory;
 
     beside {
         /// What the file holds: put here by whoever reads files, and never written. Empty: no key.

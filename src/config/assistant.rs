@@ -29,18 +29,18 @@ section! {
     timeout: Length = Length::from_secs(4), "`1ms` to `366d`", restart;
 
     /// Concurrent calls of the model, each on its own thread.
-    workers: usize = 4, "1 to 1024 threads", restart;
+    workers: usize = 4, "1 to 1024 threads", restart + memory;
 
     /// Messages that wait for a thread. When the queue is full, the newest one of the user that has
     /// most in it is answered without the model.
-    queue: usize = 64, "1 to 1048576 calls", restart;
+    queue: usize = 64, "1 to 1048576 calls", restart + memory;
 
     /// The longest response that is read. A longer one is not used.
-    answer_bytes: Size = Size::kib(64), "`1KiB` to `1MiB`", restart;
+    answer_bytes: Size = Size::kib(64), "`1KiB` to `1MiB`", restart + memory;
 
     /// Most commands in one answer of the model. An answer with more is not used.
     commands: usize = 16, "1 to 100 commands", restart;
 
     /// The room's last messages that are sent to the model, each with its answer.
-    turns: usize = 6, "0 to 100 messages", restart;
+    turns: usize = 6, "0 to 100 messages", restart + memory;
 }

@@ -41,11 +41,11 @@ section! {
     /// Concurrent calls of the backend, each on its own thread and persistent connection. A backend
     /// that takes 100 ms gives 160 answers a second. One user has at most about a quarter of the
     /// threads.
-    workers: usize = 16, "1 to 1024 threads", restart;
+    workers: usize = 16, "1 to 1024 threads", restart + memory;
 
     /// With `true`, the backend is asked about a message before the others in the room get it, and
     /// may change or withhold it. A message then reaches nobody while the backend is down or slow.
-    moderate: bool = false, "`true`, `false`", restart;
+    moderate: bool = false, "`true`, `false`", restart + memory;
 
     /// Claims of the token that each `/message` carries, by their names: at most 16. `/join` always
     /// carries all of them. What they say is kept in memory for each connection.
@@ -53,15 +53,15 @@ section! {
 
     /// What the `claims` of one connection may take, as JSON. A claim that does not fit into it
     /// with those before it is left out.
-    claims_bytes: Size = Size::bytes(512), "`32` to `8KiB`", restart;
+    claims_bytes: Size = Size::bytes(512), "`32` to `8KiB`", restart + memory;
 
     /// Bytes of a client's request (`Origin`, `User-Agent` and query) that are kept until the client
     /// has authenticated, for `/join`. What does not fit is left out. `0` keeps nothing. Without
     /// `backend.url`, nothing is kept.
-    client_bytes: Size = Size::bytes(512), "`0` to `8KiB`", restart;
+    client_bytes: Size = Size::bytes(512), "`0` to `8KiB`", restart + memory;
 
     /// Joins and messages that wait for a thread, and as many leaves. When the queue is full, the
     /// newest call of the user that has most in it is refused, or not sent if it is a leave. A
     /// longer queue hides a slow backend behind waiting; a shorter one reports it.
-    queue: usize = 1_024, "1 to 1048576 calls", restart;
+    queue: usize = 1_024, "1 to 1048576 calls", restart + memory;
 }

@@ -35,7 +35,7 @@ section! {
     keep: usize = 64, "1 to 4096 messages", restart;
 
     /// Size of these messages of one room together.
-    keep_bytes: Size = Size::kib(64), "`1KiB` to `16MiB`", restart;
+    keep_bytes: Size = Size::kib(64), "`1KiB` to `16MiB`", restart + memory;
 
     /// How long the engine keeps them behind the last one; at least twice `resume.window` counts.
     keep_for: Length = Length::from_secs(600), "`1s` to `366d`", restart;
@@ -50,11 +50,11 @@ section! {
 
     /// Memory for the users of rooms whom other nodes report for [presence](protocol.md#presence). Beyond it
     /// a report counts the connections only, and clients get the number of connections of that room.
-    presence_bytes: Size = Size::kib(8 << 10), "`64KiB` to `1GiB`", reload;
+    presence_bytes: Size = Size::kib(8 << 10), "`64KiB` to `1GiB`", reload + memory;
 
     /// Addresses with forged tokens that other nodes are told of in 0.1 seconds. Those of further
     /// addresses are charged at this node only.
-    forged_addresses: usize = 4_096, "1 to 16384 addresses", reload;
+    forged_addresses: usize = 4_096, "1 to 16384 addresses", reload + memory;
 
     beside {
         /// What `password_file` holds: put here by whoever reads files, and never written. Empty: none.

@@ -14,21 +14,21 @@ section! {
 
     /// Largest request head, including its last line end. Browsers send cookies: a site with many
     /// cookies needs more.
-    header_bytes: Size = Size::kib(8), "`256` to `1MiB`", reload;
+    header_bytes: Size = Size::kib(8), "`256` to `1MiB`", reload + memory;
 
     /// Largest body of a request for the application; a larger one gets 413. Each of
     /// `http.requests` may hold this much. An import into the recipe chat may have 512 KiB, or what a
     /// quarter of `limits.pending_input_total` and `limits.work_total` allows.
-    body_bytes: Size = Size::kib(64), "`512` to `16MiB`", reload;
+    body_bytes: Size = Size::kib(64), "`512` to `16MiB`", reload + memory;
 
     /// Requests for the application that are read, processed or answered at once; further ones get
     /// 503. Until they are answered they are pending connections too, so one address has at most
     /// `limits.pending_per_ip` of them: keep this well above that.
-    requests: usize = 512, "1 to 65536 requests", reload;
+    requests: usize = 512, "1 to 65536 requests", reload + memory;
 
     /// The same for requests that keep users signed in, `POST /v1/auth/refresh`. They are counted apart
     /// from the others, so that nobody is signed out while the application is slow.
-    refreshes: usize = 128, "1 to 65536 requests", reload;
+    refreshes: usize = 128, "1 to 65536 requests", reload + memory;
 
     /// How long the client may take to read an answer. A shorter time frees the slot of a slow
     /// reader sooner; too short a time disconnects slow phones.

@@ -8,6 +8,9 @@
 //! workers: usize = 4, "1 to 1024 threads", restart;
 //! ```
 //!
+//! `+ memory` behind it marks a key that allows the process memory: `capacity` counts it in what
+//! `limits.memory` bounds.
+//!
 //! [`section!`] makes of the rows a struct with its documentation, serde and defaults, and a [`Key`]
 //! for each row. The [`Key`]s are what ranges are checked by, what a reload asks, and what the tables
 //! of `docs/configuration.md` and `docs/config.schema.json` are written from.
@@ -30,6 +33,8 @@ pub struct Key {
     pub range: &'static str,
     /// A running server takes a change up on SIGHUP; else the change waits for the next start.
     pub reloads: bool,
+    /// Its value is part of the sum of memory that `vestibule check` prints and `limits.memory` bounds.
+    pub takes_memory: bool,
     /// Its documentation, a line of source a line.
     pub(super) text: &'static str,
     /// The JSON Schema of its type.
@@ -227,7 +232,7 @@ macro_rules! section {
         pub struct $Section:ident at $place:ident:
         $(
             $(#[doc = $text:literal])+
-            $key:ident: $Type:ty = $default:expr, $range:literal, $effect:ident
+            $key:ident: $Type:ty = $default:expr, $range:literal, $effect:ident $(+ $cost:ident)?
                 $(, #[$serde:meta])*;
         )+
         $(beside { $( $(#[$beside:meta])+ $field:ident: $Field:ty, )+ })?
@@ -268,6 +273,7 @@ macro_rules! section {
                     path: section!(@path $place $key),
                     range: $range,
                     reloads: section!(@reloads $effect),
+                    takes_memory: section!(@cost $($cost)?),
                     text: concat!($($text),+),
                     #[cfg(feature = "schema")]
                     schema: <$Type as $crate::config::key::KeyType>::schema,
@@ -287,6 +293,8 @@ macro_rules! section {
     (@path $place:ident $key:ident) => { concat!(stringify!($place), ".", stringify!($key)) };
     (@reloads reload) => { true };
     (@reloads restart) => { false };
+    (@cost memory) => { true };
+    (@cost) => { false };
 }
 
 #[cfg(test)]

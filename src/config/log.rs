@@ -13,7 +13,7 @@ section! {
     /// user, room, seconds, close code or HTTP status, and bytes in and out. Requests that the
     /// application has answered have none. Connections that were there when a reload turned it on have
     /// no bytes.
-    access: bool = false, "`true` or `false`", reload;
+    access: bool = false, "`true` or `false`", reload + memory;
 
     /// `json` is one object a line: `time`, `level`, `message`, and `connection` if the line is
     /// about one. The client gets the same id in its 101 (`X-Connection-Id`).
@@ -24,7 +24,7 @@ section! {
 
     /// Lines that wait for the writing thread, at most 4 KiB each. When the queue is full, lines
     /// are dropped and counted: the server never waits for its log.
-    queue: usize = 1_024, "1 to 1048576 lines", restart;
+    queue: usize = 1_024, "1 to 1048576 lines", restart + memory;
 }
 
 impl Log {

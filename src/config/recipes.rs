@@ -37,7 +37,7 @@ section! {
     bytes_per_user: Size = Size::kib(64 * 1_024), "0, or `64KiB` to `1024GiB`", restart;
 
     /// Database pages that are kept in memory. A higher value reads less often from the disk.
-    cache: Size = Size::kib(8 * 1_024), "`64KiB` to `1GiB`", restart;
+    cache: Size = Size::kib(8 * 1_024), "`64KiB` to `1GiB`", restart + memory;
 }
 
 section! {
@@ -63,19 +63,19 @@ section! {
 
     /// Memory for one password hash (Argon2id). A higher value makes passwords in a stolen database
     /// harder to guess, and a sign-in slower. Existing hashes keep the value they were made with.
-    argon2_memory: Size = Size::kib(19 * 1_024), "`7MiB` to `4GiB`", restart;
+    argon2_memory: Size = Size::kib(19 * 1_024), "`7MiB` to `4GiB`", restart + memory;
 
     /// Passes over that memory. OWASP's table has 2 for 19 MiB, 3 for 12 MiB, 5 for 7 MiB.
     argon2_iterations: u32 = 2, "1 to 1000 passes", restart;
 
     /// Passwords that are hashed at once, each on its own thread with `argon2_memory`. A higher
     /// value signs many users in faster, and leaves less memory for the rest.
-    hashes: usize = 2, "1 to 1024 threads", restart;
+    hashes: usize = 2, "1 to 1024 threads", restart + memory;
 
     /// Sign-ups and sign-ins that wait for such a thread. When the queue is full, the address with
     /// most of them gives way; further ones of that address get 503, as do those that wait longer
     /// than `backend.timeout`.
-    queue: usize = 128, "1 to 1048576 requests", restart;
+    queue: usize = 128, "1 to 1048576 requests", restart + memory;
 
     /// Sign-ins of one account that wait or are checked at once; further ones get 429.
     queue_per_account: usize = 2, "1 to 1048576 requests", restart;
@@ -104,5 +104,5 @@ section! {
 
     /// Accounts and addresses whose attempts are remembered, and pairs of both. The one that used least is forgotten
     /// first.
-    remembered: usize = 384, "16 to 1048576 entries", restart;
+    remembered: usize = 384, "16 to 1048576 entries", restart + memory;
 }

@@ -9,8 +9,8 @@ use vestibule::config::{Config, FaultKind, Key, Range, schema};
 use crate::{assert_written, root};
 
 const DOCUMENT: &str = "docs/configuration.md";
-const HEADING: &str = "| key | default | range | reload | meaning |\n\
-                       | --- | --- | --- | --- | --- |\n";
+const HEADING: &str = "| key | default | range | reload | memory | meaning |\n\
+                       | --- | --- | --- | --- | --- | --- |\n";
 const END: &str = "<!-- end of keys -->";
 
 /// Every key with its default, as it is written in the file.
@@ -24,7 +24,9 @@ fn keys() -> Vec<(&'static Key, String)> {
 
 fn row(key: &Key, default: &str) -> String {
     let reload = if key.reloads { "yes" } else { "restart" };
-    format!("| `{}` | `{default}` | {} | {reload} | {} |\n", key.path, key.range, key.text())
+    let memory = if key.takes_memory { "yes" } else { "" };
+    let (path, range, text) = (key.path, key.range, key.text());
+    format!("| `{path}` | `{default}` | {range} | {reload} | {memory} | {text} |\n")
 }
 
 /// What is wrong with a configuration that differs from the default in this key alone.
