@@ -209,3 +209,15 @@ fn message_is_answered_before_a_page_is_read() {
     assert!(place(("page", "done")) < place(("bob", "begun")), "{events:?}");
     drop((storage, join_guard));
 }
+
+#[test]
+fn lock_holds_the_id_of_its_process_alone() {
+    let scratch = crate::recipes::tests::ScratchDir::new();
+    let path = scratch.path().join(schema::LOCK_FILE);
+    let id = std::process::id().to_string();
+    for earlier in ["", "7", "4194304999"] {
+        std::fs::write(&path, earlier).unwrap();
+        drop(schema::lock(scratch.path()).unwrap());
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), id, "after {earlier}");
+    }
+}
