@@ -71,7 +71,7 @@ fn chat_of_others(
     engine.run(&mut connect_all)?;
 
     engine.show("chatting in quiet");
-    let chat = |start| PacedChat::new(start, count, options.rate).from_user(first);
+    let chat = |start| PacedChat::new(start, count, options.rate).starting_at(first);
     // The first messages of a connection cost more: they are sent before anything is measured.
     let mut quiet = chat(engine.now());
     for length in [options.quiet.get() / 4, options.quiet.get()] {

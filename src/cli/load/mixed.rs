@@ -102,7 +102,7 @@ impl PacedChat {
     }
 
     /// Of the users from this number on.
-    pub(super) fn from_user(self, first: u32) -> Self {
+    pub(super) fn starting_at(self, first: u32) -> Self {
         Self { first, ..self }
     }
 
