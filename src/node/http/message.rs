@@ -340,12 +340,16 @@ mod tests {
             let body = vec![b'x'; length];
             let place = body.as_ptr();
             let (head, rest) = Response::new(200, "text/plain", body).into_bytes(&form, None);
-            assert_eq!(rest.as_ref().map(|rest| rest.as_ptr() == place), (!is_copied).then_some(true));
+            assert_eq!(
+                rest.as_ref().map(|rest| rest.as_ptr() == place),
+                (!is_copied).then_some(true)
+            );
             let length = format!("Content-Length: {length}\r\nConnection: close\r\n\r\n");
             assert!(String::from_utf8(head).unwrap().trim_end_matches('x').ends_with(&length));
         }
         let head = ResponseForm { is_head: true, ..form };
-        let (_, rest) = Response::new(200, "text/plain", vec![b'x'; 10_000]).into_bytes(&head, None);
+        let (_, rest) =
+            Response::new(200, "text/plain", vec![b'x'; 10_000]).into_bytes(&head, None);
         assert_eq!(rest, None);
     }
 
