@@ -57,7 +57,7 @@ pub fn answer(node: &mut Node, now: Now) {
             }
         };
         if let Some(response) = response {
-            node.respond(now, id, &response);
+            node.respond(now, id, response);
         }
     }
 }

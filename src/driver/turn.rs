@@ -31,9 +31,9 @@ const UNITS_PER_FLUSH: u32 = 64;
 const DELIVERIES_PER_TURN: usize = 256;
 
 /// The most output that those items may queue in one turn, in bytes; the one that exceeds it is the
-/// last. So a turn makes and writes as much for the application's answers as a full share writes, and
-/// chat does not wait for the large pages that many asked for at once.
-const DELIVERED_BYTES_PER_TURN: usize = 64 * WRITE_UNIT_BYTES;
+/// last. A turn makes them and writes them, some 0.2 ms for each page of 126 KB: it takes three at most, so
+/// that chat does not wait for the large pages that many asked for at once.
+const DELIVERED_BYTES_PER_TURN: usize = 16 * WRITE_UNIT_BYTES;
 
 /// How long accepting pauses after an error that an immediate retry would meet again, such as a
 /// full table of descriptors. Long enough not to spin, short enough for a client that waits.

@@ -26,6 +26,8 @@ pub enum Planted {
     AllowanceByConnection,
     /// A full table does not tell users apart: it forgets its oldest entry, whoever's that is.
     EvictsOldest,
+    /// All pending and ending connections wait in one list, whatever their address.
+    OneListForAll,
     /// A request beyond the places for them is refused, whoever has those.
     RequestsFirstCome,
     /// A token whose key is not there is refused at once.

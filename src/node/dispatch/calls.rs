@@ -44,7 +44,7 @@ impl Node {
     }
 
     /// Answers; then the connection ends.
-    pub(crate) fn respond(&mut self, now: Now, id: ConnId, response: &Response) {
+    pub(crate) fn respond(&mut self, now: Now, id: ConnId, response: Response) {
         self.cx.now = now;
         let Some(connection) = self.unanswered(id) else { return };
         let was_asked = connection.stage().awaits_answer();
@@ -192,7 +192,7 @@ impl Node {
             Ok(Some(parsed)) => parsed,
             Err(refusal) => {
                 self.connections.set_form(slot, ResponseForm::of_unread(bytes));
-                return self.write_response(slot, &refusal.response());
+                return self.write_response(slot, refusal.response());
             }
         };
         let is_of_collector = kind == ConnectionKind::Collector;

@@ -119,14 +119,17 @@ impl Node {
     }
 
     /// Writes `response` to whoever may read it; then the connection ends.
-    pub(crate) fn write_response(&mut self, slot: Slot, response: &Response) {
+    pub(crate) fn write_response(&mut self, slot: Slot, response: Response) {
         let form = self.connections.take_form(slot);
         let policy = &self.cx.policy;
         let is_admin = self.connections.get(slot).is_some_and(Connection::is_admin);
         let is_secure = !is_admin && (policy.speaks_tls || form.is_https);
         let secure_seconds = is_secure.then_some(policy.hsts_seconds);
-        let bytes = response.to_bytes(&form, secure_seconds);
+        let (bytes, rest) = response.into_bytes(&form, secure_seconds);
         self.begin_close(slot, Shared::from(bytes), None, Stage::Responding);
+        if let Some(rest) = rest {
+            self.connections.queue_last(&mut self.cx, slot, Shared::from(rest));
+        }
         self.connections.discard_input(slot);
         if self.connections.get(slot).is_some_and(|it| it.role != ConnectionKind::Client) {
             let read_by = self.cx.now.monotonic + self.cx.policy.response_timeout;
@@ -136,7 +139,7 @@ impl Node {
     }
 
     /// The application's response. One that says that it failed counts like a refusal.
-    pub(crate) fn write_app_response(&mut self, slot: Slot, response: &Response) {
+    pub(crate) fn write_app_response(&mut self, slot: Slot, response: Response) {
         if response.status >= 500 && self.connections.get(slot).is_some_and(|it| !it.is_admin()) {
             self.cx.metrics.count_refusal(response.status);
         }
@@ -151,6 +154,6 @@ impl Node {
         let id = self.connections.id_of(slot);
         log::debug!(connection:% = id; "refused: {}", refusal.status());
         self.note_end(slot, Ending::Refused(refusal));
-        self.write_response(slot, &refusal.response());
+        self.write_response(slot, refusal.response());
     }
 }
