@@ -24,6 +24,7 @@ pub(crate) mod control;
 mod followed_room;
 pub(crate) mod lists;
 pub(crate) mod nodes;
+pub(crate) mod owner;
 pub(crate) mod room_states;
 pub(crate) mod stored_answer;
 pub(crate) mod unkept;

@@ -27,6 +27,8 @@ pub(crate) struct Nodes {
     /// The nodes, this one among them, and when their leases end, as the engine said last.
     live: Vec<(Instant, NodeLease)>,
     has_twin: bool,
+    /// This one's application is the one that the others ask.
+    pub(crate) is_owner: bool,
     /// When that list was asked for.
     listed_at: Instant,
     /// Nodes that are not in the list, and since when another list is awaited.
@@ -48,6 +50,14 @@ pub(crate) struct NodeInfo {
     /// Drawn by the process: the next one of the same name has another. 0: an older version.
     #[serde(skip_serializing_if = "is_zero")]
     pub(crate) run: u64,
+    /// The other nodes ask its application.
+    #[serde(skip_serializing_if = "is_false")]
+    pub(crate) owner: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+const fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
@@ -102,6 +112,7 @@ impl Nodes {
             renew_at: Instant::START,
             live: Vec::new(),
             has_twin: false,
+            is_owner: false,
             listed_at: Instant::START,
             suspects: BTreeMap::new(),
             rounds: BTreeMap::new(),
@@ -325,7 +336,8 @@ pub(crate) fn run_of(info: &[u8]) -> u64 {
     node_info(info).run
 }
 
-fn node_info(info: &[u8]) -> NodeInfo {
+/// What a node tells of itself.
+pub(crate) fn node_info(info: &[u8]) -> NodeInfo {
     serde_json::from_slice(info).unwrap_or_default()
 }
 

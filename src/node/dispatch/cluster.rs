@@ -108,6 +108,7 @@ impl Node {
             rooms: self.rooms.rooms.len(),
             users: self.rooms.users.len(),
             run: self.cluster.as_ref().map_or(0, |cluster| cluster.run),
+            owner: self.cluster.as_ref().is_some_and(|cluster| cluster.nodes.is_owner),
         };
         let Some(cluster) = &mut self.cluster else { return };
         if !std::mem::replace(&mut cluster.hears_orders, true) {
@@ -253,7 +254,7 @@ impl Node {
                     let times = (self.cx.now.monotonic, asked_at);
                     let before = cluster.nodes.runs(times.0);
                     let twin = taken_from.is_some_and(|info| run_of(&info) != cluster.run);
-                    cluster.nodes.set_live(times, live, twin);
+                    cluster.take_nodes(times, live, twin);
                     self.nodes_listed(asked_at, &before);
                 }
             }

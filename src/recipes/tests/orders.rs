@@ -9,7 +9,7 @@ use crate::node::app::{Invite, OrderFault, OrderKind, OrderResult, UserOrder};
 impl TestApp {
     fn order(&mut self, kind: OrderKind, user: &str) -> OrderResult {
         let (ticket, now) = (self.ticket(), self.now);
-        match self.app.on_order(&UserOrder { ticket, now, user, kind }) {
+        match self.app.on_order(&UserOrder { ticket, now, user, kind, up_to: None }) {
             Reply::Now(result) => result,
             Reply::Held => match self.next() {
                 Outcome::Order(result) => result,
@@ -161,7 +161,7 @@ fn account_locked_while_hashing_gets_no_session() {
     assert!(test.ask(Method::Post, "/v1/auth/signin", None, &credentials).is_none());
     // Whichever is first, nobody is signed in behind the lock.
     let (ticket, now) = (test.ticket(), test.now);
-    let lock = UserOrder { ticket, now, user: &user, kind: OrderKind::Lock };
+    let lock = UserOrder { ticket, now, user: &user, kind: OrderKind::Lock, up_to: None };
     assert!(matches!(test.app.on_order(&lock), Reply::Held));
     let mut refresh = None;
     for _ in 0..2 {

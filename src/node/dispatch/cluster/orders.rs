@@ -313,6 +313,7 @@ impl Node {
     /// Refuses a user's tokens up to `at`, and closes the connections. Those that were let in afterwards,
     /// with a newer token, stay: this node may hear of it late.
     fn revoke_here(&mut self, user: &str, at: UnixTime) -> usize {
+        self.end_sessions_of_app(user, at);
         let hash = self.cx.hash(&[user]);
         let revocations = &mut self.gate.tokens.revocations;
         revocations.revoke(self.cx.now, hash, at);
