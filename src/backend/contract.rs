@@ -352,10 +352,8 @@ fn update(kind: CallKind, body: Option<&[u8]>, moderate: bool) -> Result<Update,
     };
     let history = match answer.history {
         Some(history) if kind != CallKind::Message => {
-            if !history.get().starts_with('[') {
-                return Err("history in the response is not an array".to_owned());
-            }
-            Some(Json::new(&history).map_err(|error| error.to_string())?)
+            let is_array = history.get().starts_with('[');
+            Some(is_array.then(|| Json::from_raw(history)).ok_or("history is not an array")?)
         }
         _ => None,
     };

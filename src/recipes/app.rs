@@ -121,7 +121,12 @@ impl RecipesApp {
         storage::keep_pages(&opened.database, config.recipes.cache.get())
             .map_err(|error| StorageError::Cache(error.into()))?;
         let (health, bounds) = (opened.health(), Bounds::new(config));
-        if !bounds.keeps_publications
+        if !bounds.publishes {
+            publications::begin_all_anew(&opened.database).map_err(|error| {
+                let path = Path::new(&config.data).join("recipes.db");
+                StorageError::Open { path, error: error.into() }
+            })?;
+        } else if !bounds.keeps_publications
             && let Err(error) = publications::forget_all(&opened.database)
         {
             log::warn!("messages that were kept for clients that resume stay for now: {error}");

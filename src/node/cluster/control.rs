@@ -46,6 +46,9 @@ pub(crate) enum ClusterOrder {
         except: Vec<SmolStr>,
         text: String,
     },
+    /// Asks every connection for a fresh token, upon which the application is asked again: orders of the
+    /// owner did not reach the engine.
+    AskEverybody,
     /// An order of a version that this one does not know.
     #[serde(other)]
     Unknown,

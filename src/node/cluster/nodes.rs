@@ -29,6 +29,8 @@ pub(crate) struct Nodes {
     has_twin: bool,
     /// This one's application is the one that the others ask.
     pub(crate) is_owner: bool,
+    /// Orders of it did not reach the engine.
+    pub(crate) owes_orders: bool,
     /// When that list was asked for.
     listed_at: Instant,
     /// Nodes that are not in the list, and since when another list is awaited.
@@ -113,6 +115,7 @@ impl Nodes {
             live: Vec::new(),
             has_twin: false,
             is_owner: false,
+            owes_orders: false,
             listed_at: Instant::START,
             suspects: BTreeMap::new(),
             rounds: BTreeMap::new(),

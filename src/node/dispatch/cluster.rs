@@ -83,6 +83,7 @@ impl Node {
         cluster.link.handle_timeout(now);
         if cluster.link.is_up() && cluster.nodes.is_due(now) {
             self.renew_lease();
+            self.make_up_for_orders();
             self.send_unkept();
         }
         while let Some(ticket) = self.cluster.as_mut().and_then(|it| it.next_elsewhere(now)) {

@@ -43,6 +43,24 @@ impl TestApp {
 }
 
 #[test]
+fn sessions_that_began_after_an_order_stay() {
+    let scratch = ScratchDir::new();
+    let mut test = TestApp::open(&config(&scratch));
+    let user = body(&test.sign_up("ann@example.com"))["user"]["id"].as_str().unwrap().to_owned();
+    let at = test.now;
+    test.now = UnixTime::from_millis(at.as_millis() + 1);
+    assert_eq!(test.sign_in("ann@example.com", "correct horse").status, 200);
+    let (ticket, now, kind) = (test.ticket(), test.now, OrderKind::Disconnect);
+    let order = UserOrder { ticket, now, user: &user, kind, up_to: Some(at) };
+    assert!(matches!(test.app.on_order(&order), Reply::Held));
+    assert!(matches!(test.next(), Outcome::Order(Ok(()))));
+    let database = rusqlite::Connection::open(scratch.path().join("recipes.db")).unwrap();
+    let left: i64 =
+        database.query_row("SELECT count(*) FROM sessions", [], |row| row.get(0)).unwrap();
+    assert_eq!(left, 1);
+}
+
+#[test]
 fn invitation_lets_one_sign_up() {
     let scratch = ScratchDir::new();
     let mut config = config(&scratch);

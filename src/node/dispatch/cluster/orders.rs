@@ -94,6 +94,7 @@ impl Node {
             return self.end_rounds();
         };
         self.cx.metrics.cluster_unpublished += 1;
+        cluster.nodes.owes_orders |= round.is_none() && cluster.nodes.is_owner;
         let Some(round) = round.and_then(|round| cluster.nodes.fail_round(round)) else { return };
         match round.purpose {
             // It is stored, and the others do not know: whoever gave it is told to give it again.
@@ -205,6 +206,15 @@ impl Node {
         }
     }
 
+    /// What the application has ordered while the engine was gone is not known any more: who may not be in a
+    /// room is found out by asking again.
+    pub(super) fn make_up_for_orders(&mut self) {
+        let owes = self.cluster.as_mut().map(|it| std::mem::take(&mut it.nodes.owes_orders));
+        if owes == Some(true) {
+            self.order_everywhere(ClusterOrder::AskEverybody, 0, None);
+        }
+    }
+
     /// Asks every connection for a fresh token, upon which the application is asked again.
     fn ask_everybody_for_auth(&mut self) {
         let now = self.cx.now.monotonic;
@@ -261,6 +271,10 @@ impl Node {
             }
             ClusterOrder::TellUser { user, room, except, text } => {
                 self.tell_user(&user, (room.as_deref(), &except), &text)
+            }
+            ClusterOrder::AskEverybody => {
+                self.ask_everybody_for_auth();
+                0
             }
             ClusterOrder::Unknown => 0,
         }
