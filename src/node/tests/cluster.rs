@@ -5,6 +5,7 @@ mod lists;
 mod moderation;
 mod orders;
 mod presence;
+mod reads;
 mod user_limit;
 
 use std::sync::Arc;
