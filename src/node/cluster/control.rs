@@ -57,7 +57,8 @@ pub(crate) enum ClusterOrder {
 /// An order as it is in the control log.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct OrderEntry {
-    /// Under which number it is confirmed to the node that gave it; `None`: nobody waits for that.
+    /// Under which number it is confirmed to the node that gave it, which no other process of that name has
+    /// used; `None`: nobody waits for that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) round: Option<u64>,
     #[serde(flatten)]

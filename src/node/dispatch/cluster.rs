@@ -301,8 +301,7 @@ impl Node {
             let command = BusCommand::Subscribe(vec![LogName::Room(room)]);
             let _ = cluster.link.send(now, 0, command, now);
         } else {
-            cluster.rooms.queue_read(&room);
-            self.read_queued();
+            self.read_soon(&room);
         }
     }
 
@@ -348,7 +347,7 @@ impl Node {
         // What came while the question was under way was announced behind it.
         let is_behind = newest.distance_from(head).is_some_and(|distance| distance > 0);
         if !follows || is_behind || cluster.rooms.is_broken(room) {
-            self.read_room(room);
+            self.read_soon(room);
         }
     }
 
@@ -388,7 +387,7 @@ impl Node {
             EntryStep::Break => self.break_room_here(room, entry.position),
             EntryStep::Read => {
                 self.cx.metrics.cluster_gaps += 1;
-                self.read_room(room);
+                self.read_soon(room);
             }
         }
     }

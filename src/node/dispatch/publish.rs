@@ -131,6 +131,23 @@ impl Node {
         true
     }
 
+    /// The time of a publication is over, and its work has begun, or may have. True: its answer is awaited all
+    /// the same. Whoever uses its key again is answered with that, and the room is told once. Without a key
+    /// nobody could ask; and where the application does not tell the room itself, a late answer tells nobody.
+    pub(crate) fn publication_becomes_late(&mut self, ticket: Ticket) -> bool {
+        let Some(question) = self.work.questions.find(ticket) else { return false };
+        let asked = question.asked;
+        let has_key = match &question.kind {
+            QuestionKind::Publish { publication } => publication.key.is_some(),
+            _ => false,
+        };
+        let becomes_late = has_key && self.cx.policy.app_publishes && !question.call_off();
+        if becomes_late {
+            self.make_late(ticket, asked);
+        }
+        becomes_late
+    }
+
     /// Goes on with what is left. `awaited`: the answer that its asker has waited for until now.
     pub(crate) fn publish_on(
         &mut self,

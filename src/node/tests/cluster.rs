@@ -6,6 +6,7 @@ mod moderation;
 mod orders;
 mod owner;
 mod presence;
+mod reads;
 mod user_limit;
 
 use std::sync::Arc;

@@ -65,12 +65,11 @@ impl Node {
                     return Some(accepted);
                 }
             }
-            Wanted::Read if cluster.read_room(now, &room).is_err() => {
-                cluster.rooms.forget_waiting(&room, id);
-                self.lose_room(&room);
-                return Some(accepted);
+            Wanted::Read => {
+                self.wait_for_room(slot, accepted);
+                self.read_soon(&room);
+                return None;
             }
-            Wanted::Read => {}
         }
         self.wait_for_room(slot, accepted);
         None
@@ -115,9 +114,17 @@ impl Node {
         let Some(cluster) = &mut self.cluster else { return };
         let was_read = self.cx.fault.is(Planted::ReadBeforeSubscribed);
         if !was_read || cluster.rooms.state(room) == Some(FollowState::Lost) {
-            cluster.rooms.queue_read(room);
-            self.read_queued();
+            self.read_soon(room);
         }
+    }
+
+    /// Reads what the log of `room` has behind what this node has delivered, when fewer rooms are being
+    /// read.
+    pub(super) fn read_soon(&mut self, room: &SmolStr) {
+        if let Some(cluster) = &mut self.cluster {
+            cluster.rooms.queue_read(room);
+        }
+        self.read_queued();
     }
 
     /// Reads the rooms that wait for it, as many as may be read at once.
@@ -130,8 +137,7 @@ impl Node {
         }
     }
 
-    /// Reads what the log of `room` has behind what this node has delivered.
-    pub(super) fn read_room(&mut self, room: &SmolStr) {
+    fn read_room(&mut self, room: &SmolStr) {
         let now = self.cx.now.monotonic;
         let Some(cluster) = &mut self.cluster else { return };
         if cluster.read_room(now, room).is_err() {
