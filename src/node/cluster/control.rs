@@ -61,6 +61,10 @@ pub(crate) struct OrderEntry {
     /// used; `None`: nobody waits for that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) round: Option<u64>,
+    /// What the process has drawn that gave it, as another one may have its name; 0: it is of a version that
+    /// did not say so.
+    #[serde(default)]
+    pub(crate) run: u64,
     #[serde(flatten)]
     pub(crate) order: ClusterOrder,
 }
@@ -75,8 +79,15 @@ pub(crate) enum Word {
     /// you do not, somebody else may.
     StillAsking { room: SmolStr, id: [u8; 16] },
     /// `node` has published to these rooms, and then to these users: for how many connections was it
-    /// at the others? They say it with [`Word::Done`].
-    CountDelivered { round: u64, node: SmolStr, rooms: Vec<SmolStr>, users: Vec<SmolStr> },
+    /// at the others? They say it with [`Word::Done`]. `run` is what its process has drawn, or 0.
+    CountDelivered {
+        round: u64,
+        node: SmolStr,
+        #[serde(default)]
+        run: u64,
+        rooms: Vec<SmolStr>,
+        users: Vec<SmolStr>,
+    },
     /// What `node`, in the process that has drawn `run`, has to say about rooms.
     Rooms { node: SmolStr, run: u64, rooms: Vec<RoomWord> },
     /// What `node`, in the process that has drawn `run`, has to say about connections of users.

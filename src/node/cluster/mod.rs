@@ -41,7 +41,7 @@ use smol_str::SmolStr;
 use self::nodes::Nodes;
 use self::room_states::{FollowedRooms, LinkView};
 use self::unkept::UnkeptAnswers;
-use crate::bus::{BusCommand, BusFault, BusLink, LinkSettings, LogName};
+use crate::bus::{BusCommand, BusFault, BusLink, EntryOrigin, LinkSettings, LogName};
 use crate::config::{Cluster as ClusterConfig, ClusterUrl};
 use crate::id::{ConnId, Rng, Seed, SeededState, Slot};
 use crate::node::observe::MinuteThrottle;
@@ -251,6 +251,24 @@ impl ClusterMember {
         self.send(now, command, (pending, until)).map_err(|(fault, _)| fault)
     }
 
+    /// A connection as an entry names it: other than one of another process that has this node's name, as
+    /// all of them count their connections from the beginning.
+    pub(crate) fn origin_of(&self, sender: ConnId) -> u64 {
+        sender.to_bits() ^ self.run
+    }
+
+    /// Did this process say it, and not another one of its name? `run`: what the one has drawn that did; 0:
+    /// it is of a version that does not tell.
+    pub(crate) fn is_own(&self, node: &str, run: u64) -> bool {
+        *self.name == *node && (run == 0 || run == self.run)
+    }
+
+    /// The connection of this process that has published an entry.
+    pub(crate) fn own_sender(&self, origin: &EntryOrigin) -> Option<ConnId> {
+        let is_own = origin.node == self.name && origin.connection != 0;
+        is_own.then(|| ConnId::from_bits(origin.connection ^ self.run))
+    }
+
     /// What publishes a text that is no client's message.
     pub(crate) fn publication(
         &mut self,
@@ -264,7 +282,7 @@ impl ClusterMember {
             content: 0,
             asks: false,
             tag: self.tags.next_u64(),
-            connection: sender.map_or(0, ConnId::to_bits),
+            connection: sender.map_or(0, |sender| self.origin_of(sender)),
             frame,
         }
     }

@@ -225,7 +225,8 @@ impl Nodes {
     ) -> u64 {
         self.last_round = self.last_round.wrapping_add(1);
         let names = self.live(now).map(|node| &node.name);
-        let expected = names.filter(|name| *name != own).cloned().collect();
+        // Another process of this name answers under it, too.
+        let expected = names.filter(|name| self.has_twin || *name != own).cloned().collect();
         let (until, is_published) = (now + ROUND, false);
         let round = ClusterRound { until, is_published, expected, confirmed: 1, count, purpose };
         self.rounds.insert(self.last_round, round);
@@ -237,7 +238,9 @@ impl Nodes {
         let number = self.begin_round(now, (own, 0), RoundPurpose::List(Box::new(list)));
         if let Some(round) = self.rounds.get_mut(&number) {
             round.confirmed = 0;
-            round.expected.push(own.clone());
+            if !round.expected.contains(own) {
+                round.expected.push(own.clone());
+            }
             // If it does not reach the engine, nobody answers but this node.
             round.is_published = true;
         }

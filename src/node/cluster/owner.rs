@@ -17,6 +17,13 @@ impl ClusterMember {
         has_twin: bool,
     ) {
         let had_other = self.other_owner(now).is_some();
+        if has_twin && !self.nodes.has_twin() {
+            log::warn!(
+                "another process in the cluster has, or had until lately, the name {} of this one: \
+                 give each its own cluster.name",
+                self.name
+            );
+        }
         self.nodes.set_live((now, asked_at), live, has_twin);
         if let Some(other) = self.other_owner(now).filter(|_| !had_other) {
             log::error!("{}", second_owner(other));

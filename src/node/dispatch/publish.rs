@@ -156,6 +156,10 @@ impl Node {
     ) {
         while let Some(PublishTarget::Room(room)) = publication.next() {
             let room = room.clone();
+            if self.is_cut_off() {
+                publication.record(Err(ErrorCode::BackendUnavailable));
+                continue;
+            }
             let ticket = self.work.questions.issue();
             let start = self.work.questions.start();
             let (now, update) = (self.cx.now.unix, &publication.update);
@@ -172,9 +176,9 @@ impl Node {
             return self.await_publication(publication, ticket, job);
         }
         self.publish_directly(&mut publication);
-        let has_failed = publication.has_failed();
         let Publication { asker, targets, key, tally, .. } = *publication;
         let ended = EndedPublication { asker, awaited, targets, key, tally };
+        let has_failed = ended.has_failed();
         if self.cluster.is_some() && !has_failed {
             return self.count_delivered(ended, asker);
         }
@@ -229,7 +233,12 @@ impl Node {
     /// Tells users and connections, each connection once, and none that is in a room that was told.
     fn publish_directly(&mut self, publication: &mut Publication) {
         let mut told = BTreeSet::new();
+        let is_cut_off = self.is_cut_off();
         while let Some(target) = publication.next() {
+            if is_cut_off && matches!(target, PublishTarget::User(_)) {
+                publication.record(Err(ErrorCode::BackendUnavailable));
+                continue;
+            }
             let slots: Vec<Slot> = match target {
                 PublishTarget::Room(_) => Vec::new(),
                 PublishTarget::User(user) => self.rooms.users.members(user).collect(),

@@ -1,5 +1,6 @@
 //! Several nodes in virtual time, over an engine in memory.
 
+mod calls;
 mod faults;
 mod lists;
 mod moderation;

@@ -262,9 +262,7 @@ impl Node {
     pub(super) fn deliver_entry(&mut self, room: &SmolStr, entry: &LogEntry) {
         let frame = self.frame_of(entry);
         let Self { cx, connections, cluster: Some(cluster), rooms, .. } = self else { return };
-        let origin = &entry.origin;
-        let is_own = origin.node == cluster.name && origin.connection != 0;
-        let except = is_own.then(|| ConnId::from_bits(origin.connection));
+        let except = cluster.own_sender(&entry.origin);
         let kind = if entry.frame.starts_with(CHAT) { Delivered::Chat } else { Delivered::Update };
         let message = (Some(entry.position), frame, kind);
         rooms.distribute(cx, connections, room, except, message);

@@ -115,7 +115,10 @@ impl Node {
         answered.sort_unstable();
         missing.sort_unstable();
         // A node whose own lease is not in the list at hand does not know which others there are.
-        let knows_others = cluster.link.is_up() && cluster.nodes.is_live(now, &cluster.name);
+        // Of two processes with one name, one answers.
+        let knows_others = cluster.link.is_up()
+            && cluster.nodes.is_live(now, &cluster.name)
+            && !cluster.nodes.has_twin();
         let complete = missing.is_empty() && knows_others;
         let (entries, next) = page.into_page();
         let nodes = ListedBy { complete, answered, missing };

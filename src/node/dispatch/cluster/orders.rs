@@ -72,7 +72,7 @@ impl Node {
         let Some(cluster) = &mut self.cluster else { return };
         let name = cluster.name.clone();
         let round = purpose.map(|purpose| cluster.nodes.begin_round(now, (&name, count), purpose));
-        let frame = control::write(&OrderEntry { round, order });
+        let frame = control::write(&OrderEntry { round, run: cluster.run, order });
         let command = cluster.publication(LogName::Control, None, frame);
         let pending = Pending::Order { round };
         if let Err((fault, _)) = cluster.send(now, command, (pending, now + COMMAND_TIME)) {
@@ -99,11 +99,13 @@ impl Node {
         match round.purpose {
             // It is stored, and the others do not know: whoever gave it is told to give it again.
             RoundPurpose::EndSessions { ticket } => self.revocation_failed(ticket, fault),
-            RoundPurpose::Call { asker, noun } => {
-                self.tell_confirmed(asker, (noun, round.count), (1, 0));
+            // This node has carried it out, and the others never will.
+            RoundPurpose::Call { asker, .. } => {
+                let count = round.count;
+                self.tell_operator(asker, OperatorEvent::NotShared { count });
             }
             // These are no orders.
-            RoundPurpose::Publication(ended) => self.end_publication(*ended, false),
+            RoundPurpose::Publication(ended) => self.end_counted(*ended, true),
             RoundPurpose::List(list) => self.end_list(*list, round.expected),
         }
     }
@@ -126,7 +128,7 @@ impl Node {
                 }
                 RoundPurpose::Publication(mut ended) => {
                     ended.tally.count_nodes(round.count, round.confirmed, nodes);
-                    self.end_publication(*ended, false);
+                    self.end_counted(*ended, false);
                 }
                 RoundPurpose::List(list) => self.end_list(*list, round.expected),
             }
@@ -237,10 +239,12 @@ impl Node {
         let Some(cluster) = &mut self.cluster else { return };
         cluster.control_head = Some(entry.position);
         let node = cluster.name.clone();
-        if entry.origin.node == node {
+        let Ok(OrderEntry { round, run, order }) = serde_json::from_slice(&entry.frame) else {
+            return;
+        };
+        if cluster.is_own(&entry.origin.node, run) {
             return;
         }
-        let Ok(OrderEntry { round, order }) = serde_json::from_slice(&entry.frame) else { return };
         let count = self.obey(order);
         let Some(cluster) = self.cluster.as_mut().filter(|_| round.is_some()) else { return };
         let word = Word::Done { round: round.unwrap_or_default(), node, count };
@@ -380,8 +384,10 @@ impl Node {
                 cluster.nodes.confirmed(round, &node, count);
                 self.end_rounds();
             }
-            Ok(Word::CountDelivered { round, node, rooms, users }) => {
-                self.tell_delivered((round, node), (rooms, users));
+            Ok(Word::CountDelivered { round, node, run, rooms, users }) => {
+                if !cluster.is_own(&node, run) {
+                    self.tell_delivered((round, node), (rooms, users));
+                }
             }
             Ok(Word::List(question)) => self.list_asked(question),
             Ok(Word::Listed(part)) => self.list_reported(part),
