@@ -25,6 +25,9 @@ pub(crate) struct Bounds {
     pub(crate) turns: Option<usize>,
     /// Whether clients resume from what rooms were told: `resume.persist`, and `limits.history_bytes`.
     pub(crate) keeps_publications: bool,
+    /// Whether the application publishes what rooms are told, with positions of its own. In a cluster the
+    /// nodes do, and the engine gives the positions.
+    pub(crate) publishes: bool,
     persists: bool,
 }
 
@@ -44,6 +47,7 @@ impl Bounds {
             user_bytes,
             turns: None,
             keeps_publications: false,
+            publishes: !config.cluster.is_on(),
             persists: config.resume.persist,
         };
         bounds.reload(config);
@@ -52,7 +56,8 @@ impl Bounds {
 
     /// Applies changed limits.
     pub(crate) fn reload(&mut self, config: &Config) {
-        self.keeps_publications = self.persists && config.limits.history_bytes.get() > 0;
+        self.keeps_publications =
+            self.publishes && self.persists && config.limits.history_bytes.get() > 0;
         self.acknowledgement = config.longest_acknowledgement();
         self.recipe = (self.acknowledgement / 2).max(LEAST_RECIPE_BYTES);
     }
