@@ -69,7 +69,7 @@ impl ReplaySet {
         Self {
             by_hash: HashTable::new(),
             entries: Slab::with_capacity(reserved),
-            order: BinaryHeap::with_capacity(reserved),
+            order: BinaryHeap::with_capacity(most_ordered(reserved)),
             by_user: None,
             counted: 0,
             end: 0,
@@ -187,7 +187,7 @@ impl ReplaySet {
         let hash_of = |&number: &u32| entries.get(number as usize).map_or(0, |entry| entry.hash);
         by_hash.insert_unique(hash, number, hash_of);
         self.order.push(Reverse((expires, number)));
-        if self.order.len() > 2 * self.entries.len() + 64 {
+        if self.order.len() > most_ordered(self.entries.len()) {
             let numbered = self.entries.iter();
             self.order.clear();
             self.order.extend(numbered.map(|(number, it)| Reverse((it.expires, number as u32))));
@@ -237,6 +237,11 @@ impl ReplaySet {
             by_user.remove(number, 1);
         }
     }
+}
+
+/// Places in the order of that many entries, of those that were taken out early the latest among them.
+const fn most_ordered(entries: usize) -> usize {
+    entries + entries / 2 + 64
 }
 
 /// An expiry after 2106 counts as one in 2106, and one at the start of 1970 as a second later.
@@ -311,7 +316,7 @@ mod tests {
         for hash in 0..10_000 {
             assert_eq!(set.reserve(now(0), ALICE, hash, at(60)), Ok(()));
         }
-        assert!(set.order.len() <= 2 * 10 + 65, "{}", set.order.len());
+        assert!(set.order.len() <= most_ordered(11), "{}", set.order.len());
         assert_eq!(set.reserve(now(60), ALICE, 1, at(90)), Ok(()));
         assert_eq!((set.len(), set.by_hash.len(), set.order.len()), (1, 1, 1));
     }

@@ -128,7 +128,7 @@ impl Node {
         let bytes = response.to_bytes(&form, secure_seconds);
         self.begin_close(slot, Shared::from(bytes), None, Stage::Responding);
         self.connections.discard_input(slot);
-        if self.connections.get(slot).is_some_and(|it| it.role != ConnectionKind::Client) {
+        if self.connections.get(slot).is_some_and(|it| it.role() != ConnectionKind::Client) {
             let read_by = self.cx.now.monotonic + self.cx.policy.response_timeout;
             let policy = &self.cx.policy;
             self.connections.edit(policy, slot, |session, _| session.set_deadline(read_by));
