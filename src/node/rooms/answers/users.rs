@@ -5,20 +5,19 @@
 //! that comes: for each byte that is added, entries of more than a byte. So it is whole before the bound
 //! is reached. Only a bound that an operator has lowered makes it at once.
 
-use super::{DedupCache, ENTRY_WEIGHT, NONE};
 use crate::id::Seed;
 use crate::shares::Holdings;
 
-/// The least that is indexed with an answer.
-const LEAST_INDEXED: u64 = 1 << 10;
+/// No entry.
+const NONE: u32 = u32::MAX;
 
 /// The entries of each user, while that is known.
 #[derive(Debug)]
 pub(super) struct UserIndex {
     seed: Seed,
-    holdings: Option<Box<Holdings>>,
+    pub(super) holdings: Option<Box<Holdings>>,
     /// The next entry that is to be indexed, after which none is; `NONE`: all are.
-    next: u32,
+    pub(super) next: u32,
 }
 
 impl UserIndex {
@@ -62,52 +61,14 @@ impl UserIndex {
             holdings.remove(index, weight);
         }
     }
-}
 
-impl DedupCache {
-    /// Goes on with the index, after `added` bytes have come; begins it, or drops it.
-    pub(super) fn keep_index(&mut self, added: u64) {
-        if self.by_user.holdings.is_some() {
-            if self.weight < self.max_weight / 4 || self.max_weight == 0 {
-                (self.by_user.holdings, self.by_user.next) = (None, NONE);
-            } else if self.by_user.next != NONE {
-                self.index(added.saturating_mul(2).max(LEAST_INDEXED));
-            }
-        } else if self.max_weight != 0 && self.weight > self.max_weight / 2 {
-            self.by_user.holdings = Some(Box::new(Holdings::new(&self.by_user.seed, 0)));
-            self.by_user.next = self.front;
-            self.index(added.saturating_mul(2).max(LEAST_INDEXED));
-        }
+    /// An index of nobody, for which all entries from `front` on are to be indexed.
+    pub(super) fn begin(&mut self, front: u32) {
+        (self.holdings, self.next) = (Some(Box::new(Holdings::new(&self.seed, 0))), front);
     }
 
-    /// Forgets the stalest entry of the user that has most, while more is remembered than may be.
-    pub(super) fn forget_heaviest(&mut self, user: u64) {
-        while self.max_weight != 0 && self.weight > self.max_weight {
-            self.index(u64::MAX);
-            let holdings = self.by_user.holdings.as_ref();
-            let Some(victim) = holdings.and_then(|it| it.victim(user, 0)) else { return };
-            self.forgotten += 1;
-            self.remove(victim);
-        }
-    }
-
-    /// Indexes entries that weigh so much, if there are as many that are not indexed.
-    fn index(&mut self, bytes: u64) {
-        let mut indexed = 0;
-        while indexed < bytes
-            && let Some(entry) = self.entries.get(self.by_user.next as usize)
-        {
-            let (index, user, next) = (self.by_user.next, entry.user, entry.next);
-            let messages = self.walk(entry.newest);
-            let weight: u64 = messages.map(|(_, message)| self.charge_of(message)).sum();
-            let weight = ENTRY_WEIGHT as u64 + weight;
-            self.by_user.next = next;
-            if let Some(holdings) = &mut self.by_user.holdings
-                && !holdings.contains(index)
-            {
-                holdings.insert(index, user, weight);
-            }
-            indexed = indexed.saturating_add(weight);
-        }
+    /// From here on nobody asks.
+    pub(super) fn end(&mut self) {
+        (self.holdings, self.next) = (None, NONE);
     }
 }
