@@ -23,8 +23,9 @@ use vestibule::config::Length;
 /// * server CPU: what the scheduler charged to all threads of --pid during the measured phase
 ///   (/proc/PID/task/*/schedstat), divided by the operations: user and kernel time.
 ///
-/// * server memory: the growth of the resident set of --pid since before the first connect
-///   (/proc/PID/smaps_rollup), divided by the connections. Kernel socket buffers are not in it.
+/// * server memory: the growth of the resident set of --pid since before the first connect, without
+///   pages of files such as its code (Anonymous in /proc/PID/smaps_rollup), divided by the
+///   connections. Kernel socket buffers are not in it.
 ///
 /// * failed: what ended in another way than the protocol says, by reason.
 ///

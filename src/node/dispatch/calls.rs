@@ -185,7 +185,7 @@ impl Node {
     pub(crate) fn on_call(&mut self, slot: Slot, bytes: &[u8]) {
         let (id, policy) = (self.connections.id_of(slot), &self.cx.policy);
         let Some(connection) = self.connections.get(slot) else { return };
-        let (peer, kind) = (connection.peer(), connection.role);
+        let (peer, kind) = (connection.peer(), connection.role());
         let parsed = OperatorCall::parse(bytes, peer, policy.header_bytes, policy.body_bytes);
         let (call, length) = match parsed {
             Ok(None) => return self.connections.keep(slot, bytes.to_vec()),

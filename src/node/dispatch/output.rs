@@ -131,7 +131,7 @@ impl Node {
             self.connections.queue_last(&mut self.cx, slot, Shared::from(rest));
         }
         self.connections.discard_input(slot);
-        if self.connections.get(slot).is_some_and(|it| it.role != ConnectionKind::Client) {
+        if self.connections.get(slot).is_some_and(|it| it.role() != ConnectionKind::Client) {
             let read_by = self.cx.now.monotonic + self.cx.policy.response_timeout;
             let policy = &self.cx.policy;
             self.connections.edit(policy, slot, |session, _| session.set_deadline(read_by));

@@ -151,7 +151,7 @@ impl Node {
         let policy = &self.cx.policy;
         self.connections.edit(policy, slot, |session, policy| session.upgraded(now, policy));
         if let Some(connection) = self.connections.get_mut(slot) {
-            connection.wanted_room = Some(Box::new(WantedRoom { name: room, details }));
+            connection.wanted_room = Some(Box::new(WantedRoom::new(room, details)));
             connection.upgraded = CoarseDelta::from(connection.accepted, now);
             log::debug!(connection:% = id; "upgraded from {}", connection.peer_text());
         }
