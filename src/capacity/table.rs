@@ -10,7 +10,9 @@ use crate::auth::{AddressLimiter, FORGED_ADDRESS_BYTES, ReplaySet, Revocations};
 use crate::bus::{LINK_COMMAND_BYTES, LINK_REPLY_BYTES};
 use crate::config::{BACKEND_ANSWER_BYTES, Config, IMPORT_BODY_BYTES, Log};
 use crate::memory::MemoryApp;
-use crate::net::{CALL_BYTES, CHECK_STACK_BYTES, PLACE_BYTES, SCRATCH_BYTES, STACK_BYTES};
+#[cfg(feature = "recipes")]
+use crate::net::CALL_BYTES;
+use crate::net::{CHECK_STACK_BYTES, PLACE_BYTES, SCRATCH_BYTES, STACK_BYTES};
 use crate::net::{TLS_CONNECTION_BYTES, TLS_RECORD_BYTES};
 use crate::node::{
     CLAIMS_BYTES, CLIENT_DETAILS_BYTES, CLUSTER_LIST_BYTES, CONNECTION_BYTES, END_BYTES,

@@ -2,7 +2,7 @@
 
 #[cfg(any(feature = "backend", feature = "recipes"))]
 use std::path::Path;
-#[cfg(feature = "recipes")]
+#[cfg(any(feature = "backend", feature = "recipes"))]
 use std::sync::Arc;
 #[cfg(feature = "backend")]
 use std::sync::PoisonError;

@@ -26,6 +26,7 @@ const MAX_CONNECTIONS: usize = 1 << 12;
 pub(super) const TOKENS: usize = MAX_LISTENERS + MAX_CONNECTIONS;
 
 /// What a call takes beside its body and its answer: the head, and what is read ahead.
+#[cfg(feature = "recipes")]
 pub(crate) const CALL_BYTES: usize = (8 << 10) + READ_BYTES;
 /// What one connection reads in a step of the reactor, and at once.
 const STEP_BYTES: usize = 128 << 10;

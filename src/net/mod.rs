@@ -61,6 +61,7 @@ use mio::{Poll, Token, Waker};
 
 use self::bus::BusSocket;
 pub use self::bus::inspect::{InspectedEngine, inspect_engine};
+#[cfg(feature = "recipes")]
 pub(crate) use self::calls::CALL_BYTES;
 pub use self::calls::CallServer;
 use self::calls::CallSockets;

@@ -2,9 +2,12 @@
 
 use super::list::MAX_LIST_BYTES;
 use super::publications::Publishing;
-use crate::config::{Config, LEAST_RECIPE_BYTES};
+use crate::config::{BACKEND_ANSWER_BYTES, Config, LEAST_RECIPE_BYTES};
 use crate::node::app::Json;
 use crate::time::UnixTime;
+
+/// What an answer has beside a recipe and its history, and the text of the answer.
+const ENVELOPE_BYTES: usize = 128 << 10;
 
 /// The limits of what a room stores and sends.
 #[derive(Clone, Copy, Debug)]
@@ -59,6 +62,10 @@ impl Bounds {
         self.keeps_publications =
             self.publishes && self.persists && config.limits.history_bytes.get() > 0;
         self.acknowledgement = config.longest_acknowledgement();
+        if !self.publishes {
+            // Other nodes read no longer answer than this, with its envelope.
+            self.acknowledgement = self.acknowledgement.min(BACKEND_ANSWER_BYTES - ENVELOPE_BYTES);
+        }
         self.recipe = (self.acknowledgement / 2).max(LEAST_RECIPE_BYTES);
     }
 
