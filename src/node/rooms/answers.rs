@@ -7,10 +7,13 @@
 //! first to expire. When the bound on all is reached, the stalest entry of the user that takes most
 //! goes, so nobody can have the answers of others forgotten. The tables are flat: 24 bytes an entry,
 //! 8 in the table that finds it and 12 among its user's, 32 a message, and the answer. An answer that
-//! several messages share counts once.
+//! several messages share counts once. The messages of an entry are a ring, and most new ids are known
+//! to be new from a filter, so that a message looks at no other one.
 
+mod filter;
 mod message;
 mod order;
+mod ring;
 mod shared;
 
 use std::num::NonZeroU32;
@@ -20,6 +23,7 @@ use std::time::Duration;
 use hashbrown::HashTable;
 use slab::Slab;
 
+use self::filter::MessageFilter;
 use self::message::{Absent, LIFETIME_SECONDS, MessageState, RememberedMessage};
 pub(crate) use self::message::{Lookup, MessageKey};
 use self::shared::SharedAnswers;
@@ -51,6 +55,7 @@ pub(crate) struct DedupCache {
     by_member: HashTable<u32>,
     entries: Slab<MemberLog>,
     messages: Slab<RememberedMessage>,
+    filter: MessageFilter,
     shared: SharedAnswers,
     /// The entries of each user.
     pub(crate) by_user: Holdings,
@@ -69,9 +74,9 @@ struct MemberLog {
     member: u64,
     previous: u32,
     next: u32,
-    /// The messages, the newest first.
+    /// The newest message of the ring.
     newest: u32,
-    /// There is always one, which is also what lets the slab mark an empty place without a tag.
+    /// How many are in it. There is always one, which is also what lets the slab mark an empty place without a tag.
     count: NonZeroU32,
 }
 
@@ -83,6 +88,7 @@ impl DedupCache {
             by_member: HashTable::with_capacity(members / 2),
             entries: Slab::with_capacity(members),
             messages: Slab::with_capacity(4 * members),
+            filter: MessageFilter::new(members),
             shared: SharedAnswers::default(),
             by_user: Holdings::new(seed, members),
             front: NONE,
@@ -109,7 +115,7 @@ impl DedupCache {
         self.forgotten
     }
 
-    /// What is known of the message, if it came before. O(32).
+    /// What is known of the message, if it came before. O(32) if it did, and O(1) as a rule if not.
     pub(crate) fn find(&mut self, now: Instant, key: MessageKey) -> Option<Lookup> {
         self.forget_expired(now);
         let message = match self.look_for(now, key) {
@@ -133,16 +139,14 @@ impl DedupCache {
 
     /// The message of this id, or what is known if there is none. O(32).
     fn look_for(&self, now: Instant, key: MessageKey) -> Result<&RememberedMessage, Absent> {
-        let index = self.index_of(key.member);
+        let MessageKey { member, id, .. } = key;
+        let index = self.index_of(member);
         let entry = index.and_then(|index| self.entries.get(index as usize));
-        let (mut newer, mut oldest) = (NONE, NONE);
-        for (number, message) in self.walk(entry.map_or(NONE, |entry| entry.newest)) {
-            if message.id == key.id {
-                return Ok(message);
-            }
-            (newer, oldest) = (oldest, number);
-        }
-        Err(Absent { now, member: key.member, id: key.id, index, newer, oldest })
+        entry
+            .filter(|_| self.filter.may_have(member, id))
+            .and_then(|entry| self.ring(entry).find(|(_, message)| message.id == id))
+            .map(|(_, message)| message)
+            .ok_or(Absent { now, member, id, index })
     }
 
     /// The message of this id that is remembered, whatever it says. O(32).
@@ -152,19 +156,19 @@ impl DedupCache {
 
     /// The application is asked, as the question of this ticket.
     pub(crate) fn asked(&mut self, now: Instant, key: MessageKey, ticket: Ticket) {
-        let (older, second) = (NONE, now.whole_seconds() as u16);
-        self.put(now, key, MessageState::Asked { older, second, ticket });
+        let (newer, second) = (NONE, now.whole_seconds() as u16);
+        self.put(now, key, MessageState::Asked { newer, second, ticket });
     }
 
     /// The application has answered.
     pub(crate) fn answered(&mut self, now: Instant, key: MessageKey, answer: &Answer) {
-        let (older, second) = (NONE, now.whole_seconds() as u16);
+        let (newer, second) = (NONE, now.whole_seconds() as u16);
         let state = match answer {
             Ok(update) => {
                 let update = Arc::clone(update);
-                MessageState::Answered { older, second, is_charged: false, update }
+                MessageState::Answered { newer, second, is_charged: false, update }
             }
-            Err(error) => MessageState::Failed { older, second, error: *error },
+            Err(error) => MessageState::Failed { newer, second, error: *error },
         };
         self.put(now, key, state);
     }
@@ -184,7 +188,7 @@ impl DedupCache {
             self.fresh(now, key).map(|it| &it.state)
             && ticket == from
         {
-            self.put(now, key, MessageState::NotDone { older: NONE, second });
+            self.put(now, key, MessageState::NotDone { newer: NONE, second });
         }
     }
 
@@ -194,11 +198,11 @@ impl DedupCache {
             return;
         }
         let Some(index) = self.index_of(key.member) else { return };
-        let MemberLog { newest, count, .. } = *self.entry(index);
-        match self.locate(newest, key.id) {
-            (_, Some(_)) if count.get() == 1 => self.remove(index),
-            (newer, Some(number)) => self.drop_message(index, newer, number),
-            (_, None) => {}
+        let count = self.entry(index).count;
+        match self.locate(index, key.id) {
+            Some(_) if count.get() == 1 => self.remove(index),
+            Some((older, number)) => self.drop_message(index, older, number),
+            None => {}
         }
     }
 
@@ -215,34 +219,31 @@ impl DedupCache {
         }
         let charge = self.weigh_in(&mut state);
         let index = absent.as_ref().map_or_else(|| self.index_of(key.member), |it| it.index);
-        let newest = index.map_or(NONE, |index| self.entry(index).newest);
-        let (newer, known) =
-            if absent.is_some() { (NONE, None) } else { self.locate(newest, key.id) };
-        let known = known.map(|number| (number, self.message(number).state.is_fresh(now)));
-        if let Some((number, is_fresh)) = known
-            && (is_fresh || number == newest)
-        {
+        let known = index.filter(|_| absent.is_none()).and_then(|index| {
+            let (older, number) = self.locate(index, key.id)?;
+            let is_kept =
+                number == self.entry(index).newest || self.message(number).state.is_fresh(now);
+            Some((index, older, number, is_kept))
+        });
+        if let Some((index, _, number, true)) = known {
             let message = self.message(number);
             message.content = key.content;
-            *state.older_mut() = message.state.older();
+            *state.newer_mut() = message.state.newer();
             let before = std::mem::replace(&mut message.state, state);
             let refund = self.weigh_out(&before);
-            if let Some(index) = index {
-                self.by_user.reweigh(index, charge, refund);
-            }
+            self.by_user.reweigh(index, charge, refund);
         } else {
             // What expired gives up its place: done again, it is among the last messages.
-            if let (Some(index), Some((number, _))) = (index, known) {
-                self.drop_message(index, newer, number);
+            if let Some((index, older, number, _)) = known {
+                self.drop_message(index, older, number);
             }
-            *state.older_mut() = newest;
-            let number =
-                self.messages.insert(RememberedMessage { id: key.id, content: key.content, state })
-                    as u32;
+            self.filter.add(key.member, key.id);
+            let message = RememberedMessage { id: key.id, content: key.content, state };
+            let number = self.messages.insert(message) as u32;
             match index {
                 Some(index) => {
                     self.by_user.reweigh(index, charge, 0);
-                    self.append(index, number, absent.map(|it| (it.newer, it.oldest)));
+                    self.append(index, number);
                 }
                 None => self.create(key, charge, number),
             }
@@ -267,25 +268,16 @@ impl DedupCache {
     /// older message may be fresh where the newest is not: its answer was late.
     fn forget_expired(&mut self, now: Instant) {
         while let Some(entry) = self.entries.get(self.front as usize)
-            && !self.walk(entry.newest).any(|(_, message)| message.state.is_fresh(now))
+            && !self.messages.get(entry.newest as usize).is_some_and(|it| it.state.is_fresh(now))
+            && !self.ring(entry).any(|(_, message)| message.state.is_fresh(now))
         {
             self.remove(self.front);
         }
     }
 
-    /// Makes `number` the newest of an entry. `oldest` are its last two, where they are known.
-    fn append(&mut self, index: u32, number: u32, oldest: Option<(u32, u32)>) {
-        let entry = self.entry(index);
-        entry.newest = number;
-        entry.count = entry.count.saturating_add(1);
-        if entry.count.get() > MESSAGES {
-            let (newer, oldest) = oldest.unwrap_or_else(|| self.oldest(index));
-            self.drop_message(index, newer, oldest);
-        }
-    }
-
     fn create(&mut self, key: MessageKey, charge: u64, newest: u32) {
         let member = key.member;
+        *self.message(newest).state.newer_mut() = newest;
         let entry =
             MemberLog { member, previous: NONE, next: NONE, newest, count: NonZeroU32::MIN };
         let index = self.entries.insert(entry) as u32;
@@ -306,10 +298,12 @@ impl DedupCache {
         if let Ok(place) = self.by_member.find_entry(entry.member, |&other| other == index) {
             place.remove();
         }
-        let (mut next, mut refund) = (entry.newest, ENTRY_WEIGHT as u64);
+        // The newest comes last: where it leads to is gone by then.
+        let (mut next, mut refund) = (self.oldest(&entry), ENTRY_WEIGHT as u64);
         while let Some(message) = self.messages.try_remove(next as usize) {
+            self.filter.remove(entry.member, message.id);
             refund += self.weigh_out(&message.state);
-            next = message.state.older();
+            next = message.state.newer();
         }
         self.by_user.remove(index, refund);
     }
@@ -336,46 +330,6 @@ impl DedupCache {
             self.weight -= weight;
         }
         (if *is_charged { own + weight } else { own }) as u64
-    }
-
-    /// The oldest message of an entry, behind the one that came right after it. O(32).
-    fn oldest(&mut self, index: u32) -> (u32, u32) {
-        let newest = self.entry(index).newest;
-        self.walk(newest).fold((NONE, NONE), |(_, last), (number, _)| (last, number))
-    }
-
-    /// Forgets message `number` of an entry with at least two, which comes right before `newer`.
-    fn drop_message(&mut self, index: u32, newer: u32, number: u32) {
-        self.absent = None;
-        if let Some(message) = self.messages.try_remove(number as usize) {
-            let refund = self.weigh_out(&message.state);
-            self.by_user.reweigh(index, 0, refund);
-            let older = message.state.older();
-            match newer {
-                NONE => self.entry(index).newest = older,
-                newer => *self.message(newer).state.older_mut() = older,
-            }
-            let entry = self.entry(index);
-            entry.count = NonZeroU32::new(entry.count.get() - 1).unwrap_or(NonZeroU32::MIN);
-        }
-    }
-
-    /// The message of this id from `newest` on, behind the one that came right after it.
-    fn locate(&self, newest: u32, id: u64) -> (u32, Option<u32>) {
-        let mut newer = NONE;
-        let is_it = |(number, message): &(u32, &RememberedMessage)| {
-            let is_it = message.id == id;
-            newer = if is_it { newer } else { *number };
-            is_it
-        };
-        let found = self.walk(newest).find(is_it).map(|(number, _)| number);
-        (newer, found)
-    }
-
-    /// The messages from `newest` on, with their numbers.
-    fn walk(&self, newest: u32) -> impl Iterator<Item = (u32, &RememberedMessage)> {
-        let at = |number: u32| Some((number, self.messages.get(number as usize)?));
-        std::iter::successors(at(newest), move |(_, message)| at(message.state.older()))
     }
 
     fn index_of(&self, member: u64) -> Option<u32> {

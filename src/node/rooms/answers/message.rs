@@ -46,9 +46,6 @@ pub(crate) struct Absent {
     pub(crate) id: u64,
     /// The entry of its user and room, if there is one.
     pub(crate) index: Option<u32>,
-    /// The oldest message of that, and the one that came right after it.
-    pub(crate) oldest: u32,
-    pub(crate) newer: u32,
 }
 
 impl Absent {
@@ -67,34 +64,34 @@ pub(crate) struct RememberedMessage {
 
 /// 16 bytes: each variant repeats what they share, so that it can lie beside the tag.
 ///
-/// `older` is the message before this one. `second` counts anew every 18 hours, which no two messages
+/// `newer` is the message after this one; of the newest, it is the oldest. `second` counts anew every 18 hours, which no two messages
 /// of an entry are apart: each of the 32 came within 20 minutes of the one before. `is_charged`: the
 /// answer counts as its user's, as it was the first to get it.
 #[derive(Debug)]
 pub(crate) enum MessageState {
-    Asked { older: u32, second: u16, ticket: Ticket },
-    Answered { older: u32, second: u16, is_charged: bool, update: Arc<Update> },
-    Failed { older: u32, second: u16, error: ErrorCode },
-    NotDone { older: u32, second: u16 },
+    Asked { newer: u32, second: u16, ticket: Ticket },
+    Answered { newer: u32, second: u16, is_charged: bool, update: Arc<Update> },
+    Failed { newer: u32, second: u16, error: ErrorCode },
+    NotDone { newer: u32, second: u16 },
 }
 
 const _: () = assert!(size_of::<MessageState>() == 16);
 
 impl MessageState {
-    pub(crate) fn older(&self) -> u32 {
-        let (Self::Asked { older, .. }
-        | Self::Answered { older, .. }
-        | Self::Failed { older, .. }
-        | Self::NotDone { older, .. }) = *self;
-        older
+    pub(crate) fn newer(&self) -> u32 {
+        let (Self::Asked { newer, .. }
+        | Self::Answered { newer, .. }
+        | Self::Failed { newer, .. }
+        | Self::NotDone { newer, .. }) = *self;
+        newer
     }
 
-    pub(crate) fn older_mut(&mut self) -> &mut u32 {
+    pub(crate) fn newer_mut(&mut self) -> &mut u32 {
         match self {
-            Self::Asked { older, .. }
-            | Self::Answered { older, .. }
-            | Self::Failed { older, .. }
-            | Self::NotDone { older, .. } => older,
+            Self::Asked { newer, .. }
+            | Self::Answered { newer, .. }
+            | Self::Failed { newer, .. }
+            | Self::NotDone { newer, .. } => newer,
         }
     }
 
