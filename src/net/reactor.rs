@@ -173,7 +173,7 @@ impl Reactor {
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
-        self.turn.begin(self.io.now().monotonic);
+        self.turn.begin(self.io.clock.monotonic());
         for event in events.iter() {
             self.sort(event);
         }

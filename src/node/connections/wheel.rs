@@ -35,6 +35,8 @@ pub struct Wheel {
     entries: Vec<Timer>,
     heads: Box<[u32]>,
     occupied: [u64; WORDS],
+    /// A bit for each word of `occupied` that is not 0.
+    filled: u64,
     /// Every tick up to this one has been looked at.
     current: u64,
     armed: usize,
@@ -68,6 +70,7 @@ impl Wheel {
             entries: Vec::with_capacity(entries),
             heads: vec![NONE; SLOTS + 1].into_boxed_slice(),
             occupied: [0; WORDS],
+            filled: 0,
             current: 0,
             armed: 0,
         }
@@ -111,7 +114,7 @@ impl Wheel {
 
     /// When to look again: the moment the next occupied slot comes round. `None`: nothing is armed.
     ///
-    /// Looks at 64 words at most. It can be early by whole turns of the wheel, never late.
+    /// Looks at two words at most. It can be early by whole turns of the wheel, never late.
     #[must_use]
     pub fn next(&self) -> Option<Instant> {
         if self.armed == 0 {
@@ -164,17 +167,18 @@ impl Wheel {
     fn ticks_to_occupied(&self, from: u64) -> Option<u64> {
         let start = slot_of(from);
         let (word, bit) = (start / 64, start % 64);
-        // The first word is looked at twice: its upper bits first, its lower ones last.
-        (0..=WORDS).find_map(|step| {
-            let bits = self.occupied.get((word + step) % WORDS)?;
-            let bits = match step {
-                0 => bits >> bit << bit,
-                WORDS => bits & ((1 << bit) - 1),
-                _ => *bits,
-            };
-            let slot = (word + step) * 64 + bits.trailing_zeros() as usize;
-            (bits != 0).then(|| (slot - start) as u64)
-        })
+        let own = self.occupied.get(word)? >> bit;
+        if own != 0 {
+            return Some(own.trailing_zeros().into());
+        }
+        // The words behind it, in their order; its own lower bits come last.
+        let others = self.filled.rotate_right(word as u32).rotate_right(1);
+        if others == 0 {
+            return None;
+        }
+        let word = word + 1 + others.trailing_zeros() as usize;
+        let bits = self.occupied.get(word % WORDS)?;
+        Some((word * 64 + bits.trailing_zeros() as usize - start) as u64)
     }
 
     fn link(&mut self, index: u32, tick: u32, list: usize) {
@@ -207,6 +211,9 @@ impl Wheel {
         if let Some(word) = self.occupied.get_mut(list / 64) {
             let bit = 1 << (list % 64);
             *word = if index == NONE { *word & !bit } else { *word | bit };
+            let filled = 1 << (list / 64);
+            let is_filled = *word != 0;
+            self.filled = if is_filled { self.filled | filled } else { self.filled & !filled };
         }
     }
 

@@ -7,10 +7,13 @@
 //! first to expire. When the bound on all is reached, the stalest entry of the user that takes most
 //! goes, so nobody can have the answers of others forgotten. The tables are flat: 32 bytes an entry and
 //! 8 in the table that finds it, 24 a message, and the answer; from half of the bound on, also its place
-//! among its user's. An answer that several messages share counts once.
+//! among its user's. An answer that several messages share counts once. The messages of an entry are a ring,
+//! and most new ids are known to be new from a filter, so that a message looks at no other one.
 
+mod filter;
 mod message;
 mod order;
+mod ring;
 mod shared;
 mod users;
 mod weights;
@@ -22,6 +25,7 @@ use std::time::Duration;
 use hashbrown::HashTable;
 use slab::Slab;
 
+use self::filter::MessageFilter;
 use self::message::{
     Absent, LIFETIME_SECONDS, MessageState, RememberedMessage, StateKind, second_of,
 };
@@ -58,6 +62,7 @@ pub(crate) struct DedupCache {
     messages: Slab<RememberedMessage>,
     /// The tickets of messages that the application works on.
     tickets: Slab<Ticket>,
+    filter: MessageFilter,
     shared: SharedAnswers,
     by_user: UserIndex,
     /// The stalest entry, and the freshest.
@@ -76,9 +81,9 @@ struct MemberLog {
     user: u64,
     previous: u32,
     next: u32,
-    /// The messages, the newest first.
+    /// The newest message of the ring.
     newest: u32,
-    /// There is always one, which is also what lets the slab mark an empty place without a tag.
+    /// How many are in it. There is always one, which is also what lets the slab mark an empty place without a tag.
     count: NonZeroU32,
 }
 
@@ -91,6 +96,7 @@ impl DedupCache {
             entries: Slab::with_capacity(members),
             messages: Slab::with_capacity(4 * members),
             tickets: Slab::new(),
+            filter: MessageFilter::new(members),
             shared: SharedAnswers::default(),
             by_user: UserIndex::new(seed),
             front: NONE,
@@ -123,7 +129,7 @@ impl DedupCache {
         self.by_user.most()
     }
 
-    /// What is known of the message, if it came before. O(32).
+    /// What is known of the message, if it came before. O(32) if it did, and O(1) as a rule if not.
     pub(crate) fn find(&mut self, now: Instant, key: MessageKey) -> Option<Lookup> {
         self.forget_expired(now);
         let message = match self.look_for(now, key) {
@@ -156,16 +162,14 @@ impl DedupCache {
 
     /// The message of this id, or what is known if there is none. O(32).
     fn look_for(&self, now: Instant, key: MessageKey) -> Result<&RememberedMessage, Absent> {
-        let index = self.index_of(key.member);
+        let MessageKey { member, id, .. } = key;
+        let index = self.index_of(member);
         let entry = index.and_then(|index| self.entries.get(index as usize));
-        let (mut newer, mut oldest) = (NONE, NONE);
-        for (number, message) in self.walk(entry.map_or(NONE, |entry| entry.newest)) {
-            if message.id == key.id {
-                return Ok(message);
-            }
-            (newer, oldest) = (oldest, number);
-        }
-        Err(Absent { now, member: key.member, id: key.id, index, newer, oldest })
+        entry
+            .filter(|_| self.filter.may_have(member, id))
+            .and_then(|entry| self.ring(entry).find(|(_, message)| message.id == id))
+            .map(|(_, message)| message)
+            .ok_or(Absent { now, member, id, index })
     }
 
     /// The message of this id that is remembered, whatever it says. O(32).
@@ -210,11 +214,11 @@ impl DedupCache {
             return;
         }
         let Some(index) = self.index_of(key.member) else { return };
-        let MemberLog { newest, count, .. } = *self.entry(index);
-        match self.locate(newest, key.id) {
-            (_, Some(_)) if count.get() == 1 => self.remove(index),
-            (newer, Some(number)) => self.drop_message(index, newer, number),
-            (_, None) => {}
+        let count = self.entry(index).count;
+        match self.locate(index, key.id) {
+            Some(_) if count.get() == 1 => self.remove(index),
+            Some((older, number)) => self.drop_message(index, older, number),
+            None => {}
         }
     }
 
@@ -230,32 +234,30 @@ impl DedupCache {
         }
         let ((kind, value), charge) = self.weigh_in(state);
         let index = absent.as_ref().map_or_else(|| self.index_of(key.member), |it| it.index);
-        let newest = index.map_or(NONE, |index| self.entry(index).newest);
-        let (newer, known) =
-            if absent.is_some() { (NONE, None) } else { self.locate(newest, key.id) };
-        let known = known.map(|number| (number, self.message(number).is_fresh(now)));
+        let known = index.filter(|_| absent.is_none()).and_then(|index| {
+            let (older, number) = self.locate(index, key.id)?;
+            let is_kept = number == self.entry(index).newest || self.message(number).is_fresh(now);
+            Some((index, older, number, is_kept))
+        });
         let content = key.kept_content();
-        let new = RememberedMessage { id: key.id, content, older: newest, value, second, kind };
-        if let Some((number, is_fresh)) = known
-            && (is_fresh || number == newest)
-        {
-            let older = self.message(number).older;
+        let new = RememberedMessage { id: key.id, content, newer: NONE, value, second, kind };
+        if let Some((index, _, number, true)) = known {
+            let newer = self.message(number).newer;
             let before =
-                std::mem::replace(self.message(number), RememberedMessage { older, ..new });
+                std::mem::replace(self.message(number), RememberedMessage { newer, ..new });
             let refund = self.weigh_out(before);
-            if let Some(index) = index {
-                self.by_user.reweigh(index, charge, refund);
-            }
+            self.by_user.reweigh(index, charge, refund);
         } else {
             // What expired gives up its place: done again, it is among the last messages.
-            if let (Some(index), Some((number, _))) = (index, known) {
-                self.drop_message(index, newer, number);
+            if let Some((index, older, number, _)) = known {
+                self.drop_message(index, older, number);
             }
+            self.filter.add(key.member, key.id);
             let number = self.messages.insert(new) as u32;
             match index {
                 Some(index) => {
                     self.by_user.reweigh(index, charge, 0);
-                    self.append(index, number, absent.map(|it| (it.newer, it.oldest)));
+                    self.append(index, number);
                 }
                 None => self.create(key, number),
             }
@@ -274,25 +276,16 @@ impl DedupCache {
     /// older message may be fresh where the newest is not: its answer was late.
     fn forget_expired(&mut self, now: Instant) {
         while let Some(entry) = self.entries.get(self.front as usize)
-            && !self.walk(entry.newest).any(|(_, message)| message.is_fresh(now))
+            && !self.messages.get(entry.newest as usize).is_some_and(|it| it.is_fresh(now))
+            && !self.ring(entry).any(|(_, message)| message.is_fresh(now))
         {
             self.remove(self.front);
         }
     }
 
-    /// Makes `number` the newest of an entry. `oldest` are its last two, where they are known.
-    fn append(&mut self, index: u32, number: u32, oldest: Option<(u32, u32)>) {
-        let entry = self.entry(index);
-        entry.newest = number;
-        entry.count = entry.count.saturating_add(1);
-        if entry.count.get() > MESSAGES {
-            let (newer, oldest) = oldest.unwrap_or_else(|| self.oldest(index));
-            self.drop_message(index, newer, oldest);
-        }
-    }
-
     fn create(&mut self, key: MessageKey, newest: u32) {
         let MessageKey { member, user, .. } = key;
+        self.message(newest).newer = newest;
         let (previous, next, count) = (NONE, NONE, NonZeroU32::MIN);
         let entry = MemberLog { member, user, previous, next, newest, count };
         let index = self.entries.insert(entry) as u32;
@@ -312,51 +305,14 @@ impl DedupCache {
         if let Ok(place) = self.by_member.find_entry(entry.member, |&other| other == index) {
             place.remove();
         }
-        let (mut next, mut refund) = (entry.newest, ENTRY_WEIGHT as u64);
+        // The newest comes last: where it leads to is gone by then.
+        let (mut next, mut refund) = (self.oldest(&entry), ENTRY_WEIGHT as u64);
         while let Some(message) = self.messages.try_remove(next as usize) {
+            self.filter.remove(entry.member, message.id);
             refund += self.weigh_out(message);
-            next = message.older;
+            next = message.newer;
         }
         self.by_user.remove(index, refund);
-    }
-
-    /// The oldest message of an entry, behind the one that came right after it. O(32).
-    fn oldest(&mut self, index: u32) -> (u32, u32) {
-        let newest = self.entry(index).newest;
-        self.walk(newest).fold((NONE, NONE), |(_, last), (number, _)| (last, number))
-    }
-
-    /// Forgets message `number` of an entry with at least two, which comes right before `newer`.
-    fn drop_message(&mut self, index: u32, newer: u32, number: u32) {
-        self.absent = None;
-        if let Some(message) = self.messages.try_remove(number as usize) {
-            let (older, refund) = (message.older, self.weigh_out(message));
-            self.by_user.reweigh(index, 0, refund);
-            match newer {
-                NONE => self.entry(index).newest = older,
-                newer => self.message(newer).older = older,
-            }
-            let entry = self.entry(index);
-            entry.count = NonZeroU32::new(entry.count.get() - 1).unwrap_or(NonZeroU32::MIN);
-        }
-    }
-
-    /// The message of this id from `newest` on, behind the one that came right after it.
-    fn locate(&self, newest: u32, id: u64) -> (u32, Option<u32>) {
-        let mut newer = NONE;
-        let is_it = |(number, message): &(u32, &RememberedMessage)| {
-            let is_it = message.id == id;
-            newer = if is_it { newer } else { *number };
-            is_it
-        };
-        let found = self.walk(newest).find(is_it).map(|(number, _)| number);
-        (newer, found)
-    }
-
-    /// The messages from `newest` on, with their numbers.
-    fn walk(&self, newest: u32) -> impl Iterator<Item = (u32, &RememberedMessage)> {
-        let at = |number: u32| Some((number, self.messages.get(number as usize)?));
-        std::iter::successors(at(newest), move |(_, message)| at(message.older))
     }
 
     fn index_of(&self, member: u64) -> Option<u32> {

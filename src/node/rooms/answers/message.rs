@@ -54,9 +54,6 @@ pub(crate) struct Absent {
     pub(crate) id: u64,
     /// The entry of its user and room, if there is one.
     pub(crate) index: Option<u32>,
-    /// The oldest message of that, and the one that came right after it.
-    pub(crate) oldest: u32,
-    pub(crate) newer: u32,
 }
 
 impl Absent {
@@ -94,8 +91,8 @@ pub(super) enum StateKind {
 pub(super) struct RememberedMessage {
     pub(super) id: u64,
     pub(super) content: u32,
-    /// The message before this one.
-    pub(super) older: u32,
+    /// The message after this one; of the newest, it is the oldest.
+    pub(super) newer: u32,
     /// By kind: the number of the ticket or of the answer, or the error's place in
     /// [`ErrorCode::ALL`].
     pub(super) value: u32,

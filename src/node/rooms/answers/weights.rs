@@ -96,7 +96,7 @@ impl DedupCache {
             && let Some(entry) = self.entries.get(self.by_user.next as usize)
         {
             let (index, user, next) = (self.by_user.next, entry.user, entry.next);
-            let messages = self.walk(entry.newest);
+            let messages = self.ring(entry);
             let weight: u64 = messages.map(|(_, message)| self.charge_of(message)).sum();
             let weight = ENTRY_WEIGHT as u64 + weight;
             self.by_user.next = next;
