@@ -279,11 +279,12 @@ fn work(config: &Config, rows: &mut Vec<Row>) {
 fn recipe_chat(config: &Config, rows: &mut Vec<Row>) {
     let (accounts, limits) = (&config.accounts, &config.limits);
     let hash = accounts.argon2_memory.get().saturating_add(STACK_BYTES);
-    let database = RecipesApp::DATABASE_BYTES + STACK_BYTES;
+    // The thread that writes, the one that reads long texts, and the one that moves the log.
+    let database = RecipesApp::DATABASE_BYTES + STACK_BYTES + 2 * CHECK_STACK_BYTES;
     rows.extend([
         row("limits.storage_queue, places", limits.storage_queue, RecipesApp::PLACE_BYTES),
         row("recipes.cache, pages of the database", 1, config.recipes.cache.get()),
-        row("database, its statements and thread", 1, database),
+        row("database, its statements and threads", 1, database),
         row("accounts.hashes, of argon2_memory", accounts.hashes, hash),
         row("accounts.queue, sign-ups and sign-ins", accounts.queue, RecipesApp::SIGN_UP_BYTES),
         row("accounts.remembered, attempts", accounts.remembered, RecipesApp::ATTEMPT_BYTES),

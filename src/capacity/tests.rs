@@ -6,6 +6,8 @@ use super::*;
 use crate::config::{Backend, ConfigError, Limits, Size};
 
 const MOST: usize = 1 << 24;
+/// 64 MiB, and what code for debugging takes more.
+const SMALL: usize = (64 << 20) + if cfg!(debug_assertions) { 10 << 20 } else { 0 };
 
 fn fitted(memory: usize) -> Result<Config, ConfigError> {
     let limits = Limits { memory: Size::bytes(memory), ..Limits::default() };
@@ -41,7 +43,7 @@ fn without_a_bound_on_all_memory_nothing_is_derived() {
 
 #[test]
 fn with_64_mib_there_are_bounds_to_work_with() {
-    let Config { limits, http, .. } = fitted(64 << 20).unwrap();
+    let Config { limits, http, .. } = fitted(SMALL).unwrap();
     assert!(limits.connections > 1_000, "{limits:?}");
     assert!(limits.pending * 2 >= limits.connections, "{limits:?}");
     assert!(limits.pending_input_total.get() > 512 << 10, "{limits:?}");
@@ -58,8 +60,8 @@ fn set(key: &str) -> (String, String) {
 
 #[test]
 fn explicit_zero_connections_are_derived_from_memory() {
-    let derived = fitted(64 << 20).unwrap();
-    let limits = Limits { memory: Size::bytes(64 << 20), ..Limits::default() };
+    let derived = fitted(SMALL).unwrap();
+    let limits = Limits { memory: Size::bytes(SMALL), ..Limits::default() };
     let given = ["limits.connections", "limits.pending"].map(set).into();
     let mut config = Config { limits, given, ..Config::program_defaults() };
     fit(&mut config, MOST).unwrap();
