@@ -27,6 +27,7 @@ pub(crate) mod nodes;
 pub(crate) mod owner;
 pub(crate) mod room_states;
 pub(crate) mod stored_answer;
+pub(crate) mod told;
 pub(crate) mod unkept;
 mod wanted;
 
@@ -44,6 +45,7 @@ use self::unkept::UnkeptAnswers;
 use crate::bus::{BusCommand, BusFault, BusLink, EntryOrigin, LinkSettings, LogName};
 use crate::config::{Cluster as ClusterConfig, ClusterUrl};
 use crate::id::{ConnId, Rng, Seed, SeededState, Slot};
+use crate::node::cluster::told::ToldTarget;
 use crate::node::observe::MinuteThrottle;
 use crate::node::work::port::BusOrder;
 use crate::node::work::publication::{EndedPublication, Publication};
@@ -132,6 +134,8 @@ pub(crate) enum Pending {
     Claim { ticket: Ticket },
     /// Something for a room that nobody waits for.
     News { room: SmolStr },
+    /// A target of an operator's publication was told.
+    Told { target: ToldTarget },
     /// A room was broken.
     Break { room: SmolStr },
     /// The log of a room was read from this position on.
@@ -249,6 +253,20 @@ impl ClusterMember {
         let pending = Pending::News { room: room.clone() };
         let until = now + 12 * COMMAND_TIME;
         self.send(now, command, (pending, until)).map_err(|(fault, _)| fault)
+    }
+
+    /// Publishes a text to a log for a target of an operator's publication, which fails if that does.
+    pub(crate) fn publish_target(
+        &mut self,
+        now: Instant,
+        target: ToldTarget,
+        (log, text): (LogName, Box<[u8]>),
+    ) -> Result<(), BusFault> {
+        self.nodes.told.begin(target);
+        let command = self.publication(log, None, text);
+        let until = now + 12 * COMMAND_TIME;
+        let sent = self.send(now, command, (Pending::Told { target }, until));
+        sent.map_err(|(fault, _)| fault).inspect_err(|_| self.nodes.told.end(target, false))
     }
 
     /// A connection as an entry names it: other than one of another process that has this node's name, as

@@ -11,6 +11,7 @@ use crate::id::ConnId;
 use crate::node::cluster::lists::{
     ListPart, ListQuestion, ListScan, MAX_SCANS, MAX_SCANS_OF_A_NODE, OpenList,
 };
+use crate::node::cluster::told::ToldTargets;
 use crate::node::work::publication::EndedPublication;
 use crate::node::work::ticket::Ticket;
 use crate::time::Instant;
@@ -39,6 +40,8 @@ pub(crate) struct Nodes {
     /// Each process begins with a number that it has drawn. What is answered to an earlier one of the same
     /// name thus belongs to no round of this one, whatever the version of the node that answers.
     last_round: u64,
+    /// Targets of publications about which the engine is asked.
+    pub(crate) told: ToldTargets,
     /// Lists that nodes, this one among them, have asked for, and that are looked up.
     pub(crate) scans: VecDeque<ListScan>,
 }
@@ -123,6 +126,7 @@ impl Nodes {
             suspects: BTreeMap::new(),
             rounds: BTreeMap::new(),
             last_round: drawn,
+            told: ToldTargets::default(),
             scans: VecDeque::new(),
         }
     }
@@ -216,21 +220,38 @@ impl Nodes {
         is_gone
     }
 
+    /// The number of a round that begins later.
+    pub(crate) fn next_number(&mut self) -> u64 {
+        self.last_round = self.last_round.wrapping_add(1);
+        self.last_round
+    }
+
     /// Begins a round in which `own` has done its part, for `count` connections. Its number.
     pub(crate) fn begin_round(
         &mut self,
         now: Instant,
-        (own, count): (&SmolStr, usize),
+        own: (&SmolStr, usize),
         purpose: RoundPurpose,
     ) -> u64 {
-        self.last_round = self.last_round.wrapping_add(1);
+        let number = self.next_number();
+        self.begin_numbered(now, number, own, purpose);
+        number
+    }
+
+    /// Begins the round of this number.
+    pub(crate) fn begin_numbered(
+        &mut self,
+        now: Instant,
+        number: u64,
+        (own, count): (&SmolStr, usize),
+        purpose: RoundPurpose,
+    ) {
         let names = self.live(now).map(|node| &node.name);
         // Another process of this name answers under it, too.
         let expected = names.filter(|name| self.has_twin || *name != own).cloned().collect();
         let (until, is_published) = (now + ROUND, false);
         let round = ClusterRound { until, is_published, expected, confirmed: 1, count, purpose };
-        self.rounds.insert(self.last_round, round);
-        self.last_round
+        self.rounds.insert(number, round);
     }
 
     /// Begins a round in which all nodes, `own` among them, report a part of a list. Its number.
@@ -308,6 +329,12 @@ impl Nodes {
         }
     }
 
+    /// Is the round about a publication?
+    pub(crate) fn is_of_publication(&self, number: u64) -> bool {
+        let round = self.rounds.get(&number);
+        round.is_some_and(|round| matches!(round.purpose, RoundPurpose::Publication(_)))
+    }
+
     /// The round cannot take place.
     pub(crate) fn fail_round(&mut self, number: u64) -> Option<ClusterRound> {
         self.rounds.remove(&number)
@@ -316,8 +343,9 @@ impl Nodes {
     /// A round in which all have answered, or whose time is over; with it comes how many nodes there
     /// are.
     pub(crate) fn take_ended(&mut self, now: Instant) -> Option<(ClusterRound, usize)> {
-        let is_over = |(_, round): &(&u64, &ClusterRound)| {
-            round.is_published && (round.expected.is_empty() || round.until <= now)
+        let is_over = |(number, round): &(&u64, &ClusterRound)| {
+            let is_answered = round.expected.is_empty() || round.until <= now;
+            round.is_published && is_answered && !self.told.is_open(**number)
         };
         let number = *self.rounds.iter().find(is_over)?.0;
         let round = self.rounds.remove(&number)?;
@@ -333,7 +361,11 @@ impl Nodes {
         let end = |round: &ClusterRound| {
             if round.expected.is_empty() { Instant::START } else { round.until }
         };
-        self.rounds.values().filter(|round| round.is_published).map(end).min()
+        // What is open ends with an answer.
+        let is_due =
+            |number: u64, round: &ClusterRound| round.is_published && !self.told.is_open(number);
+        let due = self.rounds.iter().filter(|(number, round)| is_due(**number, round));
+        due.map(|(_, round)| end(round)).min()
     }
 }
 

@@ -6,6 +6,7 @@ use smol_str::SmolStr;
 
 use crate::id::ConnId;
 use crate::node::app::Update;
+use crate::node::cluster::told::ToldTarget;
 use crate::node::work::ticket::Ticket;
 use crate::protocol::ErrorCode;
 
@@ -41,17 +42,19 @@ pub(crate) struct PublishTally {
 impl PublishTally {
     /// The nodes of the cluster that have counted, of how many; these have counted so many more.
     pub(crate) fn count_nodes(&mut self, more: usize, confirmed: usize, nodes: usize) {
-        self.delivered = self.delivered.saturating_add(u32::try_from(more).unwrap_or(u32::MAX));
+        self.add(more);
         let narrow = |count: usize| u8::try_from(count).unwrap_or(u8::MAX);
         (self.confirmed, self.nodes) = (narrow(confirmed), narrow(nodes));
     }
 
+    /// It was for so many more.
+    pub(crate) fn add(&mut self, more: usize) {
+        self.delivered = self.delivered.saturating_add(u32::try_from(more).unwrap_or(u32::MAX));
+    }
+
     fn record(&mut self, index: usize, result: Result<usize, ErrorCode>) {
         match result {
-            Ok(reached) => {
-                let reached = u32::try_from(reached).unwrap_or(u32::MAX);
-                self.delivered = self.delivered.saturating_add(reached);
-            }
+            Ok(reached) => self.add(reached),
             Err(error) => self.fail(index, error),
         }
     }
@@ -92,6 +95,7 @@ pub(crate) struct EndedPublication {
     pub(crate) targets: Vec<PublishTarget>,
     pub(crate) key: Option<IdempotencyKey>,
     pub(crate) tally: PublishTally,
+    pub(crate) round: u64,
 }
 
 impl EndedPublication {
@@ -111,6 +115,8 @@ pub(crate) struct Publication {
     pub(crate) update: Arc<Update>,
     pub(crate) key: Option<IdempotencyKey>,
     pub(crate) tally: PublishTally,
+    /// In a cluster: the number of the round in which the nodes count, later.
+    pub(crate) round: u64,
     /// Targets that are done.
     done: usize,
     /// For how many connections it was in the room that is next, where the application publishes.
@@ -125,12 +131,18 @@ impl Publication {
         key: Option<IdempotencyKey>,
     ) -> Self {
         debug_assert!(targets.len() <= MAX_TARGETS, "the caller has counted them");
-        Self { asker, targets, update, key, tally: PublishTally::default(), done: 0, reached: 0 }
+        let tally = PublishTally::default();
+        Self { asker, targets, update, key, tally, round: 0, done: 0, reached: 0 }
     }
 
     /// The target that is next.
     pub(crate) fn next(&self) -> Option<&PublishTarget> {
         self.targets.get(self.done)
+    }
+
+    /// The target that is next, as the engine is asked about it.
+    pub(crate) fn told_target(&self) -> ToldTarget {
+        ToldTarget { round: self.round, index: self.done }
     }
 
     /// The target that was next has been told, or has failed.

@@ -7,13 +7,14 @@ use crate::id::{ConnId, Slot};
 use crate::node::Node;
 use crate::node::cluster::control::{self, ClusterOrder, OrderEntry, Word};
 use crate::node::cluster::nodes::{ROUND, RoundPurpose};
+use crate::node::cluster::told::ToldTarget;
 use crate::node::cluster::{COMMAND_TIME, Pending};
 use crate::node::connections::frame::payload_of;
 use crate::node::gate::operator::OperatorEvent;
 use crate::node::work::orders::ConfirmedBy;
 use crate::node::work::port::{Completion, Outcome, StoreError};
 use crate::node::work::ticket::Ticket;
-use crate::protocol::CloseReason;
+use crate::protocol::{CloseReason, ErrorCode};
 use crate::time::UnixTime;
 
 impl Node {
@@ -95,6 +96,13 @@ impl Node {
         };
         self.cx.metrics.cluster_unpublished += 1;
         cluster.nodes.owes_orders |= round.is_none() && cluster.nodes.is_owner;
+        if let Some(number) = round
+            && cluster.nodes.is_of_publication(number)
+        {
+            // The others do not count; whether they were told is known from each target.
+            cluster.nodes.round_published(number);
+            return self.end_rounds();
+        }
         let Some(round) = round.and_then(|round| cluster.nodes.fail_round(round)) else { return };
         match round.purpose {
             // It is stored, and the others do not know: whoever gave it is told to give it again.
@@ -105,7 +113,7 @@ impl Node {
                 self.tell_operator(asker, OperatorEvent::NotShared { count });
             }
             // These are no orders.
-            RoundPurpose::Publication(ended) => self.end_counted(*ended, true),
+            RoundPurpose::Publication(ended) => self.end_counted(*ended),
             RoundPurpose::List(list) => self.end_list(*list, round.expected),
         }
     }
@@ -128,7 +136,7 @@ impl Node {
                 }
                 RoundPurpose::Publication(mut ended) => {
                     ended.tally.count_nodes(round.count, round.confirmed, nodes);
-                    self.end_counted(*ended, false);
+                    self.end_counted(*ended);
                 }
                 RoundPurpose::List(list) => self.end_list(*list, round.expected),
             }
@@ -306,6 +314,21 @@ impl Node {
             let order = ClusterOrder::TellUser { user, room, except: except.to_vec(), text };
             self.order_everywhere(order, 0, None);
         }
+    }
+
+    /// The same for a target of a publication, which fails if that does: in all rooms but these.
+    pub(crate) fn tell_user_for(
+        &mut self,
+        target: ToldTarget,
+        user: SmolStr,
+        except: Vec<SmolStr>,
+        frame: &[u8],
+    ) -> Result<usize, ErrorCode> {
+        let Some(cluster) = &self.cluster else { return Ok(0) };
+        let text = String::from_utf8_lossy(payload_of(frame)).into_owned();
+        let order = ClusterOrder::TellUser { user, room: None, except, text };
+        let entry = OrderEntry { round: None, run: cluster.run, order };
+        self.tell_target(target, LogName::Control, control::write(&entry))
     }
 
     /// Tells the connections of a user a message of this text.
