@@ -12,7 +12,7 @@ use super::counts::{CallKind, CallOutcome};
 use crate::config::BACKEND_ANSWER_BYTES;
 use crate::node::Outcome;
 use crate::node::app::{Admission, Incoming, Join, JoinClient, Json, Left, Moderation, Update};
-use crate::protocol::{ErrorCode, JsonObject, MAX_CONTENT_CHARS};
+use crate::protocol::{ErrorCode, JsonObject, MAX_CONTENT_CHARS, is_forwardable};
 use crate::time::Rfc3339;
 
 /// The longest response body that is read, in bytes.
@@ -326,10 +326,14 @@ fn update(kind: CallKind, body: Option<&[u8]>, moderate: bool) -> Result<Update,
     let content = answer.content.ok_or("the response has no content")?.into();
     let recipe_data = match answer.recipe_data {
         None => None,
-        Some(data) if data.get().starts_with('{') => {
+        Some(data) if is_forwardable(&data) => {
             Some(Json::new(&data).map_err(|error| error.to_string())?)
         }
-        Some(_) => return Err("recipe_data in the response is not an object".to_owned()),
+        Some(_) => {
+            let why = "recipe_data in the response is not an object of Unicode text, nested at most 32 \
+                       deep";
+            return Err(why.to_owned());
+        }
     };
     let broadcast = kind == CallKind::Message && answer.broadcast.unwrap_or(recipe_data.is_some());
     Ok(Update { content, recipe_data, broadcast, moderation, ..Update::default() })
