@@ -47,7 +47,7 @@ impl Node {
                 KeyUse::First => None,
                 KeyUse::Done(tally) => {
                     self.cx.metrics.repeated_publishes += 1;
-                    Some(Published::Done { tally, targets: targets.clone() })
+                    Some(Published::Done { tally, targets: targets.clone(), reason: None })
                 }
                 KeyUse::UnderWay => Some(Published::KeyInUse),
                 KeyUse::OtherContent => Some(Published::KeyReused),
@@ -71,14 +71,16 @@ impl Node {
         outcome: Result<&Outcome, ErrorCode>,
     ) {
         let is_over = outcome.is_err();
-        if let Some(PublishTarget::Room(room)) = publication.next() {
+        if let (Ok(Outcome::NotPublished(refusal)), Some(_)) = (outcome, publication.next()) {
+            publication.refuse(refusal);
+        } else if let Some(PublishTarget::Room(room)) = publication.next() {
             let answer = outcome.and_then(answer_of);
             let told = match answer {
                 // It was published before the answer came.
                 Ok(_) if self.cx.policy.app_publishes => Ok(publication.take_reached()),
                 answer => self.say_in_room(&room.clone(), answer),
             };
-            publication.record(told);
+            publication.record(told.map_err(Into::into));
         }
         if is_over || !self.connections.awaits_response(publication.asker, ticket) {
             publication.fail_rest(ErrorCode::BackendTimeout);
@@ -146,7 +148,7 @@ impl Node {
             let job = match self.work.app.on_publish(&publish) {
                 Reply::Now(answer) => {
                     let told = self.say_in_room(&room, answer);
-                    publication.record(told);
+                    publication.record(told.map_err(Into::into));
                     continue;
                 }
                 Reply::Later(job) => Some(Work::Message(job)),
@@ -156,8 +158,8 @@ impl Node {
         }
         self.publish_directly(&mut publication);
         let has_failed = publication.has_failed();
-        let Publication { asker, targets, key, tally, .. } = *publication;
-        let ended = EndedPublication { asker, awaited, targets, key, tally };
+        let Publication { asker, targets, key, tally, reason, .. } = *publication;
+        let ended = EndedPublication { asker, awaited, targets, key, tally, reason };
         if self.cluster.is_some() && !has_failed {
             return self.count_delivered(ended, asker);
         }
@@ -184,8 +186,8 @@ impl Node {
 
     /// Answers a publication that is done, or has failed.
     pub(crate) fn tell_published(&mut self, ended: EndedPublication) {
-        let EndedPublication { asker, awaited, targets, tally, .. } = ended;
-        let event = OperatorEvent::Published(Published::Done { tally, targets });
+        let EndedPublication { asker, awaited, targets, tally, reason, .. } = ended;
+        let event = OperatorEvent::Published(Published::Done { tally, targets, reason });
         match awaited {
             None => self.tell_operator(asker, event),
             Some(ticket) => self.tell_later(asker, ticket, event),

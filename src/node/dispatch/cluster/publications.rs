@@ -76,7 +76,7 @@ impl Node {
                 let tally = stored_answer::read_tally(&text);
                 self.work.idempotency.end(key, tally);
                 let targets = std::mem::take(&mut publication.targets);
-                Published::Done { tally, targets }
+                Published::Done { tally, targets, reason: None }
             }
             Ok(_) | Err(_) => {
                 // Nobody knows whether it was done.
@@ -84,7 +84,7 @@ impl Node {
                 self.work.idempotency.forget(key);
                 let (tally, targets) =
                     (publication.tally, std::mem::take(&mut publication.targets));
-                Published::Done { tally, targets }
+                Published::Done { tally, targets, reason: None }
             }
         };
         if !matches!(known, Published::Done { .. }) {
