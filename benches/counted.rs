@@ -1,14 +1,18 @@
 //! What a chat message and an arrival take of instructions, counted and not timed: the same on a busy
 //! machine.
 //!
-//! This needs valgrind. It runs `chats` or `arrivals` under callgrind, whose count of instructions is
-//! then divided by how many there were:
+//! This needs valgrind. It runs `chats`, `repeats` or `arrivals` under callgrind, whose count of
+//! instructions is then divided by how many there were. The release profile strips the symbols by which
+//! callgrind finds what is measured, so this takes the profile that keeps them:
 //!
 //! ```sh
-//! cargo bench --bench counted --no-run
+//! cargo bench --profile profiling --bench counted --no-run
 //! valgrind --tool=callgrind --collect-atstart=no --toggle-collect='*measured*' \
-//!     target/release/deps/counted-… chats 2000
+//!     target/profiling/deps/counted-… chats 2000
 //! ```
+//!
+//! Valgrind has no SHA instructions, so some 13,000 of an arrival are SHA-256 and SHA-1 in software,
+//! which a processor that has them does not execute.
 //!
 //! A chat message goes in, is framed for one other member of its room and answered from memory;
 //! every byte in and out of the node is in it. `arrivals` are accept, upgrade, `auth`,

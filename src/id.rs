@@ -231,7 +231,7 @@ fn hex_digits(number: u32) -> [u8; 8] {
 
 /// One identifier, as its 36 characters.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct MessageId([u8; 36]);
+pub struct MessageId(pub(crate) [u8; 36]);
 
 impl MessageId {
     /// The text.

@@ -59,9 +59,12 @@ impl MemoryApp {
         Self {
             access,
             // Reserved at the start, so that the table does not move as it grows. Half of the
-            // connections, as in the node's table of rooms.
+            // connections, as in the node's table of rooms. Where rooms have no owners it stays empty.
             by_id: HashMap::with_capacity_and_hasher(
-                config.limits.connections.min(1 << 20) / 2,
+                match access {
+                    Access::Owner => config.limits.connections.min(1 << 20) / 2,
+                    Access::Open => 0,
+                },
                 SeededState::new(&seed.derive("table of rooms in memory")),
             ),
             rooms: Slab::new(),

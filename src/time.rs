@@ -150,7 +150,7 @@ impl Now {
 
 /// A wall-clock moment written as `2026-11-22T10:00:00.000Z` (RFC 3339, section 5.6), on the stack.
 #[derive(Clone, Copy)]
-pub struct Rfc3339([u8; 24]);
+pub struct Rfc3339(pub(crate) [u8; 24]);
 
 impl Rfc3339 {
     fn new(time: UnixTime) -> Self {

@@ -117,6 +117,11 @@ fn counted_connections_of_dead_nodes_are_found() {
 }
 
 #[test]
+fn reports_that_are_added_up_are_found() {
+    assert_found(Planted::CountsAddedUp, &["G5"]);
+}
+
+#[test]
 fn ghosts_of_dead_nodes_are_found() {
     assert_found(Planted::GhostsStay, &["G5"]);
 }

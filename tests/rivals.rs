@@ -114,6 +114,21 @@ fn table_that_one_user_can_take_is_found() {
 }
 
 #[test]
+fn crowd_of_an_address_is_waited_for_in_turn() {
+    for seed in 0..2 {
+        let run = |planted| {
+            let scenario = Scenario { planted, ..Scenario::crowds(seed) };
+            let mut world = World::with(scenario, seed).map_err(|fault| fault.to_string())?;
+            world.run().map_err(|violation| violation.what)
+        };
+        let report = run(None).unwrap();
+        assert!(report.crowd_waits > 10, "{}", report.crowd_waits);
+        let what = run(Some(Planted::OneListForAll)).expect_err("it is seen");
+        assert!(what.contains("pending work of others"), "{what}");
+    }
+}
+
+#[test]
 fn places_that_go_to_who_comes_first_are_found() {
     for (table, name) in [(REQUESTS, "requests"), (REFRESHES, "refreshes")] {
         let found = run_rivals(table, Some(Planted::RequestsFirstCome));

@@ -29,11 +29,17 @@ pub struct Driver {
 impl Driver {
     /// A node that takes as many messages, connections and tokens as come.
     pub fn with_memory_app() -> Self {
+        Self::with_config(|_| {})
+    }
+
+    /// The same, with a configuration that is changed.
+    pub fn with_config(change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::default();
         config.auth.secret = SECRET.to_owned();
         config.auth.reauth_spread = Length::from_secs(0);
         (config.limits.messages_per_minute, config.limits.connections_per_user) = (0, 0);
         config.limits.auth_per_minute_per_user = 0;
+        change(&mut config);
         let app = MemoryApp::new(&config, Access::Open, &Seed::predictable(1));
         let node = Node::new(&config, &Seed::predictable(1), Box::new(app)).unwrap();
         Self { node, now: Now { monotonic: Instant::START, unix: START } }

@@ -196,6 +196,16 @@ pub(super) fn order_response(
     Response::error(status, code, &message)
 }
 
+/// What is answered where only this node has carried something out, for so many connections.
+pub(super) fn not_shared(count: usize) -> Response {
+    let here = crate::config::counted(count, "connection");
+    let message = format!(
+        "Done for {here} at this node only: the cluster's engine cannot be reached, so the other \
+         nodes do not hear of it. Call again when it can"
+    );
+    Response::error(503, "cluster_unavailable", &message)
+}
+
 /// What is answered to an order that is not carried out in time.
 pub(super) fn order_overdue(is_in_force: bool) -> Response {
     let message = if is_in_force {

@@ -147,18 +147,20 @@ pub(super) fn response(published: Published) -> Response {
             return Response::error(409, "idempotency_key_in_use", message);
         }
     };
-    let failed = targets.iter().enumerate().filter(|(index, _)| tally.has_failed_at(*index));
-    let failed: Vec<&str> = failed
-        .filter_map(|(_, target)| match target {
-            PublishTarget::Room(room) => Some(room.as_str()),
-            // Nobody has to agree to these.
-            PublishTarget::User(_) | PublishTarget::Connection(_) => None,
-        })
-        .collect();
-    if let Some(error) = tally.error.filter(|_| failed.len() == targets.len()) {
+    let (mut rooms, mut users) = (Vec::new(), Vec::new());
+    for (index, target) in targets.iter().enumerate() {
+        match target {
+            _ if !tally.has_failed_at(index) => {}
+            PublishTarget::Room(room) => rooms.push(room.as_str()),
+            // Those at other nodes could not be told.
+            PublishTarget::User(user) => users.push(user.as_str()),
+            PublishTarget::Connection(_) => {}
+        }
+    }
+    if let Some(error) = tally.error.filter(|_| rooms.len() + users.len() == targets.len()) {
         return refused(error, reason.as_deref());
     }
-    let failed = tally.error.map(|error| FailedRooms { rooms: failed, error: error.as_str() });
+    let failed = tally.error.map(|error| FailedTargets { rooms, users, error: error.as_str() });
     let nodes = (tally.nodes > 0)
         .then(|| ConfirmedBy { confirmed: tally.confirmed.into(), total: tally.nodes.into() });
     Response::json(200, &PublishAnswer { delivered: tally.delivered, failed, nodes })
@@ -169,15 +171,17 @@ pub(super) fn response(published: Published) -> Response {
 struct PublishAnswer<'a> {
     delivered: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
-    failed: Option<FailedRooms<'a>>,
+    failed: Option<FailedTargets<'a>>,
     /// In a cluster: how many nodes have counted.
     #[serde(skip_serializing_if = "Option::is_none")]
     nodes: Option<ConfirmedBy>,
 }
 
 #[derive(Serialize)]
-struct FailedRooms<'a> {
+struct FailedTargets<'a> {
     rooms: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    users: Vec<&'a str>,
     error: &'static str,
 }
 

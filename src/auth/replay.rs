@@ -1,7 +1,10 @@
 //! The replay set: an accepted `auth` message is single-use until its token has expired.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::num::NonZeroU32;
 
+use hashbrown::HashTable;
 use slab::Slab;
 
 use super::error::TokenError;
@@ -11,40 +14,66 @@ use crate::time::{Instant, Now, UnixTime};
 
 /// What was accepted, each until its token expires, and of which user.
 ///
-/// The same message always carries the same token, so its expiry is part of the key: "was it here" is
-/// one look-up, and "which is nearest to its expiry" is the first entry. A key is 64 bits of hash
-/// under a secret seed, so that no peer can make two messages meet.
+/// The same message always carries the same token, so its expiry is part of the key. The message is 64
+/// bits of hash under a secret seed, so that no peer can make two messages meet.
 ///
 /// When the set is full, the oldest entry of the user that has most is forgotten. So only a user who
-/// has more tokens accepted than the others can have a token forgotten, and it is one of its own.
+/// has more tokens accepted than the others can have a token forgotten, and it is one of its own. Who
+/// has how many is known only while the set is more than half full: nobody asks before. From then on
+/// each new entry has a few older ones counted, so all are before the set is full.
 #[derive(Debug)]
 pub(crate) struct ReplaySet {
-    entries: BTreeMap<ReplayKey, u32>,
-    /// The key of each entry, by its number.
-    keys: Slab<ReplayKey>,
-    by_user: Holdings,
+    /// The numbers of the entries, by their hashes.
+    by_hash: HashTable<u32>,
+    entries: Slab<Reservation>,
+    /// The expiry of each entry and its number, the nearest first. Entries that were taken out early
+    /// stay here until then, or until they are too many.
+    order: BinaryHeap<Reverse<(NonZeroU32, u32)>>,
+    by_user: Option<Box<Holdings>>,
+    /// Entries from this number on may not be counted in `by_user`.
+    counted: u32,
+    /// No entry ever had this number, or a higher one.
+    end: u32,
+    seed: Seed,
     capacity: usize,
     evictions: u64,
     /// What the wall clock showed at monotonic zero, by the first look at both.
     epoch: Option<UnixTime>,
 }
 
-/// The second of the expiry, rounded up, and the hash in halves, so that 4 bytes align it.
-type ReplayKey = (u32, u32, u32);
+/// One accepted message.
+#[derive(Debug)]
+struct Reservation {
+    hash: u64,
+    user: u64,
+    /// The second of the expiry, rounded up. It is never 0, which lets the slab mark an empty place
+    /// without a tag.
+    expires: NonZeroU32,
+}
+
+/// Entries that are counted by user with each new one. Two would do to be done when the set is full.
+const COUNTED_AT_ONCE: u32 = 4;
+/// Places for so many are reserved, which is address space: 32 MiB of it.
+const MOST_RESERVED: usize = 1 << 20;
 
 impl ReplaySet {
-    /// What an entry costs: 12 bytes of key twice, the slack of an ordered tree, and its place among
-    /// its user's, who may have no other.
+    /// What an entry costs: 24 bytes, its places in the two tables that find it with their slack, and
+    /// its place among its user's, who may have no other.
     #[cfg(feature = "net")]
     pub(crate) const ENTRY_BYTES: usize = 48 + Holdings::ENTRY_BYTES + Holdings::HOLDER_BYTES;
 
     /// Remembers at most `capacity` entries; 0: without a bound.
     #[must_use]
     pub(crate) fn new(seed: &Seed, capacity: usize) -> Self {
+        let reserved = capacity.min(MOST_RESERVED);
         Self {
-            entries: BTreeMap::new(),
-            keys: Slab::new(),
-            by_user: Holdings::new(&seed.derive("holders of the replay set"), 0),
+            by_hash: HashTable::new(),
+            entries: Slab::with_capacity(reserved),
+            order: BinaryHeap::with_capacity(most_ordered(reserved)),
+            by_user: None,
+            counted: 0,
+            end: 0,
+            seed: seed.derive("holders of the replay set"),
             capacity,
             evictions: 0,
             epoch: None,
@@ -71,17 +100,17 @@ impl ReplaySet {
         expires: UnixTime,
     ) -> Result<(), TokenError> {
         self.forget_expired(now);
-        let key = key(hash, expires);
-        if self.entries.contains_key(&key) {
+        let expires = second_of(expires);
+        if self.find(hash, expires).is_some() {
             return Err(TokenError::Replayed);
         }
-        let number = self.keys.insert(key) as u32;
-        self.entries.insert(key, number);
-        self.by_user.insert(number, user, 1);
-        while self.capacity != 0
-            && self.entries.len() > self.capacity
-            && let Some(victim) = self.by_user.victim(user, 0)
-        {
+        self.insert(Reservation { hash, user, expires });
+        self.count_by_user();
+        while self.capacity != 0 && self.entries.len() > self.capacity {
+            // The bound may have been lowered: all are counted then, whatever that takes.
+            self.count_until(self.end);
+            let by_user = self.by_user.as_ref();
+            let Some(victim) = by_user.and_then(|it| it.victim(user, 0)) else { break };
             self.remove(victim);
             self.evictions += 1;
         }
@@ -90,7 +119,7 @@ impl ReplaySet {
 
     /// Takes a reservation back: its join failed.
     pub(crate) fn release(&mut self, hash: u64, expires: UnixTime) {
-        if let Some(&number) = self.entries.get(&key(hash, expires)) {
+        if let Some(number) = self.find(hash, second_of(expires)) {
             self.remove(number);
         }
     }
@@ -101,10 +130,11 @@ impl ReplaySet {
         self.capacity
     }
 
-    /// How many of the user who has most are remembered. The simulator's checkers ask.
+    /// How many of the user who has most are remembered, once the set is half full. The simulator's
+    /// checkers ask.
     #[cfg(feature = "sim")]
     pub(crate) fn most_of_user(&self) -> u64 {
-        self.by_user.most()
+        self.by_user.as_ref().map_or(0, |by_user| by_user.most())
     }
 
     /// How many are remembered.
@@ -130,25 +160,94 @@ impl ReplaySet {
             UnixTime::from_millis(now.unix.as_millis().saturating_sub(since_start))
         });
         let now = now.unix.min(epoch + since_start).as_millis() / 1_000;
-        while let Some((&(expires, ..), &number)) = self.entries.first_key_value()
-            && u64::from(expires) <= now
+        while let Some(&Reverse((expires, number))) = self.order.peek()
+            && u64::from(expires.get()) <= now
         {
-            self.remove(number);
+            self.order.pop();
+            // The number may be that of a later entry meanwhile.
+            if self.entries.get(number as usize).is_some_and(|entry| entry.expires == expires) {
+                self.remove(number);
+            }
+        }
+    }
+
+    fn find(&self, hash: u64, expires: NonZeroU32) -> Option<u32> {
+        let is_it = |&number: &u32| {
+            let entry = self.entries.get(number as usize);
+            entry.is_some_and(|entry| (entry.hash, entry.expires) == (hash, expires))
+        };
+        self.by_hash.find(hash, is_it).copied()
+    }
+
+    fn insert(&mut self, entry: Reservation) {
+        let (hash, expires) = (entry.hash, entry.expires);
+        let number = self.entries.insert(entry) as u32;
+        self.end = self.end.max(number + 1);
+        let Self { by_hash, entries, .. } = self;
+        let hash_of = |&number: &u32| entries.get(number as usize).map_or(0, |entry| entry.hash);
+        by_hash.insert_unique(hash, number, hash_of);
+        self.order.push(Reverse((expires, number)));
+        if self.order.len() > most_ordered(self.entries.len()) {
+            let numbered = self.entries.iter();
+            self.order.clear();
+            self.order.extend(numbered.map(|(number, it)| Reverse((it.expires, number as u32))));
+        }
+        if number < self.counted {
+            self.count(number);
+        }
+    }
+
+    /// Begins, goes on with, or ends the count by user, by how full the set is.
+    fn count_by_user(&mut self) {
+        let len = self.entries.len();
+        if self.by_user.is_none() {
+            if self.capacity == 0 || len <= self.capacity / 2 {
+                return;
+            }
+            self.by_user = Some(Box::new(Holdings::new(&self.seed, 0)));
+        } else if self.capacity == 0 || len < self.capacity / 4 {
+            (self.by_user, self.counted) = (None, 0);
+            return;
+        }
+        self.count_until(self.counted.saturating_add(COUNTED_AT_ONCE));
+    }
+
+    /// Counts the entries up to this number.
+    fn count_until(&mut self, number: u32) {
+        while self.counted < number.min(self.end) {
+            self.count(self.counted);
+            self.counted += 1;
+        }
+    }
+
+    fn count(&mut self, number: u32) {
+        if let Some(entry) = self.entries.get_mut(number as usize)
+            && let Some(by_user) = &mut self.by_user
+        {
+            by_user.insert(number, entry.user, 1);
         }
     }
 
     fn remove(&mut self, number: u32) {
-        if let Some(key) = self.keys.try_remove(number as usize) {
-            self.entries.remove(&key);
-            self.by_user.remove(number, 1);
+        let Some(entry) = self.entries.try_remove(number as usize) else { return };
+        if let Ok(place) = self.by_hash.find_entry(entry.hash, |&other| other == number) {
+            place.remove();
+        }
+        if let Some(by_user) = &mut self.by_user {
+            by_user.remove(number, 1);
         }
     }
 }
 
-/// An expiry after 2106 counts as one in 2106.
-fn key(hash: u64, expires: UnixTime) -> ReplayKey {
+/// Places in the order of that many entries, of those that were taken out early the latest among them.
+const fn most_ordered(entries: usize) -> usize {
+    entries + entries / 2 + 64
+}
+
+/// An expiry after 2106 counts as one in 2106, and one at the start of 1970 as a second later.
+fn second_of(expires: UnixTime) -> NonZeroU32 {
     let second = u32::try_from(expires.as_millis().div_ceil(1_000)).unwrap_or(u32::MAX);
-    (second, (hash >> 32) as u32, hash as u32)
+    NonZeroU32::new(second).unwrap_or(NonZeroU32::MIN)
 }
 
 #[cfg(test)]
@@ -185,7 +284,41 @@ mod tests {
         assert_eq!(set.reserve(now(0), ALICE, 7, at(60)), Ok(()));
         assert_eq!(set.reserve(now(59), ALICE, 7, at(60)), Err(TokenError::Replayed));
         assert_eq!(set.reserve(now(60), ALICE, 8, at(90)), Ok(()));
-        assert_eq!((set.len(), set.keys.len(), set.by_user.len()), (1, 1, 1));
+        assert_eq!((set.len(), set.by_hash.len(), set.order.len()), (1, 1, 1));
+    }
+
+    #[test]
+    fn a_reservation_takes_24_bytes() {
+        // An Option has a tag exactly where a slab's place has one.
+        assert_eq!(size_of::<Option<Reservation>>(), 24);
+    }
+
+    #[test]
+    fn users_are_counted_while_the_set_is_half_full() {
+        let mut set = set(100);
+        let fill = |set: &mut ReplaySet, hashes: std::ops::Range<u64>, until| {
+            hashes.for_each(|hash| assert_eq!(set.reserve(now(0), hash % 7, hash, until), Ok(())));
+        };
+        fill(&mut set, 0..50, at(60));
+        assert!(set.by_user.is_none());
+        fill(&mut set, 50..75, at(60));
+        let counted = set.by_user.as_ref().map(|by_user| by_user.len());
+        assert_eq!((counted, set.counted), (Some(75), 75), "before the set is full");
+        assert_eq!(set.reserve(now(60), ALICE, 1, at(90)), Ok(()));
+        assert!(set.by_user.is_none() && set.len() == 1);
+        fill(&mut set, 100..175, at(90));
+        assert_eq!(set.by_user.as_ref().map(|by_user| by_user.len()), Some(76));
+    }
+
+    #[test]
+    fn order_of_expiries_does_not_outgrow_the_set() {
+        let mut set = set(10);
+        for hash in 0..10_000 {
+            assert_eq!(set.reserve(now(0), ALICE, hash, at(60)), Ok(()));
+        }
+        assert!(set.order.len() <= most_ordered(11), "{}", set.order.len());
+        assert_eq!(set.reserve(now(60), ALICE, 1, at(90)), Ok(()));
+        assert_eq!((set.len(), set.by_hash.len(), set.order.len()), (1, 1, 1));
     }
 
     #[test]

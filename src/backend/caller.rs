@@ -99,7 +99,7 @@ pub(super) fn send(
     let response = request.send(body).map_err(call_error)?;
     let status = response.status().as_u16();
     let mut reader = response.into_body().into_reader();
-    let Some(most) = most.filter(|_| matches!(status, 200 | 201)) else {
+    let Some(most) = most.filter(|_| matches!(status, 200 | 201 | 403)) else {
         // If reading it fails, the connection is closed.
         let _ = std::io::copy(&mut reader.take(REST), &mut std::io::sink());
         return Ok(BackendResponse { status, body: Some(Vec::new()) });

@@ -1,6 +1,7 @@
 //! The request bodies and the meaning of responses, as `docs/backend.md` defines them. Pure
 //! functions.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use super::counts::{CallKind, CallOutcome};
 use crate::config::BACKEND_ANSWER_BYTES;
 use crate::node::Outcome;
 use crate::node::app::{Admission, Incoming, Join, JoinClient, Json, Left, Moderation, Update};
-use crate::protocol::{ErrorCode, JsonObject, MAX_CONTENT_CHARS, is_forwardable};
+use crate::protocol::{ErrorCode, JsonObject, MAX_CONTENT_CHARS, UpdateSource, is_forwardable};
 use crate::time::Rfc3339;
 
 /// The longest response body that is read, in bytes.
@@ -251,6 +252,9 @@ pub(super) fn interpret(
             CallResult::good(CallOutcome::Answered, Some(Update::text("Connected.")))
         }
         (CallKind::Message, 204) => CallResult::good(CallOutcome::Answered, Some(Update::text(""))),
+        (CallKind::Join | CallKind::Return, 403) if is_session_over(response.body.as_deref()) => {
+            CallResult::good(CallOutcome::Revoked, None)
+        }
         (CallKind::Join | CallKind::Return, 403 | 404) | (CallKind::Message, 409) => {
             CallResult::good(CallOutcome::Denied, None)
         }
@@ -259,12 +263,27 @@ pub(super) fn interpret(
     }
 }
 
+/// Does a join's 403 say that its token is of a session that has ended?
+fn is_session_over(body: Option<&[u8]>) -> bool {
+    #[derive(Deserialize)]
+    struct RefusalBody<'a> {
+        #[serde(borrow)]
+        error: Cow<'a, str>,
+    }
+    body.and_then(|body| serde_json::from_slice(body).ok())
+        .is_some_and(|RefusalBody { error }| error == "session_revoked")
+}
+
 #[derive(Deserialize)]
 struct AnswerBody {
     #[serde(default)]
     content: Option<String>,
     #[serde(default)]
     recipe_data: Option<Box<RawValue>>,
+    #[serde(default)]
+    history: Option<Box<RawValue>>,
+    #[serde(default)]
+    source: Option<String>,
     #[serde(default)]
     broadcast: Option<bool>,
     #[serde(default)]
@@ -326,17 +345,23 @@ fn update(kind: CallKind, body: Option<&[u8]>, moderate: bool) -> Result<Update,
     let content = answer.content.ok_or("the response has no content")?.into();
     let recipe_data = match answer.recipe_data {
         None => None,
-        Some(data) if is_forwardable(&data) => {
-            Some(Json::new(&data).map_err(|error| error.to_string())?)
-        }
+        Some(data) if is_forwardable(&data) => Some(Json::from_raw(data)),
         Some(_) => {
-            let why = "recipe_data in the response is not an object of Unicode text, nested at most 32 \
-                       deep";
+            let why = "recipe_data in the response is not an object of text, at most 32 deep";
             return Err(why.to_owned());
         }
     };
+    let history = match answer.history {
+        Some(history) if kind != CallKind::Message => {
+            let is_array = history.get().starts_with('[');
+            Some(is_array.then(|| Json::from_raw(history)).ok_or("history is not an array")?)
+        }
+        _ => None,
+    };
+    let source = answer.source.filter(|source| kind == CallKind::Message && source == "model");
+    let source = source.map(|_| UpdateSource::Model);
     let broadcast = kind == CallKind::Message && answer.broadcast.unwrap_or(recipe_data.is_some());
-    Ok(Update { content, recipe_data, broadcast, moderation, ..Update::default() })
+    Ok(Update { content, recipe_data, history, source, broadcast, moderation, ..Update::default() })
 }
 
 /// Maps an outcome to the node's; `None` for a leave, which has no answer.
@@ -348,6 +373,9 @@ pub(super) fn node_outcome(
     Some(match (kind, outcome, update) {
         (CallKind::Leave, ..) => return None,
         // Whoever came back stays, unless the backend says no.
+        (CallKind::Join | CallKind::Return, CallOutcome::Revoked, _) => {
+            Outcome::Join(Admission::Revoked)
+        }
         (CallKind::Return, CallOutcome::Denied, _) => Outcome::Join(Admission::Deny),
         (CallKind::Return, _, Some(update)) => Outcome::Join(Admission::Admit(update)),
         (CallKind::Return, ..) => Outcome::Join(Admission::Unavailable),

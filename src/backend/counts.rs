@@ -60,6 +60,8 @@ pub enum CallOutcome {
     Answered,
     /// The backend refused a join, or a message whose id it knows with other content.
     Denied,
+    /// The backend refused a join, as the session of its token has ended.
+    Revoked,
     /// There was no usable response.
     Failed,
     /// There was no response within the time limit.
@@ -83,6 +85,7 @@ impl CallOutcome {
     pub const ALL: &[Self] = &[
         Self::Answered,
         Self::Denied,
+        Self::Revoked,
         Self::Failed,
         Self::TimedOut,
         Self::Expired,
@@ -99,6 +102,7 @@ impl CallOutcome {
         match self {
             Self::Answered => "answered",
             Self::Denied => "denied",
+            Self::Revoked => "revoked",
             Self::Failed => "failed",
             Self::TimedOut => "timed_out",
             Self::Expired => "expired",

@@ -14,6 +14,9 @@ const PREFIX: &str = "whsec_";
 /// The shortest secret that the scheme allows, in bytes.
 const MIN_BYTES: usize = 24;
 
+/// Signatures of one request that are looked at: two are sent while one secret replaces the other.
+const MAX_SIGNATURES: usize = 4;
+
 /// Why the secret of a backend cannot be used. No text quotes it.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -96,6 +99,28 @@ impl SigningSecret {
         });
         signatures.collect::<Vec<_>>().join(" ")
     }
+
+    /// Is one of the signatures in `header` that of a request with this id, time and body, by one of the
+    /// secrets? Compares in constant time. Signatures of other versions are passed over, and so are those
+    /// behind the first [`MAX_SIGNATURES`].
+    pub(super) fn verifies(
+        &self,
+        header: &[u8],
+        (id, seconds): (&[u8], &[u8]),
+        body: &[u8],
+    ) -> bool {
+        let entries = header.split(|&byte| byte == b' ').take(MAX_SIGNATURES);
+        let given: Vec<Vec<u8>> =
+            entries.filter_map(|entry| STANDARD.decode(entry.strip_prefix(b"v1,")?).ok()).collect();
+        !given.is_empty()
+            && self.0.iter().any(|mac| {
+                let mut mac = mac.clone();
+                for part in [id, b".", seconds, b".", body] {
+                    mac.update(part);
+                }
+                given.iter().any(|signature| mac.clone().verify_slice(signature).is_ok())
+            })
+    }
 }
 
 fn parse_one(text: &str) -> Result<Hmac<Sha256>, SecretError> {
@@ -142,6 +167,31 @@ mod tests {
         for bad in [format!("{new}\n{old}\n{old}"), format!("{new}\n\n"), format!("{new}\nold")] {
             assert!(SigningSecret::parse(&bad).is_err());
         }
+    }
+
+    #[test]
+    fn request_verifies_with_either_secret_only() {
+        let (new, old) =
+            ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX");
+        let secret = |text: &str| SigningSecret::parse(text).unwrap();
+        let (body, id) = (b"{}".as_slice(), b"msg_1".as_slice());
+        let header = secret(old).sign("msg_1", 7, body);
+        let both = secret(&format!("{new}\n{old}"));
+        assert!(both.verifies(header.as_bytes(), (id, b"7"), body));
+        let in_rotation = both.sign("msg_1", 7, body);
+        assert!(secret(new).verifies(in_rotation.as_bytes(), (id, b"7"), body));
+        assert!(!secret(new).verifies(header.as_bytes(), (id, b"7"), body));
+        for (id, seconds, body) in
+            [("msg_2", "7", "{}"), ("msg_1", "8", "{}"), ("msg_1", "7", "{ }")]
+        {
+            let parts = (id.as_bytes(), seconds.as_bytes());
+            assert!(!secret(old).verifies(header.as_bytes(), parts, body.as_bytes()));
+        }
+        for other in ["", "v1,", "v2,AAAA", "v1,AAAA", "v1a,AAAA"] {
+            assert!(!both.verifies(other.as_bytes(), (id, b"7"), body), "{other}");
+        }
+        let many = format!("{}{header}", "v1,AAAA ".repeat(MAX_SIGNATURES));
+        assert!(!both.verifies(many.as_bytes(), (id, b"7"), body));
     }
 
     #[test]

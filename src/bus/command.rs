@@ -236,7 +236,11 @@ impl BusFault {
 
     /// Reads an engine's error: its first word is the code.
     pub(super) fn from_error(error: &[u8]) -> Self {
+        let error = of_script(error);
         let text = || String::from_utf8_lossy(error.get(..200).unwrap_or(error)).into_owned();
+        if error.starts_with(b"The user executing the script can't ") {
+            return Self::NoPermission(text());
+        }
         match error.split(|byte| *byte == b' ').next().unwrap_or_default() {
             b"LOADING" => Self::Loading,
             b"BUSY" => Self::Busy,
@@ -245,5 +249,58 @@ impl BusFault {
             b"NOPERM" => Self::NoPermission(text()),
             _ => Self::Other(text()),
         }
+    }
+}
+
+/// The error of a command that a script has called. Redis 6.2 puts the script's name and line in front of it,
+/// and has no code for a missing permission:
+///
+/// ```text
+/// ERR Error running script (call to f_339…): @user_script:9: @user_script: 9: -OOM command not allowed
+/// ERR Error running script (call to f_339…): @user_script:9: The user executing the script can't run …
+/// ```
+fn of_script(error: &[u8]) -> &[u8] {
+    let named = error.strip_prefix(b"ERR Error running script (call to f_");
+    let behind_name = named.and_then(|named| {
+        let end = named.iter().position(|byte| *byte == b':')?;
+        named.get(end + 1..)
+    });
+    let Some(mut rest) = behind_name else { return error };
+    let is_place = |part: &[u8]| {
+        let part = part.trim_ascii();
+        part == b"@user_script" || part.iter().all(u8::is_ascii_digit)
+    };
+    while let Some(colon) = rest.iter().position(|byte| *byte == b':')
+        && let Some((part, behind)) = rest.split_at_checked(colon)
+        && is_place(part)
+    {
+        rest = behind.get(1..).unwrap_or_default();
+    }
+    let rest = rest.trim_ascii_start();
+    rest.strip_prefix(b"-").unwrap_or(rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What Redis 6.2.14 and 7.0.15 answer to the same scripts.
+    #[test]
+    fn errors_of_scripts_are_known_in_each_version() {
+        let old = |error: &str| {
+            format!("ERR Error running script (call to f_33922ef3e331): @user_script:9: {error}")
+        };
+        let fault = |text: String| BusFault::from_error(text.as_bytes());
+        let oom = "OOM command not allowed when used memory > 'maxmemory'.";
+        assert_eq!(fault(old(&format!("@user_script: 9: -{oom}"))), BusFault::OutOfMemory);
+        assert_eq!(fault(format!("{oom} script: 339, on @user_script:9.")), BusFault::OutOfMemory);
+        let read_only = "READONLY You can't write against a read only replica.";
+        assert_eq!(fault(old(&format!("@user_script: 9: -{read_only}"))), BusFault::ReadOnly);
+        assert_eq!(fault(read_only.to_owned()), BusFault::ReadOnly);
+        let refused = "The user executing the script can't run this command or subcommand";
+        assert_eq!(fault(old(refused)), BusFault::NoPermission(refused.to_owned()));
+        let wrong = "WRONGTYPE Operation against a key holding the wrong kind of value";
+        assert_eq!(fault(old(wrong)), BusFault::Other(wrong.to_owned()));
+        assert_eq!(fault(old("")), BusFault::Other(String::new()));
     }
 }

@@ -10,6 +10,8 @@ use crate::auth::{AddressLimiter, FORGED_ADDRESS_BYTES, ReplaySet, Revocations};
 use crate::bus::{LINK_COMMAND_BYTES, LINK_REPLY_BYTES};
 use crate::config::{BACKEND_ANSWER_BYTES, Config, IMPORT_BODY_BYTES, Log};
 use crate::memory::MemoryApp;
+#[cfg(feature = "recipes")]
+use crate::net::CALL_BYTES;
 use crate::net::{CHECK_STACK_BYTES, PLACE_BYTES, SCRATCH_BYTES, STACK_BYTES};
 use crate::net::{TLS_CONNECTION_BYTES, TLS_RECORD_BYTES};
 use crate::node::{
@@ -286,6 +288,10 @@ fn recipe_chat(config: &Config, rows: &mut Vec<Row>) {
         row("accounts.queue, sign-ups and sign-ins", accounts.queue, RecipesApp::SIGN_UP_BYTES),
         row("accounts.remembered, attempts", accounts.remembered, RecipesApp::ATTEMPT_BYTES),
     ]);
+    if !config.recipes.listen.is_empty() {
+        let call = CALL_BYTES + config.longest_call() + config.longest_acknowledgement();
+        rows.push(row("recipes.connections, a call of each", config.recipes.connections, call));
+    }
     let assistant = &config.assistant;
     if !assistant.url.is_empty() {
         let question = RecipesApp::model_question_bytes(assistant);

@@ -2,17 +2,19 @@
 
 #[cfg(any(feature = "backend", feature = "recipes"))]
 use std::path::Path;
-#[cfg(feature = "recipes")]
+#[cfg(any(feature = "backend", feature = "recipes"))]
 use std::sync::Arc;
+#[cfg(feature = "backend")]
+use std::sync::PoisonError;
 #[cfg(feature = "backend")]
 use std::time::Duration;
 
 #[cfg(all(feature = "backend", feature = "recipes"))]
 use vestibule::backend::ModelRequest;
 #[cfg(feature = "backend")]
-use vestibule::backend::ModelService;
-#[cfg(feature = "backend")]
 use vestibule::backend::{self, BackendApp};
+#[cfg(feature = "backend")]
+use vestibule::backend::{ModelService, SharedSecret};
 use vestibule::net::{self, Server};
 #[cfg(all(feature = "backend", feature = "recipes"))]
 use vestibule::recipes::ModelCall;
@@ -23,6 +25,8 @@ use vestibule::recipes::{
 use vestibule::{Access, App, Config, MemoryApp};
 
 use super::app_choice::{has_storage, is_backend, refusal};
+#[cfg(all(feature = "backend", feature = "recipes"))]
+use super::other_nodes::OtherNodes;
 #[cfg(feature = "backend")]
 use super::secret;
 
@@ -67,6 +71,11 @@ pub(super) fn choose(config: &Config) -> Result<(Box<dyn App>, Background), Stri
 #[cfg(feature = "recipes")]
 #[cfg_attr(not(feature = "backend"), expect(unused_mut, reason = "it has no model"))]
 fn recipes_app(config: &Config) -> Result<(Box<dyn App>, Background), String> {
+    if !config.recipes.listen.is_empty() {
+        for warning in inspect(config).map_err(|faults| faults.join("; "))? {
+            log::warn!("{warning}");
+        }
+    }
     let (mut app, completions) = RecipesApp::open(config).map_err(|error| error.to_string())?;
     let mut background = Background {
         outlives_process: true,
@@ -76,8 +85,14 @@ fn recipes_app(config: &Config) -> Result<(Box<dyn App>, Background), String> {
         threads: None,
         #[cfg(feature = "backend")]
         model: None,
+        #[cfg(feature = "backend")]
+        served: None,
     };
     if config.assistant.url.is_empty() {
+        #[cfg(feature = "backend")]
+        {
+            background.served = OtherNodes::of(config, &mut app)?;
+        }
         return Ok((Box::new(app), background));
     }
     #[cfg(feature = "backend")]
@@ -95,6 +110,7 @@ fn recipes_app(config: &Config) -> Result<(Box<dyn App>, Background), String> {
         let name = &config.assistant.model;
         log::info!("what the assistant does not understand goes to the model {name} at {url}");
         background.model = Some(model);
+        background.served = OtherNodes::of(config, &mut app)?;
         Ok((Box::new(app), background))
     }
     #[cfg(not(feature = "backend"))]
@@ -117,6 +133,8 @@ pub(super) struct Background {
     threads: Option<backend::Threads>,
     #[cfg(feature = "backend")]
     model: Option<ModelService>,
+    #[cfg(all(feature = "backend", feature = "recipes"))]
+    served: Option<OtherNodes>,
 }
 
 /// The application's background threads while the server runs.
@@ -124,6 +142,9 @@ pub(super) struct Background {
 pub(super) struct BackgroundThreads {
     #[cfg(feature = "backend")]
     backend: Option<backend::RunningThreads>,
+    /// What the calls of other nodes are signed with.
+    #[cfg(feature = "backend")]
+    served: Option<SharedSecret>,
 }
 
 #[cfg(feature = "backend")]
@@ -147,10 +168,16 @@ fn backend_app(_config: &Config) -> Result<(Box<dyn App>, Background), String> {
 #[cfg(feature = "backend")]
 pub(super) fn inspect(config: &Config) -> Result<Vec<String>, Vec<String>> {
     let backend = &config.backend;
-    if backend.url.is_empty() {
+    if backend.url.is_empty() && config.recipes.listen.is_empty() {
         return inspect_model(config);
     }
     let (mut faults, mut warnings) = (Vec::new(), Vec::new());
+    if backend.url.is_empty() {
+        match inspect_model(config) {
+            Ok(found) => warnings.extend(found),
+            Err(found) => faults.extend(found),
+        }
+    }
     let mut note = |exposed: Result<Option<String>, String>| match exposed {
         Ok(warning) => warnings.extend(warning),
         Err(fault) => faults.push(fault),
@@ -229,7 +256,15 @@ impl Background {
     }
 
     /// Starts the background work, which answers through the server's handle.
-    pub(super) fn start(self, server: &mut Server) -> Result<BackgroundThreads, String> {
+    #[cfg_attr(
+        not(all(feature = "backend", feature = "recipes")),
+        expect(unused_variables, reason = "it serves no other nodes")
+    )]
+    pub(super) fn start(
+        self,
+        config: &Config,
+        server: &mut Server,
+    ) -> Result<BackgroundThreads, String> {
         let handle = server.handle();
         #[cfg(feature = "recipes")]
         if let Some(counters) = self.counters {
@@ -253,7 +288,11 @@ impl Background {
             let backend = self.threads.map(start).transpose();
             let backend =
                 backend.map_err(|error| format!("cannot start the backend's threads: {error}"))?;
-            Ok(BackgroundThreads { backend })
+            #[cfg(feature = "recipes")]
+            let served = self.served.map(|served| served.start(config, server)).transpose()?;
+            #[cfg(not(feature = "recipes"))]
+            let served = None;
+            Ok(BackgroundThreads { backend, served })
         }
         #[cfg(not(feature = "backend"))]
         {
@@ -269,6 +308,8 @@ impl BackgroundThreads {
         ReloadTargets {
             #[cfg(feature = "backend")]
             backend: self.backend.as_ref().map(backend::RunningThreads::control),
+            #[cfg(feature = "backend")]
+            served: self.served.clone(),
         }
     }
 
@@ -290,6 +331,8 @@ impl BackgroundThreads {
 pub(super) struct ReloadTargets {
     #[cfg(feature = "backend")]
     backend: Option<backend::Control>,
+    #[cfg(feature = "backend")]
+    served: Option<SharedSecret>,
 }
 
 impl ReloadTargets {
@@ -304,7 +347,9 @@ impl ReloadTargets {
     pub(super) fn prepare(&self, config: &Config) -> Result<Prepared, String> {
         Ok(Prepared {
             #[cfg(feature = "backend")]
-            backend: self.backend.as_ref().map(|_| PreparedBackend::read(config)).transpose()?,
+            backend: (self.backend.is_some() || self.served.is_some())
+                .then(|| PreparedBackend::read(config))
+                .transpose()?,
         })
     }
 
@@ -312,14 +357,17 @@ impl ReloadTargets {
     #[cfg_attr(not(feature = "backend"), expect(unused_variables, reason = "nothing runs"))]
     pub(super) fn apply(&self, config: &Config, prepared: Prepared) {
         #[cfg(feature = "backend")]
-        if let Some(backend) = &self.backend {
-            backend.set_timeout(config.backend.timeout.get());
-            if let Some(prepared) = prepared.backend {
-                for warning in prepared.warnings {
-                    log::warn!("{warning}");
-                }
-                backend.set_tls(prepared.tls);
-                backend.set_secret(prepared.secret);
+        if let Some(PreparedBackend { tls, secret, warnings }) = prepared.backend {
+            for warning in warnings {
+                log::warn!("{warning}");
+            }
+            if let (Some(served), Some(secret)) = (&self.served, &secret) {
+                *served.write().unwrap_or_else(PoisonError::into_inner) = secret.clone();
+            }
+            if let Some(backend) = &self.backend {
+                backend.set_timeout(config.backend.timeout.get());
+                backend.set_tls(tls);
+                backend.set_secret(secret);
             }
         }
     }
@@ -347,40 +395,5 @@ impl PreparedBackend {
         let tls = backend::client_tls(&config.backend).map_err(|error| error.to_string())?;
         let secret = backend::signing_secret(&config.backend).map_err(|error| error.to_string())?;
         Ok(Self { tls, secret, warnings })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn apps_of_one_node_refuse_a_cluster() {
-        let refusal = |app: &str| {
-            let mut config = Config { app: app.to_owned(), ..Config::default() };
-            config.cluster.url = "redis://127.0.0.1".to_owned();
-            choose(&config).err().unwrap_or_default()
-        };
-        #[cfg(feature = "recipes")]
-        assert!(refusal("auto").contains("run one server, without [cluster]"));
-        assert!(refusal("memory").contains("memory-open"));
-        assert_eq!(refusal("memory-open"), "");
-    }
-
-    #[cfg(feature = "recipes")]
-    #[test]
-    fn moderated_recipe_chat_is_refused() {
-        let refusal = |app: &str, url: &str| {
-            let mut config = Config { app: app.to_owned(), ..Config::default() };
-            config.backend.moderate = true;
-            config.backend.url = url.to_owned();
-            refusal(&config).unwrap_or_default()
-        };
-        for (app, url) in [("auto", ""), ("recipes", ""), ("recipes", "http://127.0.0.1:1")] {
-            let text = refusal(app, url);
-            assert!(text.starts_with("backend.moderate: ") && text.contains("`app`"), "{text}");
-        }
-        assert_eq!(refusal("auto", "http://127.0.0.1:1"), "");
-        assert_eq!(refusal("memory", ""), "");
     }
 }

@@ -19,6 +19,8 @@ mod load;
 mod log;
 mod notify;
 mod operate;
+#[cfg(all(feature = "backend", feature = "recipes"))]
+mod other_nodes;
 mod output;
 mod publish;
 mod reload;

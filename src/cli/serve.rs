@@ -85,7 +85,7 @@ fn serve(
     // The engine of a cluster has what rooms have said last.
     keep_history(&mut server, &config, background.outlives_process && !config.cluster.is_on());
     inherited_sockets.log_addresses(&config, &server);
-    let background = background.start(&mut server)?;
+    let background = background.start(&config, &mut server)?;
     let (lines, log) = (logging.clone(), logging.clone());
     server.add_probe(Arc::new(move || lines.readings()));
     server.add_dependency(Arc::new(move |_| log.dependency()));

@@ -61,7 +61,7 @@ impl Config {
         faults.backend(&self.backend);
         faults.cluster(self);
         faults.assistant(self);
-        faults.recipes(&self.recipes);
+        faults.recipes(self);
         faults.accounts(self);
         faults.0.sort_by_key(|fault| Self::keys().position(|key| key.path == fault.key));
         faults.0

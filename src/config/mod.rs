@@ -183,6 +183,14 @@ impl Config {
         cfg!(feature = "recipes") && is_named
     }
 
+    /// The longest body of a call to `recipes.listen`: a client's message as another node writes it, with
+    /// what it says beside it.
+    #[must_use]
+    pub fn longest_call(&self) -> usize {
+        const BESIDE: usize = 16 << 10;
+        self.limits.message_bytes.get().saturating_add(BESIDE)
+    }
+
     /// What is kept of a client's request until its join, where somebody asks for it.
     pub(crate) fn kept_client_bytes(&self) -> usize {
         if self.backend.url.is_empty() { 0 } else { self.backend.client_bytes.get() }

@@ -7,6 +7,18 @@ section! {
     #[derive(Debug)]
     pub struct Recipes at recipes:
 
+    /// Address at which the other nodes of the [cluster](cluster.md#the-recipe-chat-on-several-nodes) ask the
+    /// recipe chat of this one, which owns the recipes: their `backend.url` leads here. It has the same forms
+    /// as in `listen`, and must be another address; `backend.secret_file` must have the secret that the
+    /// callers sign with. There is no TLS: keep the address within a network that you trust. Empty: nobody
+    /// asks.
+    listen: String = String::new(), "empty, or an address as in `listen`", restart;
+
+    /// Connections to `recipes.listen`, of which each node keeps up to its `backend.workers`. Further ones
+    /// wait until one is closed. Each may hold a request of `limits.message_bytes`, as it is at
+    /// the start, and 16 KiB, and its answer.
+    connections: usize = 128, "1 to 4096 connections", restart + memory;
+
     /// Messages of a room that a client gets when it joins, as far as they fit into half of
     /// `limits.outbound_bytes` together with the recipe. A higher value makes each join cost more.
     /// 0: none.

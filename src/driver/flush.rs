@@ -3,7 +3,7 @@
 use std::io::{self, IoSlice};
 
 use super::io::{Io, Written};
-use super::slots::{SocketSlot, Stall};
+use super::slots::{Facts, SocketSlot, Stall};
 use super::turn::Turn;
 use crate::admin;
 use crate::id::ConnId;
@@ -80,7 +80,7 @@ impl<S> Turn<S> {
         id: ConnId,
     ) -> usize {
         let Some(slot) = self.slots.find(id) else { return 0 };
-        slot.writes_after_read = false;
+        slot.set(Facts::WRITES_AFTER_READ, false);
         let mut sum = 0;
         let is_stalled = loop {
             let mut slices = [IoSlice::new(&[]); SLICES];
@@ -114,7 +114,7 @@ impl<S> Turn<S> {
                     break Ok(true);
                 }
                 Ok(Written::AfterRead) => {
-                    slot.writes_after_read = true;
+                    slot.set(Facts::WRITES_AFTER_READ, true);
                     break Ok(false);
                 }
                 Err(error) => break Err(error),

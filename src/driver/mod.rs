@@ -40,6 +40,8 @@ mod turn;
 
 pub use self::io::{Accepted, Input, Io, Readiness, Remaining, Role, Written};
 #[cfg(feature = "sim")]
+pub(crate) use self::schedule::LISTS;
+#[cfg(feature = "sim")]
 pub(crate) use self::turn::reads_of;
 pub use self::turn::{ACCEPT_PAUSE, READ_BYTES, Turn};
 #[cfg(any(test, feature = "sim"))]

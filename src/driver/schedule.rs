@@ -46,7 +46,7 @@ pub(super) enum Class {
 
 /// In how many lists pending and ending connections wait: with a few dozen addresses that open as many
 /// connections as they can, somebody else shares a list with one of them, if with any.
-pub(super) const LISTS: u8 = 64;
+pub(crate) const LISTS: u8 = 64;
 
 /// Connections that wait, in lists that are served in turn.
 #[derive(Debug)]

@@ -1,12 +1,11 @@
 //! The units of work of a turn: reads, accepts and ends.
 
 use std::io;
-use std::mem;
 use std::net::SocketAddr;
 
 use super::io::{Accepted, Input, Io, Remaining, Role};
 use super::schedule::{Class, LISTS, WorkUnit};
-use super::slots::{Queued, Stall};
+use super::slots::{Facts, Queued, Stall};
 use super::turn::{PENDING_READ_BYTES, Pause, READ_BYTES, Turn, WRITE_UNIT_BYTES};
 use crate::admin;
 use crate::id::ConnId;
@@ -45,7 +44,7 @@ impl<S> Turn<S> {
     /// Serves one unit of an ending connection: its last output, and its peer's input.
     fn end(&mut self, node: &mut Node, io: &mut impl Io<Socket = S>, id: ConnId) {
         let Some(slot) = self.slots.find(id) else { return };
-        if slot.broken && !node.wants_input(id) {
+        if slot.has(Facts::BROKEN) && !node.wants_input(id) {
             return self.hang_up(node, id, Hangup::Reset);
         }
         let is_due = match slot.stall {
@@ -61,7 +60,7 @@ impl<S> Turn<S> {
                 self.schedule.charge(units);
             }
         }
-        if self.slots.find(id).is_some_and(|slot| slot.ready) {
+        if self.slots.find(id).is_some_and(|slot| slot.has(Facts::READY)) {
             self.read(node, io, id);
         }
     }
@@ -77,11 +76,12 @@ impl<S> Turn<S> {
             let Some(slot) = self.slots.find(id) else { return };
             let input = io.read(node, id, &mut slot.socket, &mut self.buffer, most);
             let Input { bytes, remaining, is_part, units, kept, end } = input;
-            slot.ready = match remaining {
+            let is_ready = match remaining {
                 Remaining::Perhaps => true,
-                Remaining::NoBytes => slot.hangup,
+                Remaining::NoBytes => slot.has(Facts::HANGUP),
                 Remaining::Nothing => false,
             };
+            slot.set(Facts::READY, is_ready);
             node.hold_input(self.now, id, kept);
             let mut units = units;
             if !bytes.is_empty() {
@@ -110,7 +110,7 @@ impl<S> Turn<S> {
     /// Writes output that waited for input, and the transport's own bytes.
     fn write_after_read(&mut self, node: &mut Node, io: &mut impl Io<Socket = S>, id: ConnId) {
         let Some(slot) = self.slots.find(id) else { return };
-        if slot.stall == Stall::No && (slot.writes_after_read || io.has_unsent(id)) {
+        if slot.stall == Stall::No && (slot.has(Facts::WRITES_AFTER_READ) || io.has_unsent(id)) {
             self.write(node, io, id);
         }
     }
@@ -123,7 +123,7 @@ impl<S> Turn<S> {
             return;
         }
         slot.reads_until_judged -= 1;
-        if !slot.ready || slot.reads_until_judged == 0 {
+        if !slot.has(Facts::READY) || slot.reads_until_judged == 0 {
             slot.reads_until_judged = 0;
             node.handle_deadline(self.now, self.heard_until, id);
         }
@@ -179,7 +179,8 @@ impl<S> Turn<S> {
     /// The peer has ended its side.
     fn end_input(&mut self, node: &mut Node, id: ConnId) {
         let Some(slot) = self.slots.find(id) else { return };
-        if !mem::replace(&mut slot.ended, true) {
+        if !slot.has(Facts::ENDED) {
+            slot.set(Facts::ENDED, true);
             node.handle_hangup(self.now, id, Hangup::Eof);
         }
     }
@@ -191,8 +192,8 @@ impl<S> Turn<S> {
 
     fn hang_up(&mut self, node: &mut Node, id: ConnId, why: Hangup) {
         if let Some(slot) = self.slots.find(id) {
-            slot.ready = false;
-            slot.ended = true;
+            slot.set(Facts::READY, false);
+            slot.set(Facts::ENDED, true);
         }
         node.handle_hangup(self.now, id, why);
     }

@@ -34,6 +34,23 @@ pub(super) enum Stall {
     Over,
 }
 
+/// Facts about a socket that are true or not, in a byte.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Facts(u8);
+
+impl Facts {
+    /// There may be input to read, which edge-triggered polling will not report again.
+    pub(super) const READY: Self = Self(1);
+    /// The poller has reported an end or a reset, so a short read is not the last one.
+    pub(super) const HANGUP: Self = Self(1 << 1);
+    /// The poller has reported that the connection is broken.
+    pub(super) const BROKEN: Self = Self(1 << 2);
+    /// The end was read, and the node has been told.
+    pub(super) const ENDED: Self = Self(1 << 3);
+    /// Output waits until more input is read.
+    pub(super) const WRITES_AFTER_READ: Self = Self(1 << 4);
+}
+
 /// One connection.
 #[derive(Debug)]
 pub(super) struct SocketSlot<S> {
@@ -41,24 +58,30 @@ pub(super) struct SocketSlot<S> {
     generation: u32,
     /// The ready list that it is on. It is added once, however many events come.
     pub(super) queued: Queued,
-    /// There may be input to read, which edge-triggered polling will not report again.
-    pub(super) ready: bool,
-    /// The poller has reported an end or a reset, so a short read is not the last one.
-    pub(super) hangup: bool,
-    /// The poller has reported that the connection is broken.
-    pub(super) broken: bool,
-    /// The end was read, and the node has been told.
-    pub(super) ended: bool,
+    facts: Facts,
     /// Whether the last write was short.
     pub(super) stall: Stall,
-    /// Output waits until more input is read.
-    pub(super) writes_after_read: bool,
     /// If not 0, a deadline has come. It is checked after this many reads, or after the read that
     /// empties the socket.
     pub(super) reads_until_judged: u8,
 }
 
-/// The slots of all connections: 16 bytes each for sockets of 4, the empty ones included.
+impl<S> SocketSlot<S> {
+    /// Is this known of it?
+    pub(super) fn has(&self, fact: Facts) -> bool {
+        self.facts.0 & fact.0 != 0
+    }
+
+    pub(super) fn set(&mut self, fact: Facts, is_true: bool) {
+        if is_true {
+            self.facts.0 |= fact.0;
+        } else {
+            self.facts.0 &= !fact.0;
+        }
+    }
+}
+
+/// The slots of all connections: 12 bytes each for sockets of 4, the empty ones included.
 #[derive(Debug)]
 pub(super) struct Slots<S>(Vec<Option<SocketSlot<S>>>);
 
@@ -80,12 +103,8 @@ impl<S> Slots<S> {
             socket,
             generation: id.generation(),
             queued: Queued::Nowhere,
-            ready: false,
-            hangup: false,
-            broken: false,
-            ended: false,
+            facts: Facts::default(),
             stall: Stall::No,
-            writes_after_read: false,
             reads_until_judged: 0,
         });
     }
@@ -120,8 +139,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slot_takes_16_bytes() {
-        assert_eq!(size_of::<Option<SocketSlot<std::os::fd::OwnedFd>>>(), 16);
+    fn a_slot_takes_12_bytes() {
+        assert_eq!(size_of::<Option<SocketSlot<std::os::fd::OwnedFd>>>(), 12);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::io::{Io, Readiness};
 use super::schedule::{Class, LISTS, Schedule};
-use super::slots::{Queued, Slots, Stall};
+use super::slots::{Facts, Queued, Slots, Stall};
 use crate::config::Config;
 use crate::id::ConnId;
 use crate::node::planted::{Fault, Planted};
@@ -31,9 +31,9 @@ const UNITS_PER_FLUSH: u32 = 64;
 const DELIVERIES_PER_TURN: usize = 256;
 
 /// The most output that those items may queue in one turn, in bytes; the one that exceeds it is the
-/// last. So a turn makes and writes as much for the application's answers as a full share writes, and
-/// chat does not wait for the large pages that many asked for at once.
-const DELIVERED_BYTES_PER_TURN: usize = 64 * WRITE_UNIT_BYTES;
+/// last. A turn makes them and writes them, some 0.2 ms for each page of 126 KB: it takes three at most, so
+/// that chat does not wait for the large pages that many asked for at once.
+const DELIVERED_BYTES_PER_TURN: usize = 16 * WRITE_UNIT_BYTES;
 
 /// How long accepting pauses after an error that an immediate retry would meet again, such as a
 /// full table of descriptors. Long enough not to spin, short enough for a client that waits.
@@ -141,12 +141,17 @@ impl<S> Turn<S> {
         if slot.stall == Stall::Full && writable {
             self.writable.push(id);
         }
-        slot.broken |= broken;
-        slot.hangup |= broken || read_closed;
+        if broken {
+            slot.set(Facts::BROKEN, true);
+        }
+        if broken || read_closed {
+            slot.set(Facts::HANGUP, true);
+        }
         // After its end a socket is reported readable with every event; only an error is new.
-        let is_news = if slot.ended { broken } else { readable || slot.hangup };
+        let is_news =
+            if slot.has(Facts::ENDED) { broken } else { readable || slot.has(Facts::HANGUP) };
         if is_news {
-            slot.ready = true;
+            slot.set(Facts::READY, true);
             self.make_ready(node, id);
         }
     }
@@ -248,7 +253,7 @@ impl<S> Turn<S> {
         let Self { slots, now, heard_until, reads_until_judged, unread, .. } = self;
         node.handle_deadlines(*now, *heard_until, &mut |id| {
             let Some(slot) = slots.find(id) else { return false };
-            let is_unread = slot.ready && !slot.ended;
+            let is_unread = slot.has(Facts::READY) && !slot.has(Facts::ENDED);
             if is_unread {
                 unread.push(id);
                 if slot.reads_until_judged == 0 {
@@ -300,16 +305,16 @@ impl<S> Turn<S> {
     /// since authenticated or hung up moves to another list.
     pub(super) fn make_ready(&mut self, node: &Node, id: ConnId) {
         let Some(slot) = self.slots.find(id) else { return };
-        if !slot.ready {
+        if !slot.has(Facts::READY) {
             return;
         }
-        let class = match slot.hangup {
+        let class = match slot.has(Facts::HANGUP) {
             true => Class::Ending,
             false if node.is_authenticated(id) => Class::Authenticated,
             false => Class::Pending,
         };
         // Back-pressure stops reads, but not for a broken connection: the error must be read.
-        let is_served = slot.broken || node.wants_input(id);
+        let is_served = slot.has(Facts::BROKEN) || node.wants_input(id);
         if is_served && slot.queued.moves_to(class) {
             slot.queued = Queued::On(class);
             self.schedule.push(id, class, node.turn_list(id, LISTS));

@@ -31,13 +31,15 @@ const MOST_BY_DEFAULT: u64 = 1 << 20;
 const FIRST_TABLE: u64 = 64;
 
 /// Descriptors that are reserved for other uses than connections: 128, one for each of
-/// `admin.connections` on each of its two listeners, and two for each of `backend.workers` (a call, and the name query for its
-/// address).
+/// `admin.connections` on each of its two listeners, two for each of `backend.workers` (a call, and the name
+/// query for its address), and one for each of `recipes.connections` if `recipes.listen` is set.
 #[must_use]
 pub fn kept_aside(config: &Config) -> u64 {
     let callers = if config.backend.url.is_empty() { 0 } else { config.backend.workers as u64 };
     let admin = config.admin.all_connections() as u64;
-    RESERVED.saturating_add(callers.saturating_mul(2)).saturating_add(admin)
+    let served = if config.recipes.listen.is_empty() { 0 } else { config.recipes.connections };
+    let callers = callers.saturating_mul(2);
+    RESERVED.saturating_add(callers).saturating_add(admin).saturating_add(served as u64)
 }
 
 /// How many descriptors `config` can have open at once: `limits.connections` and those that are

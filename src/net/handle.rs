@@ -157,6 +157,8 @@ impl Handle {
 pub(super) enum Event {
     /// An answer.
     Done(Completion),
+    /// An answer to a call of another node.
+    Call(Completion),
     /// New keys.
     Keys(KeySet),
     /// News of a watch. It is ignored if that watch has been replaced.

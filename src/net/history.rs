@@ -44,7 +44,9 @@ impl HistoryFile {
         });
         let found = written.map(|(_, text)| text.to_owned());
         let file = Self { path, owner };
-        file.replace("in use by", |_| Ok(()))?;
+        // After a power cut the old file must be gone. Whether the claim is whole then is the same: a
+        // file without it holds no messages either. So the start waits for the disk once.
+        file.replace("in use by", |_| Ok(()), |_| Ok(()))?;
         Ok((file, found))
     }
 
@@ -58,15 +60,17 @@ impl HistoryFile {
         if fs::read(&self.path)? != claim.as_bytes() {
             return Ok(false);
         }
-        self.replace("written by", write)?;
+        self.replace("written by", write, File::sync_all)?;
         Ok(true)
     }
 
-    /// Replaces the file as a whole, and waits for the disk.
+    /// Replaces the file as a whole, once `sync` has returned, and waits until the disk has the new one
+    /// in its place.
     fn replace(
         &self,
         state: &str,
         write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+        sync: impl FnOnce(&File) -> io::Result<()>,
     ) -> io::Result<()> {
         let beside = self.path.with_extension("new");
         let mut options = OpenOptions::new();
@@ -75,7 +79,7 @@ impl HistoryFile {
         let written = writeln!(out, "{HEADER}{state} {}", self.owner)
             .and_then(|()| write(&mut out))
             .and_then(|()| out.flush())
-            .and_then(|()| out.get_ref().sync_all())
+            .and_then(|()| sync(out.get_ref()))
             .and_then(|()| fs::rename(&beside, &self.path))
             .and_then(|()| File::open(directory::directory_of(&self.path))?.sync_all());
         if written.is_err() {

@@ -1,12 +1,14 @@
 //! The listening sockets: how they are opened, and how errors of an accept are handled.
 
+mod bind;
+
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _};
 
 use mio::net::{TcpListener, UnixListener};
 use mio::{Interest, Registry, Token};
-use socket2::{Domain, Protocol, Socket, Type};
 
+use self::bind::{bind, has_ipv6, is_missing};
 use super::adopt::{self, Adopted};
 use super::error::StartError;
 use super::sockets::{ListenerAddress, ListeningSocket, Sockets};
@@ -14,6 +16,27 @@ use super::transport::Stream;
 use super::unix_socket::{self, SocketFile};
 use crate::config::{Config, ListenAddress, UNIX_PEER, parse_mode};
 use crate::driver::{ACCEPT_PAUSE, Accepted, Role};
+
+/// Opens the addresses of `recipes.listen`.
+pub(super) fn open_for_calls(config: &Config) -> Result<Vec<Listener>, StartError> {
+    let (setting, role) = (CALLS, Role::Collector);
+    Opening { config, setting, role }.open(&config.recipes.listen)
+}
+
+/// Did only this connection fail, before it was accepted (accept(2), "Error handling")?
+pub(super) fn is_passing(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::ConnectionAborted
+            | ErrorKind::ConnectionReset
+            | ErrorKind::Interrupted
+            | ErrorKind::HostUnreachable
+            | ErrorKind::NetworkUnreachable
+            | ErrorKind::NetworkDown
+    )
+}
+
+const CALLS: &str = "recipes.listen";
 
 /// All listening sockets of a server.
 #[derive(Debug)]
@@ -27,7 +50,7 @@ pub(super) struct Listeners {
 }
 
 #[derive(Debug)]
-enum Listener {
+pub(super) enum Listener {
     Tcp(TcpListener),
     /// Its file, which is removed at the end.
     Unix(UnixListener, SocketFile),
@@ -77,13 +100,7 @@ impl Listeners {
     /// Registers all listeners. The first token is `last`; each other one is one less.
     pub(super) fn register(&mut self, registry: &Registry, last: usize) -> io::Result<()> {
         for (number, (socket, _)) in self.sockets.iter_mut().enumerate() {
-            let token = Token(last - number);
-            match socket {
-                Listener::Tcp(socket) => registry.register(socket, token, Interest::READABLE)?,
-                Listener::Unix(socket, _) | Listener::GivenUnix(socket, _) => {
-                    registry.register(socket, token, Interest::READABLE)?
-                }
-            }
+            socket.register(registry, Token(last - number))?;
         }
         Ok(())
     }
@@ -110,15 +127,7 @@ impl Listeners {
     /// Accepts at most one connection from the listener with this `number`.
     pub(super) fn accept(&mut self, number: usize) -> Accepted<Stream> {
         let Some((socket, role)) = self.sockets.get(number) else { return Accepted::Empty };
-        let accepted = match socket {
-            Listener::Tcp(socket) => {
-                socket.accept().map(|(stream, peer)| (Stream::new(stream), canonical(peer)))
-            }
-            Listener::Unix(socket, _) | Listener::GivenUnix(socket, _) => {
-                socket.accept().map(|(stream, _)| (Stream::new(stream), UNIX_PEER))
-            }
-        };
-        match accepted {
+        match socket.accept() {
             Ok((stream, peer)) => {
                 self.failing = false;
                 Accepted::Connection(stream, peer, *role)
@@ -131,13 +140,7 @@ impl Listeners {
     fn judge(&mut self, error: &io::Error) -> Accepted<Stream> {
         match error.kind() {
             ErrorKind::WouldBlock => Accepted::Empty,
-            // This connection failed before it was accepted (accept(2), "Error handling").
-            ErrorKind::ConnectionAborted
-            | ErrorKind::ConnectionReset
-            | ErrorKind::Interrupted
-            | ErrorKind::HostUnreachable
-            | ErrorKind::NetworkUnreachable
-            | ErrorKind::NetworkDown => Accepted::Again,
+            _ if is_passing(error) => Accepted::Again,
             // EMFILE, ENFILE, ENOBUFS, ENOMEM, and unexpected errors. New connections stay in the
             // backlog: closing an existing one to make room would favour a flood over users.
             _ => {
@@ -163,7 +166,28 @@ impl Listener {
         }
     }
 
-    fn address(&self) -> Option<ListenerAddress> {
+    pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        match self {
+            Self::Tcp(socket) => registry.register(socket, token, Interest::READABLE),
+            Self::Unix(socket, _) | Self::GivenUnix(socket, _) => {
+                registry.register(socket, token, Interest::READABLE)
+            }
+        }
+    }
+
+    /// The next connection, and where it comes from.
+    pub(super) fn accept(&self) -> io::Result<(Stream, SocketAddr)> {
+        match self {
+            Self::Tcp(socket) => {
+                socket.accept().map(|(stream, peer)| (Stream::new(stream), canonical(peer)))
+            }
+            Self::Unix(socket, _) | Self::GivenUnix(socket, _) => {
+                socket.accept().map(|(stream, _)| (Stream::new(stream), UNIX_PEER))
+            }
+        }
+    }
+
+    pub(super) fn address(&self) -> Option<ListenerAddress> {
         match self {
             Self::Tcp(socket) => socket.local_addr().ok().map(ListenerAddress::Tcp),
             Self::Unix(_, file) => Some(ListenerAddress::Unix(file.path().to_owned())),
@@ -197,7 +221,9 @@ fn configured(config: &Config) -> impl Iterator<Item = (&'static str, Role, &str
 /// What `serve` would find out about the addresses before it opens them: names are resolved, which
 /// blocks, and the places of Unix sockets are looked at.
 pub(super) fn inspect(config: &Config) -> Vec<StartError> {
-    let inspected = configured(config).map(|(setting, role, text)| {
+    let calls = (CALLS, Role::Collector, config.recipes.listen.as_str());
+    let calls = Some(calls).filter(|(_, _, text)| !text.is_empty());
+    let inspected = configured(config).chain(calls).map(|(setting, role, text)| {
         let opening = Opening { config, setting, role };
         match opening.parse(text)? {
             ListenAddress::Unix(path) => unix_socket::inspect(&path)
@@ -341,44 +367,6 @@ impl Opening<'_> {
 fn has_admin_key(config: &Config) -> bool {
     // `vestibule check` has read it as well.
     !config.admin.key.is_empty()
-}
-
-/// Does this host have no such address, or not even its family?
-fn is_missing(error: &io::Error) -> bool {
-    error.kind() == ErrorKind::AddrNotAvailable
-        || error.raw_os_error() == Some(rustix::io::Errno::AFNOSUPPORT.raw_os_error())
-}
-
-/// Is there IPv6? It may be compiled out or turned off.
-fn has_ipv6() -> bool {
-    let any = SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), 0);
-    let socket = Socket::new(Domain::IPV6, Type::STREAM, Some(Protocol::TCP));
-    socket.and_then(|socket| socket.bind(&any.into())).is_ok()
-}
-
-fn bind(
-    address: SocketAddr,
-    both_families: bool,
-    backlog: u32,
-    reuse_port: bool,
-) -> io::Result<TcpListener> {
-    let domain = Domain::for_address(address);
-    let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_nonblocking(true)?;
-    // A restarted server takes its port at once, though old connections are still in TIME_WAIT.
-    socket.set_reuse_address(true)?;
-    if reuse_port {
-        socket.set_reuse_port(true)?;
-    }
-    if address.is_ipv6() {
-        // Set either way: the system's default differs between hosts.
-        socket.set_only_v6(!both_families)?;
-    }
-    // On Linux each accepted socket inherits this, which saves a system call.
-    socket.set_tcp_nodelay(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
-    Ok(TcpListener::from_std(socket.into()))
 }
 
 #[cfg(test)]

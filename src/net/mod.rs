@@ -20,6 +20,7 @@
 
 mod adopt;
 mod bus;
+mod calls;
 mod certificate;
 pub(crate) mod clock;
 pub mod descriptors;
@@ -60,6 +61,10 @@ use mio::{Poll, Token, Waker};
 
 use self::bus::BusSocket;
 pub use self::bus::inspect::{InspectedEngine, inspect_engine};
+#[cfg(feature = "recipes")]
+pub(crate) use self::calls::CALL_BYTES;
+pub use self::calls::CallServer;
+use self::calls::CallSockets;
 use self::certificate::CertificateState;
 use self::clock::Clock;
 pub use self::entropy::seed;
@@ -74,7 +79,7 @@ pub use self::http::ClientTls;
 pub use self::keys::{InspectedKeys, read_keys};
 use self::listener::Listeners;
 pub(crate) use self::reactor::SCRATCH_BYTES;
-use self::reactor::{BUS, FIRST_LISTENER, NetIo, Reactor, WAKER};
+use self::reactor::{BUS, FIRST_CALL, FIRST_LISTENER, NetIo, Reactor, WAKER};
 use self::revocations::FileStore;
 pub use self::sockets::{ListenerAddress, ListeningSocket, Sockets};
 pub(crate) use self::transport::{TLS_CONNECTION_BYTES, TLS_RECORD_BYTES};
@@ -158,6 +163,7 @@ impl Server {
             key_watches: mailbox.watch_all(opened.watches)?,
             certificate_watch: mailbox.watch_certificate(&config.tls, &certificate)?,
             bus: BusSocket::new(&config.cluster, mailbox.clone(), Token(BUS))?,
+            calls: None,
         };
         let summaries = node.key_summaries();
         let reactor = Reactor::new(config, node, io).map_err(StartError::Poll)?;
@@ -182,6 +188,23 @@ impl Server {
     #[must_use]
     pub fn addresses(&self, role: Role) -> Vec<ListenerAddress> {
         self.reactor.io.listeners.addresses(role)
+    }
+
+    /// Listens at `recipes.listen` of `config`, and answers with `server` what comes there. Its questions are
+    /// answered by [`Handle::complete_call`].
+    ///
+    /// # Errors
+    /// The address cannot be listened on. The text says what to do.
+    pub fn serve_calls(
+        &mut self,
+        config: &Config,
+        server: Box<dyn CallServer>,
+    ) -> Result<Vec<ListenerAddress>, StartError> {
+        let registry = self.reactor.io.poll.registry();
+        let calls = CallSockets::open(config, server, registry, FIRST_CALL)?;
+        let addresses = calls.addresses();
+        self.reactor.io.calls = Some(calls);
+        Ok(addresses)
     }
 
     /// Adds the readings of `probe` to the metrics. A worker calls it at each collection.

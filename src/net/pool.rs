@@ -302,17 +302,26 @@ mod tests {
         assert_eq!((tries, told), (61, vec![1, 60]));
     }
 
+    fn new_scene(is_first_come: bool) -> Scene {
+        let mut queue = JobQueue::new(64);
+        if is_first_come {
+            queue.waiting.plant_first_come();
+        }
+        Scene { queue, payers: Vec::new(), refused: Vec::new() }
+    }
+
+    #[cfg(feature = "sim")]
+    #[test]
+    fn rivals_share_the_workers_of_a_whole_node() {
+        let rivalry = Rivalry { rivals: 5, servers: 1, differs_in_cost: true };
+        crate::sim::check_in_a_node(rivalry, new_scene);
+    }
+
     #[test]
     fn rival_has_twice_its_part_of_the_workers_at_most() {
         for (rivals, servers) in [(4, 1), (7, 1)] {
             let rivalry = Rivalry { rivals, servers, differs_in_cost: true };
-            rivalry::check(rivalry, |is_first_come| {
-                let mut queue = JobQueue::new(64);
-                if is_first_come {
-                    queue.waiting.plant_first_come();
-                }
-                Scene { queue, payers: Vec::new(), refused: Vec::new() }
-            });
+            rivalry::check(rivalry, new_scene);
         }
     }
 }

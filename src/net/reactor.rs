@@ -11,6 +11,7 @@ use mio::{Events, event};
 
 use self::alarm::Alarm;
 pub(super) use self::io::NetIo;
+use super::calls::CallSockets;
 use super::clock::wait_until;
 use super::history::HistoryFile;
 use super::revocations::FileStore;
@@ -41,6 +42,10 @@ pub(super) const BUS: usize = ALARM - 1;
 
 /// The token of the first listener. The others count down.
 pub(super) const FIRST_LISTENER: usize = BUS - 1;
+
+/// The first token of the sockets for the calls of other nodes. The others count down. Nobody configures
+/// as many public addresses as there are tokens before it.
+pub(super) const FIRST_CALL: usize = FIRST_LISTENER - (1 << 16);
 
 /// The event loop, with all its state.
 #[derive(Debug)]
@@ -130,7 +135,9 @@ impl Reactor {
         let now = self.io.now();
         self.node.leave_cluster(now);
         self.io.write_bus(&mut self.node);
-        let Self { io: NetIo { workers, tls, inbox, .. }, mut node, history, .. } = self;
+        let Self { io: NetIo { workers, tls, inbox, calls, .. }, mut node, history, .. } = self;
+        // Before the node, as it may have a part of the application.
+        drop(calls);
         // The inbox goes first, so that a worker that waits for space in the mailbox stops waiting.
         drop(inbox);
         workers.end();
@@ -166,7 +173,7 @@ impl Reactor {
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
-        self.turn.begin(self.io.now().monotonic);
+        self.turn.begin(self.io.clock.monotonic());
         for event in events.iter() {
             self.sort(event);
         }
@@ -175,9 +182,12 @@ impl Reactor {
             self.node.handle_shutdown(self.io.now());
         }
         self.io.read_bus(&mut self.node);
+        self.io.serve_calls();
         self.read_after_handshakes();
         self.turn.run(&mut self.node, &mut self.io);
         self.io.write_bus(&mut self.node);
+        // What the turn has delivered of their answers.
+        self.io.serve_calls();
         // Those that found no room: they are closed in the next turn.
         self.read_after_handshakes();
         self.io.tls.count(self.node.metrics_mut());
@@ -194,10 +204,14 @@ impl Reactor {
 
     /// How long the poller may sleep: not at all while work is left, else until the next deadline.
     pub(super) fn wait(&self) -> Option<Duration> {
-        if self.io.bus.as_ref().is_some_and(|bus| bus.has_more()) {
+        let calls = self.io.calls.as_ref();
+        if self.io.bus.as_ref().is_some_and(|bus| bus.has_more())
+            || calls.is_some_and(CallSockets::has_more)
+        {
             return Some(Duration::ZERO);
         }
-        self.turn.next(&self.node).map(|next| wait_until(next, self.turn.ended()))
+        let next = [self.turn.next(&self.node), calls.and_then(CallSockets::next)];
+        next.into_iter().flatten().min().map(|next| wait_until(next, self.turn.ended()))
     }
 
     /// Reports one event to the turn.
@@ -218,6 +232,7 @@ impl Reactor {
             _ if FIRST_LISTENER - token < self.io.listeners.len() => {
                 self.turn.on_listener(FIRST_LISTENER - token);
             }
+            _ if self.io.calls.as_mut().is_some_and(|calls| calls.on_event(event)) => {}
             _ => {
                 let readiness = Readiness {
                     readable: event.is_readable(),

@@ -74,6 +74,13 @@ pub trait App: Send {
         true
     }
 
+    /// Is what the application keeps in this process, or in files of this host, and do other nodes of a
+    /// cluster ask it there? Then there must be one such node, and the nodes tell each other who it is. Asked
+    /// once.
+    fn is_owner(&self) -> bool {
+        false
+    }
+
     /// An operator says something to everybody in a room. The update that is returned goes to them,
     /// so an application that keeps recipes can store it first. One that answers later may also refuse by
     /// [`Outcome::NotPublished`](crate::node::Outcome::NotPublished).

@@ -59,6 +59,12 @@ impl Cx {
         self.hashing.hash_texts(texts)
     }
 
+    /// A hash of one text that only this node can foretell, in one go. It is not that of
+    /// [`hash`](Self::hash), which closes each text off.
+    pub(crate) fn hash_text(&self, text: &str) -> u64 {
+        self.hashing.build_hasher().hash(text.as_bytes())
+    }
+
     /// The hash that stands for a user in tables that several users fill.
     pub(crate) fn user_key(&self, user: &str) -> u64 {
         self.holder_of(self.user_hash(user))

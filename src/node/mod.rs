@@ -173,6 +173,10 @@ impl Node {
         if let Some(probe) = app.probe() {
             operator.probes.add(probe);
         }
+        let mut cluster = ClusterMember::new(&config.cluster, config.resume.window.get(), seed);
+        if let Some(cluster) = &mut cluster {
+            cluster.nodes.is_owner = app.is_owner();
+        }
         Ok(Self {
             cx: Cx::new(policy, limits.recent_ends, seed),
             connections: Connections::new(seed, slots),
@@ -180,8 +184,7 @@ impl Node {
             rooms: Rooms::new(seed, slots, limits),
             gate: Gate::new(config, seed)?,
             operator,
-            cluster: ClusterMember::new(&config.cluster, config.resume.window.get(), seed)
-                .map(Box::new),
+            cluster: cluster.map(Box::new),
             frames: 0,
             is_place_given: false,
         })

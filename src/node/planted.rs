@@ -26,6 +26,8 @@ pub enum Planted {
     AllowanceByConnection,
     /// A full table does not tell users apart: it forgets its oldest entry, whoever's that is.
     EvictsOldest,
+    /// All pending and ending connections wait in one list, whatever their address.
+    OneListForAll,
     /// A request beyond the places for them is refused, whoever has those.
     RequestsFirstCome,
     /// A token whose key is not there is refused at once.
@@ -60,6 +62,8 @@ pub enum Planted {
     GoesOnAfterFailOver,
     /// In a cluster, the application is asked while the message is being published.
     AskedBeforePublished,
+    /// In a cluster, what a node reports of a room is added to what it has reported before.
+    CountsAddedUp,
     /// In a cluster, what a node has said of who is present is never forgotten.
     GhostsStay,
     /// In a cluster, the connections of a user at a node that is gone are still counted.

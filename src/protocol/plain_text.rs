@@ -1,5 +1,41 @@
 //! JSON strings without escapes: most of all strings, and the same bytes in JSON as in memory.
 
+use serde::{Serialize, Serializer};
+
+use crate::id::MessageId;
+
+/// The id of a message.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum IdText<'a> {
+    /// One that the server made, which never needs escapes.
+    Own(&'a MessageId),
+    /// One that a client made.
+    Given(&'a str),
+}
+
+impl IdText<'_> {
+    /// Appends the id as a JSON string.
+    pub(super) fn write(self, buffer: &mut Vec<u8>) {
+        match self {
+            Self::Own(id) => {
+                buffer.push(b'"');
+                buffer.extend_from_slice(&id.0);
+                buffer.push(b'"');
+            }
+            Self::Given(id) => write_text(buffer, id),
+        }
+    }
+}
+
+impl Serialize for IdText<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Own(id) => id.serialize(serializer),
+            Self::Given(id) => id.serialize(serializer),
+        }
+    }
+}
+
 /// How many bytes from the start on stand for themselves in a JSON string: up to the first quote,
 /// backslash or control character.
 pub(super) fn plain_prefix(bytes: &[u8]) -> usize {
@@ -39,6 +75,22 @@ fn prefix_by_words(bytes: &[u8]) -> usize {
     bytes.len() - 8 + marks.trailing_zeros() as usize / 8
 }
 
+/// Has none of these bytes to be escaped? Only that, and not where, so sixteen are looked at together:
+/// there is no early end, and the last sixteen begin before the end of those in front of them.
+fn is_all_plain(bytes: &[u8]) -> bool {
+    let Some(last) = bytes.last_chunk::<16>() else {
+        return plain_prefix(bytes) == bytes.len();
+    };
+    let mut special = [0; 16];
+    let (blocks, _) = bytes.as_chunks::<16>();
+    for block in blocks.iter().chain([last]) {
+        for (mark, &byte) in special.iter_mut().zip(block) {
+            *mark |= u8::from(!is_plain(byte));
+        }
+    }
+    u128::from_ne_bytes(special) == 0
+}
+
 fn is_plain(byte: u8) -> bool {
     byte >= 0x20 && byte != b'"' && byte != b'\\'
 }
@@ -58,7 +110,7 @@ fn marks(word: u64) -> u64 {
 /// Appends `text` as a JSON string: as it is where nothing in it needs an escape, otherwise as the
 /// serialiser has it.
 pub(super) fn write_text(buffer: &mut Vec<u8>, text: &str) {
-    if plain_prefix(text.as_bytes()) == text.len() {
+    if is_all_plain(text.as_bytes()) {
         buffer.reserve(text.len() + 2);
         buffer.push(b'"');
         buffer.extend_from_slice(text.as_bytes());
@@ -85,6 +137,10 @@ mod tests {
                     bytes.extend([b'"'; 9]);
                     let end = if is_plain(byte) { length + 1 } else { length };
                     assert_eq!(plain_prefix(&bytes), end, "{byte:#x} behind {length}");
+                    bytes.truncate(length + 1);
+                    assert_eq!(is_all_plain(&bytes), is_plain(byte), "{byte:#x} behind {length}");
+                    bytes.rotate_left(length / 2);
+                    assert_eq!(is_all_plain(&bytes), is_plain(byte), "{byte:#x} within {length}");
                 }
             }
         }

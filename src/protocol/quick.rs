@@ -1,6 +1,8 @@
 //! How the messages of each chat are written: their constant parts are copied, and their texts, too,
 //! where they need no escapes. The serialiser writes the same, and everything else.
 
+use serde::Serialize;
+
 use super::plain_text::write_text;
 use super::server::{ChatMessage, Payload, RecipeUpdate, serialise};
 
@@ -17,10 +19,7 @@ impl Payload for ChatMessage<'_> {
             buffer.extend_from_slice(b",\"data\":");
             buffer.extend_from_slice(data.get().as_bytes());
         }
-        if let Some(position) = position {
-            buffer.extend_from_slice(b",\"position\":");
-            serialise(buffer, position);
-        }
+        write_field(buffer, b",\"position\":", position.as_ref());
         buffer.push(b'}');
     }
 }
@@ -29,11 +28,8 @@ impl Payload for RecipeUpdate<'_> {
     const TYPE: &'static str = "recipe_update";
 
     fn write(&self, buffer: &mut Vec<u8>) {
-        let Self { request_id, content, recipe_data, source, position, .. } = self;
-        // Acknowledgements come once a connection.
-        let Self { session: None, history: None, resumed: None, missed: None, .. } = self else {
-            return serialise(buffer, self);
-        };
+        let Self { request_id, content, recipe_data, session, history, .. } = self;
+        let Self { source, position, resumed, missed, .. } = self;
         buffer.extend_from_slice(b"{\"request_id\":");
         match request_id {
             Some(id) => write_text(buffer, id),
@@ -44,15 +40,24 @@ impl Payload for RecipeUpdate<'_> {
         buffer.extend_from_slice(b",\"recipe_data\":");
         let recipe = recipe_data.map_or("null", |recipe| recipe.get());
         buffer.extend_from_slice(recipe.as_bytes());
-        if let Some(source) = source {
-            buffer.extend_from_slice(b",\"source\":");
-            serialise(buffer, source);
+        write_field(buffer, b",\"session\":", session.as_ref());
+        if let Some(history) = history {
+            buffer.extend_from_slice(b",\"history\":");
+            buffer.extend_from_slice(history.get().as_bytes());
         }
-        if let Some(position) = position {
-            buffer.extend_from_slice(b",\"position\":");
-            serialise(buffer, position);
-        }
+        write_field(buffer, b",\"source\":", source.as_ref());
+        write_field(buffer, b",\"position\":", position.as_ref());
+        write_field(buffer, b",\"resumed\":", resumed.as_ref());
+        write_field(buffer, b",\"missed\":", missed.as_ref());
         buffer.push(b'}');
+    }
+}
+
+/// Appends a field that may be missing: its `name` with what surrounds it, and its value.
+fn write_field(buffer: &mut Vec<u8>, name: &[u8], value: Option<&impl Serialize>) {
+    if let Some(value) = value {
+        buffer.extend_from_slice(name);
+        serialise(buffer, value);
     }
 }
 
@@ -99,6 +104,7 @@ mod tests {
             (content, request_id) in (any::<String>(), option::of(any::<String>())),
             (position, has_recipe, is_of_model) in (position(), any::<bool>(), any::<bool>()),
             (is_first, resumed) in (any::<bool>(), option::of(any::<bool>())),
+            (has_history, missed) in (any::<bool>(), option::of(any::<u64>())),
         ) {
             let raw: &RawValue = serde_json::from_str(r#"{"id":"soup", "steps":[]}"#).unwrap();
             let at = UnixTime::from_millis(1_800_000_000_000).to_rfc3339();
@@ -115,11 +121,11 @@ mod tests {
                 content: &content,
                 recipe_data: has_recipe.then_some(raw),
                 session: is_first.then_some(session),
-                history: None,
+                history: has_history.then_some(raw),
                 source: is_of_model.then_some(UpdateSource::Model),
                 position,
                 resumed,
-                missed: None,
+                missed,
             };
             is_as_serde_writes_it(&update);
             let id = MessageIds::new(Seed::predictable(1)).next(UnixTime::default());

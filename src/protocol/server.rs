@@ -8,7 +8,7 @@ use super::error::ErrorCode;
 #[cfg(feature = "schema")]
 use super::limits::{MAX_CONTENT_CHARS, MAX_ID_CHARS, MAX_USER_CHARS};
 use super::memo::Memo;
-use super::plain_text::write_text;
+use super::plain_text::IdText;
 use super::position::Position;
 use crate::id::MessageId;
 use crate::time::Rfc3339;
@@ -24,14 +24,12 @@ pub struct ServerMessage<'a, P> {
     #[serde(rename = "type")]
     kind: &'static str,
     /// Unique within its sender; the server's own are UUIDv7.
-    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = MAX_ID_CHARS)))]
-    id: &'a str,
+    #[cfg_attr(feature = "schema", schemars(with = "&str", length(min = 1, max = MAX_ID_CHARS)))]
+    id: IdText<'a>,
     /// By the server's clock, in UTC.
     timestamp: Rfc3339,
     /// What is said.
     payload: P,
-    #[serde(skip)]
-    is_own_id: bool,
 }
 
 pub(super) fn serialise(buffer: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {
@@ -54,7 +52,7 @@ pub trait Payload: Serialize {
 impl<'a, P: Payload> ServerMessage<'a, P> {
     /// A message that the server creates, with an id that it generated.
     pub fn new(id: &'a MessageId, timestamp: Rfc3339, payload: P) -> Self {
-        Self { is_own_id: true, ..Self::relayed(id.as_str(), timestamp, payload) }
+        Self { kind: P::TYPE, id: IdText::Own(id), timestamp, payload }
     }
 
     /// Appends the message's JSON to `buffer`.
@@ -62,26 +60,21 @@ impl<'a, P: Payload> ServerMessage<'a, P> {
     /// The parts that never need escapes (type, generated ids, timestamps) are copied, which is
     /// most of a short message.
     pub fn write(&self, buffer: &mut Vec<u8>) {
-        for part in ["{\"type\":\"", self.kind, "\",\"id\":"] {
-            buffer.extend_from_slice(part.as_bytes());
-        }
-        if self.is_own_id {
-            for part in ["\"", self.id, "\""] {
-                buffer.extend_from_slice(part.as_bytes());
-            }
-        } else {
-            write_text(buffer, self.id);
-        }
-        for part in [",\"timestamp\":\"", self.timestamp.as_str(), "\",\"payload\":"] {
-            buffer.extend_from_slice(part.as_bytes());
-        }
+        // Their lengths are known to the compiler, but for a client's id.
+        buffer.extend_from_slice(b"{\"type\":\"");
+        buffer.extend_from_slice(P::TYPE.as_bytes());
+        buffer.extend_from_slice(b"\",\"id\":");
+        self.id.write(buffer);
+        buffer.extend_from_slice(b",\"timestamp\":\"");
+        buffer.extend_from_slice(&self.timestamp.0);
+        buffer.extend_from_slice(b"\",\"payload\":");
         self.payload.write(buffer);
         buffer.push(b'}');
     }
 
     /// A client's message that is forwarded with the id that the client gave it.
     pub fn relayed(id: &'a str, timestamp: Rfc3339, payload: P) -> Self {
-        Self { kind: P::TYPE, id, timestamp, payload, is_own_id: false }
+        Self { kind: P::TYPE, id: IdText::Given(id), timestamp, payload }
     }
 }
 

@@ -2,11 +2,10 @@
 
 use std::fmt;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::accounts::{AccountService, SigningKeys};
-use super::assistant::Pasted;
 use super::completions::CompletionSink;
 use super::deadlines::Deadlines;
 use super::http::{self, AccountCall, Query, RecipeRoute};
@@ -17,17 +16,15 @@ use super::own_requests::OwnRequests;
 use super::page;
 use super::recipe::{Draft, MAX_RECIPE_BYTES};
 use super::requests::RecipeRequests;
-use super::storage::access::TokenUser;
+use super::room_calls::{RoomCalls, SharedBounds, SharedRecipes};
 use super::storage::announcements;
 use super::storage::bounds::Bounds;
-use super::storage::chat;
 use super::storage::history::MAX_TURN_CHARS;
-use super::storage::new_message::NewMessage;
 use super::storage::own_sessions::EndedSessions;
 use super::storage::publications;
 use super::storage::{
     self, Busy, Commit, JoinGuard, OpenStorage, QueueLimits, Reader, Storage, StorageError,
-    StorageHealth, TaskClass, TaskError, TaskOrigin, own_sessions, users,
+    StorageHealth, TaskError, TaskOrigin, own_sessions, users,
 };
 use super::tasks::TaskSender;
 use crate::config::{Assistant, Config, IMPORT_BODY_BYTES};
@@ -35,8 +32,8 @@ use crate::node::app::{
     Admission, Answer, App, Incoming, Invite, Join, OrderFault, OrderKind, OrderResult,
     PasswordReset, Publish, Reply, Update, UserOrder,
 };
-use crate::node::{Dependency, Outcome, Payer, Probe, Request, RequestPlace, Response};
-use crate::protocol::{KeptJsonObject, MAX_CONTENT_CHARS};
+use crate::node::{Dependency, Outcome, Probe, Request, RequestPlace, Response};
+use crate::protocol::MAX_CONTENT_CHARS;
 use crate::time::UnixTime;
 
 /// Recipe chat on SQLite, in `recipes.db` in the data directory.
@@ -65,6 +62,8 @@ pub struct RecipesApp {
     keys: SigningKeys,
     tasks: TaskSender,
     bounds: Bounds,
+    /// The same, of what answers other nodes.
+    shared_bounds: Option<SharedBounds>,
     per_user: usize,
     max_members: usize,
     pub(super) deadlines: Deadlines,
@@ -122,7 +121,12 @@ impl RecipesApp {
         storage::keep_pages(&opened.database, config.recipes.cache.get())
             .map_err(|error| StorageError::Cache(error.into()))?;
         let (health, bounds) = (opened.health(), Bounds::new(config));
-        if !bounds.keeps_publications
+        if !bounds.publishes {
+            publications::begin_all_anew(&opened.database).map_err(|error| {
+                let path = Path::new(&config.data).join("recipes.db");
+                StorageError::Open { path, error: error.into() }
+            })?;
+        } else if !bounds.keeps_publications
             && let Err(error) = publications::forget_all(&opened.database)
         {
             log::warn!("messages that were kept for clients that resume stay for now: {error}");
@@ -149,6 +153,7 @@ impl RecipesApp {
             keys,
             tasks,
             bounds,
+            shared_bounds: None,
             per_user: config.recipes.per_user,
             max_members: config.recipes.members,
             deadlines: Deadlines::default(),
@@ -165,6 +170,18 @@ impl RecipesApp {
         self.tasks.model = Some(Arc::new(Model::new(config, ask)));
     }
 
+    /// What answers joins and messages that come to other nodes of a cluster, with the same database, and
+    /// where its answers come out. Its events come out where those of this application do. Call it behind
+    /// [`set_model`](Self::set_model), and drop it before this.
+    pub fn for_other_nodes(&mut self) -> (SharedRecipes, CompletionSink) {
+        let bounds = self.shared_bounds.insert(Arc::new(Mutex::new(self.bounds)));
+        SharedRecipes::new(&self.tasks, Arc::clone(bounds))
+    }
+
+    fn room_calls(&self) -> RoomCalls<'_> {
+        RoomCalls { tasks: &self.tasks, bounds: self.bounds }
+    }
+
     fn own_requests(&self) -> OwnRequests<'_> {
         let page_bytes = self.bounds.list();
         OwnRequests { tasks: &self.tasks, accounts: &self.accounts, page_bytes }
@@ -178,57 +195,21 @@ impl RecipesApp {
 }
 
 impl App for RecipesApp {
-    /// What rooms are told is stored with what it tells of, and then delivered.
+    /// What rooms are told is stored with what it tells of, and then delivered; in a cluster by the engine.
     fn stores_publications(&self) -> bool {
-        true
+        self.bounds.publishes
+    }
+
+    fn is_owner(&self) -> bool {
+        !self.bounds.publishes
     }
 
     fn on_join(&mut self, join: &Join<'_>) -> Reply<Admission> {
-        let room = join.room.to_owned();
-        let user = TokenUser::new(join.user, Some(join.claims));
-        let (stands, now, bounds) = ((join.reauth, join.position), join.now, self.bounds);
-        let origin =
-            TaskOrigin::new(TaskClass::Access, Payer::user(join.user)).reading().until(join.start);
-        let question = StorageQuestion { ticket: join.ticket, origin };
-        let asked = self.tasks.store(
-            question,
-            move |database| chat::join(database, (&room, &user), stands, now, &bounds),
-            |done| Outcome::Join(done.unwrap_or(Admission::Unavailable)),
-        );
-        match asked {
-            Ok(()) => Reply::Held,
-            Err(Busy) => Reply::Now(Admission::Unavailable),
-        }
+        self.room_calls().join(join)
     }
 
     fn on_message(&mut self, message: &Incoming<'_>) -> Reply<Answer> {
-        let said = NewMessage {
-            room: message.room.to_owned(),
-            user: message.user.to_owned(),
-            id: message.id.to_owned(),
-            content: message.content.to_owned(),
-            data: message.data.map(KeptJsonObject::from),
-            pasted: Pasted::Nothing,
-            proposal: None,
-            connection: message.connection,
-            now: message.now,
-        };
-        let bounds = self.bounds;
-        let data = message.data.map_or(0, |data| data.get().len());
-        let text_bytes = message.content.len().saturating_add(data);
-        let origin = TaskOrigin::new(TaskClass::Content, Payer::user(message.user))
-            .growing()
-            .with_text(text_bytes)
-            .until(message.start);
-        let question = StorageQuestion { ticket: message.ticket, origin };
-        let read = move || {
-            let pasted = Pasted::read(&said.content);
-            Ok(NewMessage { pasted, ..said })
-        };
-        self.tasks.answer(question, read, move |database, mut said| {
-            let done = chat::handle_message(database, &mut said, &bounds)?;
-            Ok(MessageDone::of(done, said, bounds))
-        })
+        self.room_calls().message(message)
     }
 
     /// Stores what is said, and a recipe as a change that `Undo` reverts. A text alone is also said on a
@@ -261,10 +242,9 @@ impl App for RecipesApp {
         if kind != OrderKind::Disconnect && !self.keys.are_there() {
             return Reply::Now(Err(OrderFault::NotSupported));
         }
+        let ended = order.up_to.map_or(EndedSessions::All, EndedSessions::UpTo);
         let work = move |database: &rusqlite::Connection| match kind {
-            OrderKind::Disconnect => {
-                own_sessions::end(database, &user, &EndedSessions::All).map(|_| true)
-            }
+            OrderKind::Disconnect => own_sessions::end(database, &user, &ended).map(|_| true),
             OrderKind::Lock => users::lock(database, &user, Some(now)),
             OrderKind::Unlock => users::lock(database, &user, None),
         };
@@ -296,6 +276,9 @@ impl App for RecipesApp {
     fn on_reload(&mut self, config: &Config) {
         self.keys.replace(config);
         self.bounds.reload(config);
+        if let Some(shared) = &self.shared_bounds {
+            *shared.lock().unwrap_or_else(PoisonError::into_inner) = self.bounds;
+        }
     }
 
     fn next_deadline(&self) -> Option<UnixTime> {

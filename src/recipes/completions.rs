@@ -14,11 +14,15 @@ type Deliver = Box<dyn Fn(Completion) + Send + Sync>;
 /// A server is created with its application, so the channel is connected afterwards: open the
 /// application, create the server, then call [`connect`](CompletionSink::connect).
 #[derive(Clone, Default)]
-pub struct CompletionSink(Arc<OnceLock<Deliver>>);
+pub struct CompletionSink {
+    answers: Arc<OnceLock<Deliver>>,
+    /// Where events go, if not there, too.
+    events: Option<Arc<OnceLock<Deliver>>>,
+}
 
 impl fmt::Debug for CompletionSink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("CompletionSink").field(&self.0.get().is_some()).finish()
+        f.debug_tuple("CompletionSink").field(&self.answers.get().is_some()).finish()
     }
 }
 
@@ -28,13 +32,26 @@ impl CompletionSink {
     /// runs. Only the first call has an effect.
     pub fn connect(&self, deliver: impl Fn(Completion) + Send + Sync + 'static) {
         // With a second driver, answers would reach connections that did not ask.
-        let _ = self.0.set(Box::new(deliver));
+        let _ = self.answers.set(Box::new(deliver));
+    }
+
+    /// Another one, whose events go where those of this one do: what has been done concerns the same
+    /// connections, whoever has asked.
+    pub(super) fn beside(&self) -> Self {
+        Self { answers: Arc::default(), events: Some(Arc::clone(&self.answers)) }
     }
 
     /// Hands an answer to the driver. Questions come from the driver, so none is answered before it
     /// is connected.
     pub(super) fn deliver(&self, done: Completion) {
-        match self.0.get() {
+        let Completion { ticket, outcome } = done;
+        let (sink, done) = match (&self.events, outcome) {
+            (Some(events), outcome @ Outcome::Event(_)) => {
+                (events, Completion { ticket: Ticket::UNASKED, outcome })
+            }
+            (_, outcome) => (&self.answers, Completion { ticket, outcome }),
+        };
+        match sink.get() {
             Some(deliver) => deliver(done),
             None => log::error!("an answer was dropped: `CompletionSink::connect` was not called"),
         }

@@ -49,6 +49,7 @@ mod ratio;
 mod read;
 mod recipe;
 mod requests;
+mod room_calls;
 mod scan;
 mod schema_org;
 mod sentences;
@@ -79,6 +80,7 @@ pub use quantity::{MAX_QUANTITY, Number, NumberForm, Quantity};
 pub use ratio::Ratio;
 pub use read::{MAX_TEXT_BYTES, ReadError, ReadRecipe, extract_list, read};
 pub use recipe::{Draft, DraftError, Recipe, Step};
+pub use room_calls::SharedRecipes;
 pub use storage::{
     BackupError, DatabaseState, Restored, StorageError, backup as backup_database,
     inspect as inspect_database, restore as restore_database,

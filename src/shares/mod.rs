@@ -23,11 +23,12 @@ mod allowances;
 mod fair_queue;
 mod holdings;
 mod recent;
-#[cfg(test)]
+#[cfg(any(test, feature = "sim"))]
 #[cfg_attr(
-    not(any(feature = "net", feature = "recipes")),
+    not(all(test, any(feature = "net", feature = "recipes"))),
     allow(dead_code, reason = "for tests of those who own a queue")
 )]
+#[expect(clippy::indexing_slicing, reason = "jobs are numbers that a run has given")]
 pub(crate) mod rivalry;
 
 pub(crate) use self::allowances::Allowances;

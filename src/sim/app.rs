@@ -18,6 +18,10 @@ pub(super) struct AppControl {
     pub(super) is_healed: bool,
     /// Questions that will be answered from outside.
     pub(super) held: Vec<Held>,
+    /// Messages wait in a queue of the world's.
+    pub(super) is_served: bool,
+    /// Those that are new, each with the user that sent it.
+    pub(super) asked: Vec<(String, Held)>,
 }
 
 /// A question that will be answered from outside.
@@ -63,6 +67,10 @@ impl RandomApp {
         }
     }
 
+    fn is_served(&self) -> bool {
+        self.control.lock().unwrap_or_else(PoisonError::into_inner).is_served
+    }
+
     fn is_unlucky(&mut self, one_in: u64) -> bool {
         let is_healed = self.control.lock().unwrap_or_else(PoisonError::into_inner).is_healed;
         self.rng.below(one_in) == 0 && !is_healed
@@ -84,6 +92,9 @@ impl App for RandomApp {
                 ..Update::default()
             }))
         };
+        if self.is_served() {
+            return Reply::Now(admission);
+        }
         self.reply(join.ticket, join.start, admission, Outcome::Join)
     }
 
@@ -100,6 +111,15 @@ impl App for RandomApp {
     }
 
     fn on_message(&mut self, message: &Incoming<'_>) -> Reply<Answer> {
+        if self.is_served() {
+            let content = format!("{} {} {}", message.room, message.user, message.id);
+            let answer = Ok(Arc::new(Update { content: content.into(), ..Update::default() }));
+            let (ticket, start) = (message.ticket, Some(message.start.clone()));
+            let held = Held { ticket, start, outcome: Outcome::Message(answer) };
+            let mut control = self.control.lock().unwrap_or_else(PoisonError::into_inner);
+            control.asked.push((message.user.to_owned(), held));
+            return Reply::Held;
+        }
         let answer = if self.is_unlucky(30) {
             Err(ErrorCode::BackendUnavailable)
         } else {

@@ -21,6 +21,14 @@ const UNFINISHED_REFRESH: &[u8] =
     b"POST /refresh HTTP/1.1\r\nHost: sim\r\nContent-Length: 5\r\n\r\n";
 /// How many it opens at once.
 const AT_ONCE: usize = 4;
+/// Connections whose messages wait in a queue: of the first rival, and of each other one.
+const WORKING: [usize; 2] = [20, 5];
+/// Messages behind each other on each: more than are answered before it comes again.
+const MESSAGES: usize = 200;
+/// Connections that act at the same moment.
+const CROWD: usize = 200;
+/// A head that goes on and on.
+const BEGUN_HEAD: &[u8] = b"GET / HTTP/1.1\r\nHost: sim\r\n";
 
 /// All attacks, in the order in which the greedy clients of a world take them.
 const ALL: [Attack; 7] = [
@@ -97,6 +105,8 @@ pub(super) fn wake(client: &mut Client, engine: &mut Engine, attack: Attack) {
             keep(client, engine, |_| wire::get(PAGE, &token));
             client.millis(200, 400)
         }
+        Attack::Work => work(client, engine),
+        Attack::Crowd => crowd(client, engine),
         Attack::Rooms => {
             // New ones, and later those of others, should these have been forgotten.
             let is_late = engine.now.monotonic > OTHERS_ROOMS_FROM;
@@ -108,7 +118,8 @@ pub(super) fn wake(client: &mut Client, engine: &mut Engine, attack: Attack) {
             client.millis(200, 900)
         }
     };
-    let pause = match (engine.scenario.rivals, client.number == 0) {
+    let is_first = client.number == engine.scenario.first_greedy();
+    let pause = match (engine.scenario.rivals, is_first) {
         (true, true) if attack != Attack::Ends => pause / 4,
         // Whoever is faster here leaves before it has joined.
         (true, false) if attack == Attack::Ends => pause * 4,
@@ -145,6 +156,43 @@ fn talk(client: &mut Client, engine: &mut Engine) {
         let frame = client.text(&text);
         engine.send(link, &frame);
     }
+}
+
+/// As many connections as it has, each with messages behind each other.
+fn work(client: &mut Client, engine: &mut Engine) -> Duration {
+    client.held.drain(..).for_each(|link| engine.reset(link));
+    let is_first = client.number == engine.scenario.first_greedy();
+    let [first, other] = WORKING;
+    for n in 0..if is_first { first } else { other } {
+        client.room = format!("room-{}-{n}", client.number);
+        let (number, link) = upgrade_and_authenticate(client, engine);
+        let messages: Vec<u8> = (0..MESSAGES)
+            .flat_map(|n| {
+                let content = format!("{} of {number}", client.user);
+                let id = format!("{number}-{n}");
+                client.text(&wire::envelope("chat_message", &id, "content", &content))
+            })
+            .collect();
+        engine.send(link, &messages);
+        client.held.push_back(link);
+    }
+    client.link = None;
+    client.millis(20_000, 30_000)
+}
+
+/// All its connections send the next line of a head, or are reset, at the same moment.
+fn crowd(client: &mut Client, engine: &mut Engine) -> Duration {
+    if client.rng.below(4) == 0 {
+        client.held.drain(..).for_each(|link| engine.reset(link));
+    }
+    client.held.iter().for_each(|link| engine.send(*link, b"A: b\r\n"));
+    while client.held.len() < CROWD {
+        let link = open(client, engine);
+        engine.send(link, BEGUN_HEAD);
+        client.held.push_back(link);
+    }
+    client.link = None;
+    client.millis(200, 400)
 }
 
 /// Nothing, a part of a request, or a request without an `auth` behind it.

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 
-use super::engine::Engine;
+use super::engine::{Engine, News};
 use super::issuer::Issuer;
+use super::network::LinkId;
 use super::scenario::Disturbance::{self, Disconnect, NewKey, NewLimits, RequireAuth, Stop};
 use super::trace::TraceEvent;
 use crate::auth::Verifier;
@@ -34,6 +35,24 @@ pub(super) fn drawn(rng: &mut Rng, end: Duration) -> Vec<(Instant, Disturbance)>
 }
 
 impl Engine {
+    /// Breaks a link: by a reset, by silence, or by ending one side.
+    pub(super) fn break_link(&mut self, link: LinkId) {
+        let fate = self.rng.below(4);
+        let Some(open) = self.link(link) else { return };
+        let client = open.client;
+        match fate {
+            0 | 1 => self.reset(link),
+            2 => self.end(link),
+            _ => {
+                open.vanish();
+                open.is_over = true;
+            }
+        }
+        if fate != 2 {
+            self.news.push_back((client, link, News::Ended));
+        }
+    }
+
     /// Draws how long the process stops from now on.
     pub(super) fn stop(&mut self) {
         self.note(&TraceEvent::Disturbance(Stop));

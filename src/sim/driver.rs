@@ -128,6 +128,7 @@ impl Engine {
         let units = self.pending_units;
         let Some(open) = self.link(link) else { return };
         let Some(id) = open.id.filter(|_| open.edges.readable) else { return };
+        self.note_pending_arrival(node, link, id);
         if node.is_authenticated(id)
             && node.wants_input(id)
             && let Some(transport) = self.transport(id)

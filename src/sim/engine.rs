@@ -14,6 +14,7 @@ use super::issuer::Issuer;
 use super::ledger::SharedLedger;
 use super::network::{Conditions, Link, LinkId};
 use super::scenario::{Disturbance, Scenario};
+use super::served::ServedWork;
 use super::trace::{Trace, TraceEvent};
 use super::transport::Transport;
 use super::wire::Seen;
@@ -60,6 +61,8 @@ pub(super) enum DelayedWork {
     Run(Command),
     Hold(Held),
     Done(Completion),
+    /// A job of a queue that has virtual threads.
+    Served(usize),
 }
 
 /// An item that another thread leaves for the node.
@@ -106,6 +109,8 @@ pub(super) struct Engine {
     pub(super) last_write: Option<ConnId>,
     /// The most units of pending work that an authenticated connection's bytes have waited behind.
     pub(super) longest_wait: u64,
+    /// How often a frugal client's bytes waited for crowds of others.
+    pub(super) crowd_waits: u64,
     /// The limit on `longest_wait`. It is 0 if bytes come only between turns.
     pub(super) most_wait: u64,
     /// How often such bytes were read.
@@ -140,6 +145,8 @@ pub(super) struct Engine {
     pub(super) shed: u64,
     /// When the shares of rivals are checked next.
     pub(super) rivals_judged: Instant,
+    /// A queue in which messages wait; `None`: the application answers them when it likes.
+    pub(super) served: Option<ServedWork>,
 }
 
 impl Engine {
@@ -155,6 +162,7 @@ impl Engine {
             rng: Rng::new(seed),
             trace: Trace::default(),
             rivals_judged: Instant::START,
+            served: None,
             ledger,
             control,
             times: Times::new(config, scenario.turn),
@@ -172,6 +180,7 @@ impl Engine {
             last_read: None,
             last_write: None,
             longest_wait: 0,
+            crowd_waits: 0,
             most_wait: 0,
             waits: 0,
             events_per_turn: usize::MAX,
@@ -261,6 +270,7 @@ impl Engine {
                     self.finish(Completion { ticket, outcome });
                 }
                 Some(DelayedWork::Done(done)) => self.mail.push_back(MailboxItem::Done(done)),
+                Some(DelayedWork::Served(job)) => self.end_served(job),
                 Some(DelayedWork::Hold(_)) | None => {}
             },
             TimedEvent::Fetch => self.begin_fetch(),
@@ -281,6 +291,7 @@ impl Engine {
     /// Ends all faults: links are fast and the application answers. A lost connection stays lost.
     pub(super) fn heal(&mut self) {
         self.note(&TraceEvent::Heal);
+        self.judge_served();
         self.is_healed = true;
         self.control.lock().unwrap_or_else(PoisonError::into_inner).is_healed = true;
         for link in self.links.iter_mut().flatten() {
@@ -378,23 +389,5 @@ impl Engine {
             self.news.push_back((client, link, News::Ended));
         }
         self.wake_poller(link);
-    }
-
-    /// Breaks a link: by a reset, by silence, or by ending one side.
-    fn break_link(&mut self, link: LinkId) {
-        let fate = self.rng.below(4);
-        let Some(open) = self.link(link) else { return };
-        let client = open.client;
-        match fate {
-            0 | 1 => self.reset(link),
-            2 => self.end(link),
-            _ => {
-                open.vanish();
-                open.is_over = true;
-            }
-        }
-        if fate != 2 {
-            self.news.push_back((client, link, News::Ended));
-        }
     }
 }

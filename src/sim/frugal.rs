@@ -86,6 +86,9 @@ pub(super) fn hear(client: &mut Client, engine: &mut Engine, link: LinkId, seen:
             let Some(chat) = client.unanswered.pop_front().filter(|chat| chat.id == id) else {
                 return;
             };
+            // It was sent as soon as the client was in.
+            let waited = client.answered.map(|sent| engine.now.monotonic.since(sent));
+            engine.judge_frugal_answer(waited.unwrap_or_default(), said.is_err());
             // It counts from the first answer.
             let known = client.last.take().filter(|(known, _)| known.id == id);
             let known = known.unwrap_or((chat, engine.now.monotonic));
@@ -112,7 +115,8 @@ pub(super) fn hear(client: &mut Client, engine: &mut Engine, link: LinkId, seen:
 /// Sends the message that was answered before, if that is remembered, or a new one.
 fn ask(client: &mut Client, engine: &mut Engine, link: LinkId) {
     let now = engine.now.monotonic;
-    let known = client.last.as_ref();
+    // One that is remembered waits in no queue.
+    let known = client.last.as_ref().filter(|_| engine.served.is_none());
     let known = known.filter(|(_, at)| now.since(*at) < SAME_MESSAGE).map(|(chat, _)| chat.clone());
     let chat = known.unwrap_or_else(|| {
         let id = format!("{}-{}", client.user, client.visits);

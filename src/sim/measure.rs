@@ -3,8 +3,10 @@
 use std::mem;
 
 use super::engine::Engine;
+use super::network::LinkId;
 use super::trace::TraceEvent;
 use super::transport::Transport;
+use crate::driver::LISTS;
 use crate::id::ConnId;
 use crate::node::{Node, Phase};
 
@@ -14,6 +16,9 @@ const PENDING_READ_BYTES: u64 = 4 * 1_024;
 const FRAMES_PER_UNIT: u64 = 32;
 /// The most units that a read of a pending connection costs beyond its first, known after the read.
 pub(super) const MOST_UNITS_OF_READ: u64 = PENDING_READ_BYTES / 6 / FRAMES_PER_UNIT + 1;
+
+/// Accepts, reads of pending connections, and ends, which are done in turn.
+const UNIT_KINDS: u64 = 3;
 
 impl Engine {
     pub(super) fn transport(&mut self, id: ConnId) -> Option<&mut Transport> {
@@ -75,6 +80,7 @@ impl Engine {
         // it has begun to close since.
         self.pending_units += u64::from(!phase.is_authenticated() && !is_begun && since.is_none());
         let units = self.pending_units;
+        self.judge_pending_wait(node, id);
         let Some(since) = since.filter(|_| phase.is_authenticated()) else { return };
         self.waits += 1;
         let wait = units - since;
@@ -82,6 +88,42 @@ impl Engine {
         let is_ending = self.link(link).is_some_and(|link| link.has_hung_up());
         if wait > self.most_wait && !is_ending {
             self.fail(format!("{id}: its bytes waited behind {wait} units of pending work"));
+        }
+    }
+
+    /// A frugal client's connection, which is pending, has readable bytes: its wait begins, if it can be
+    /// judged. Whose list is another address's too waits for that one's connections.
+    pub(super) fn note_pending_arrival(&mut self, node: &Node, link: LinkId, id: ConnId) {
+        let client = self.link(link).map_or(0, |open| open.client);
+        if !self.scenario.crowds || !self.scenario.is_frugal(client) {
+            return;
+        }
+        let list = |id| node.turn_list(id, LISTS);
+        let is_of_another = |other: &&Transport| {
+            let owner = self.links.get(other.link.0 as usize).and_then(Option::as_ref);
+            owner.is_some_and(|owner| owner.client != client) && list(other.id) == list(id)
+        };
+        let is_shared = self.scenario.planted.is_none()
+            && self.transports.iter().flatten().any(|other| is_of_another(&other));
+        let is_judged = !is_shared && !node.is_authenticated(id) && node.wants_input(id);
+        let units = self.pending_units;
+        if let Some(transport) = self.transport(id).filter(|_| is_judged) {
+            transport.pending_since.get_or_insert(units);
+        }
+    }
+
+    /// Such a connection is read: it has waited for about one unit of each other address, of each kind.
+    fn judge_pending_wait(&mut self, node: &Node, id: ConnId) {
+        let units = self.pending_units;
+        let Some(since) = self.transport(id).and_then(|it| it.pending_since.take()) else { return };
+        if node.is_authenticated(id) {
+            return;
+        }
+        self.crowd_waits += 1;
+        let addresses = self.scenario.clients.clients() as u64;
+        let (waited, most) = (units - since, UNIT_KINDS * (addresses + 1) + MOST_UNITS_OF_READ);
+        if waited > most {
+            self.fail(format!("{id}: it waited for {waited} units of pending work of others"));
         }
     }
 

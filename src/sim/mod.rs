@@ -32,6 +32,10 @@
 //!   single-use, its message is not done again, its last end is known, its room stays its own.
 //! * Who comes from an address with fewer pending connections than others finds room.
 //!
+//! In a world of [crowds](Scenario::crowds) greedy clients have all their connections act at once, and who
+//! comes from another address waits for one of each. For tests of the queues in front of threads, their users
+//! in a whole node have at most twice their part of the threads' time, and a frugal one is answered soon.
+//!
 //! [`Returns`] is a world of clients that come back over cuts, stalls, restarts in order and kills,
 //! and [`ReturnStorm`] one of thousands that a restart sends away at once:
 //!
@@ -85,6 +89,8 @@ mod errand;
 mod fetches;
 mod frugal;
 mod hostile;
+#[cfg(test)]
+mod in_a_node;
 mod issuer;
 mod late;
 mod ledger;
@@ -98,6 +104,8 @@ mod return_counts;
 mod return_storm;
 mod returns;
 mod scenario;
+mod served;
+mod serving;
 mod shares;
 mod stored;
 mod storm;
@@ -111,6 +119,10 @@ mod world;
 
 pub use crate::driver::Planted;
 pub use cluster::{ClusterCounts, Clusters};
+#[cfg(all(test, feature = "backend"))]
+pub(crate) use in_a_node::FIRST_RIVAL;
+#[cfg(all(test, any(feature = "net", feature = "recipes")))]
+pub(crate) use in_a_node::check_in_a_node;
 pub use return_counts::ReturnCounts;
 pub use return_storm::{ReturnStorm, StormReturned};
 pub use returns::Returns;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::config::{AuthMode, Config, Length, Size};
+use crate::config::{AuthMode, Config, Length, Limits, Size};
 use crate::driver::Planted;
 use crate::id::Rng;
 
@@ -85,6 +85,9 @@ pub struct Scenario {
     /// Do the greedy clients all take the same, the first of them four times as fast as the others? Then
     /// each of them has at most twice its part of a table that is full.
     pub rivals: bool,
+    /// Do the greedy clients have many pending connections each, all of which act at the same moment?
+    /// Then a frugal client, from another address, waits for about one of each.
+    pub crowds: bool,
     /// A fault planted in the turn, in tests of the checkers.
     pub planted: Option<Planted>,
     /// The node's configuration. With a JWKS file, of any name, the node fetches its keys from a
@@ -112,6 +115,10 @@ pub(super) enum Attack {
     Requests,
     /// Rooms, of which it creates as many as it can.
     Rooms,
+    /// The time of threads, by many messages at once.
+    Work,
+    /// Turns of connections that are not authenticated, or end.
+    Crowd,
 }
 
 /// A disturbance of the server.
@@ -179,6 +186,7 @@ impl Scenario {
             disturbances: false,
             dates_tokens: false,
             rivals: false,
+            crowds: false,
             planted: None,
             length: Duration::from_secs(16 * 60),
             // In every other world, rooms of three members are large.
@@ -274,6 +282,47 @@ impl Scenario {
         // What is forgotten is all that a user has said in a room: the table holds many of those.
         limits.answer_bytes = Size::kib(12 * MOST_CONTENDERS);
         scenario
+    }
+}
+
+impl Scenario {
+    /// The [contended](Self::contended) scenario of `seed` with three to six users who have all of their 200
+    /// pending connections act at once, for 40 seconds, and six frugal ones.
+    #[must_use]
+    pub fn crowds(seed: u64) -> Self {
+        let mut scenario = Self::contended(2 * seed + 1);
+        let greedy = 3 + (seed % 4) as usize;
+        scenario.clients = Mix { greedy, frugal: 6, ..Mix::default() };
+        (scenario.crowds, scenario.length) = (true, Duration::from_secs(40));
+        let Config { limits, .. } = &mut scenario.config;
+        (limits.pending, limits.pending_per_ip) = (2_000, 0);
+        // 8,000 units a second: a crowd takes some tens of milliseconds.
+        (limits.pending_per_turn, scenario.turn) = (16, Duration::from_millis(2));
+        scenario
+    }
+
+    /// The same without crowds: with `rivals` users who have messages wait in a queue for threads, and no allowances.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for tests of those who own a queue"))]
+    pub(super) fn served(seed: u64, rivals: usize) -> Self {
+        let mut scenario = Self { crowds: false, ..Self::crowds(seed) };
+        scenario.clients.greedy = rivals;
+        let Config { limits, .. } = &mut scenario.config;
+        let usual = Limits::default();
+        (limits.connections_per_user, limits.pending_per_turn) = (0, 64);
+        (limits.answer_bytes, limits.rooms) = (usual.answer_bytes, usual.rooms);
+        limits.replay_entries = usual.replay_entries;
+        scenario
+    }
+
+    /// The number of the first greedy client.
+    pub(super) fn first_greedy(&self) -> usize {
+        self.clients.clients() - self.clients.greedy
+    }
+
+    /// Is this the number of a frugal client? They come right before the greedy ones.
+    pub(super) fn is_frugal(&self, client: usize) -> bool {
+        let first = self.first_greedy();
+        (first - self.clients.frugal..first).contains(&client)
     }
 }
 

@@ -18,6 +18,8 @@ pub(super) struct Transport {
     pub(super) written: Option<bool>,
     /// The pending work done so far when bytes came to this authenticated connection.
     pub(super) waiting_since: Option<u64>,
+    /// The same, when bytes came to this pending connection of a frugal client.
+    pub(super) pending_since: Option<u64>,
     /// Input had come before the turn began, and was not read in the turn.
     pub(super) is_unread: bool,
     /// It began to close in a turn that did not read its input.
@@ -35,6 +37,7 @@ impl Transport {
             is_full: false,
             written: None,
             waiting_since: None,
+            pending_since: None,
             is_unread: false,
             is_closed_unread: false,
             life: Life::new(now),

@@ -1,5 +1,6 @@
 //! The application's answers, from a worker or from outside: soon, late, or never.
 
+use std::mem;
 use std::sync::PoisonError;
 use std::time::Duration;
 
@@ -23,9 +24,10 @@ impl Engine {
     /// Schedules the answers to the questions that the application holds.
     pub(super) fn take_held(&mut self) {
         let mut control = self.control.lock().unwrap_or_else(PoisonError::into_inner);
-        let held = std::mem::take(&mut control.held);
+        let (held, asked) = (mem::take(&mut control.held), mem::take(&mut control.asked));
         drop(control);
         held.into_iter().for_each(|held| self.work(DelayedWork::Hold(held)));
+        self.serve(asked);
     }
 
     /// The work is finished: the completion is delivered at once or after a delay.
@@ -45,9 +47,14 @@ impl Engine {
             90..97 => 5_000 + self.rng.below(5_000),
             _ => return,
         };
+        self.work_for(Duration::from_millis(millis), work);
+    }
+
+    /// Work that takes so long.
+    pub(super) fn work_for(&mut self, time: Duration, work: DelayedWork) {
         self.entries += 1;
         let number = self.entries;
         self.works.insert(number, work);
-        self.at(self.now.monotonic + Duration::from_millis(millis), TimedEvent::Work(number));
+        self.at(self.now.monotonic + time, TimedEvent::Work(number));
     }
 }

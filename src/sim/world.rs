@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::{fmt, mem};
 
-use super::app::{RandomApp, SharedAppControl};
+use super::app::{AppControl, RandomApp, SharedAppControl};
 use super::attackers;
 use super::chaos;
 use super::client::{Client, Kind};
@@ -13,12 +13,14 @@ use super::driver::SimServer;
 use super::engine::{Engine, TimedEvent};
 use super::frugal;
 use super::hostile;
-use super::scenario::{Mix, Scenario};
+use super::scenario::{Attack, Mix, Scenario};
+use super::served::ServedWork;
 use super::trace::TraceEvent;
 use crate::auth::KeyError;
 use crate::id::Rng;
 use crate::node::app::App;
 use crate::node::{Metrics, Usage};
+use crate::shares::rivalry::{RivalQueue, Rivalry};
 use crate::time::Instant;
 
 /// How long honest clients have to get through after the faults end. The node may keep a lost
@@ -69,6 +71,8 @@ pub struct Report {
     pub evictions: [(&'static str, u64); 5],
     /// The most units of pending work that an authenticated connection's bytes waited behind.
     pub longest_wait: u64,
+    /// How often a frugal client's bytes waited in a world of crowds.
+    pub crowd_waits: u64,
 }
 
 /// Clients, a network, a clock and a node, all determined by a seed.
@@ -111,7 +115,7 @@ impl World {
         control.lock().unwrap_or_else(std::sync::PoisonError::into_inner).is_healed =
             !scenario.faults;
         let app = RandomApp::new(seed, Arc::clone(&control));
-        Self::build(scenario, seed, Box::new(app), control)
+        Self::build(scenario, seed, Box::new(app), control, None)
     }
 
     /// A world of `scenario` with your application. It must admit honest clients, and answer at
@@ -122,7 +126,22 @@ impl World {
     /// # Errors
     /// [`KeyError`] when the scenario's configuration has no usable secret.
     pub fn with_app(scenario: Scenario, seed: u64, app: Box<dyn App>) -> Result<Self, KeyError> {
-        Self::build(scenario, seed, app, SharedAppControl::default())
+        Self::build(scenario, seed, app, SharedAppControl::default(), None)
+    }
+
+    /// A world of `scenario` whose messages wait in `queue`, for as many threads as `rivalry` says.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for tests of those who own a queue"))]
+    pub(super) fn with_queue(
+        scenario: Scenario,
+        seed: u64,
+        queue: Box<dyn RivalQueue>,
+        rivalry: Rivalry,
+    ) -> Result<Self, KeyError> {
+        let control = AppControl { is_healed: true, is_served: true, ..AppControl::default() };
+        let control = SharedAppControl::new(control.into());
+        let app = RandomApp::new(seed, Arc::clone(&control));
+        let served = ServedWork::new(queue, rivalry);
+        Self::build(scenario, seed, Box::new(app), control, Some(served))
     }
 
     fn build(
@@ -130,16 +149,25 @@ impl World {
         seed: u64,
         app: Box<dyn App>,
         control: SharedAppControl,
+        served: Option<ServedWork>,
     ) -> Result<Self, KeyError> {
-        let Scenario { clients: mix, rooms, length, faults, disturbances, rivals, .. } = scenario;
+        let Scenario { clients: mix, rooms, length, faults, disturbances, .. } = scenario;
+        let attack = |n| match (served.is_some(), scenario.crowds, scenario.rivals) {
+            (true, ..) => Attack::Work,
+            (_, true, _) => Attack::Crowd,
+            (.., true) => attackers::of_rivals(seed),
+            _ => attackers::numbered(seed, n),
+        };
+        let kinds: Vec<_> = kinds(mix, attack).collect();
         let mut server = SimServer::new(scenario, seed, app, control)?;
         let engine = &mut server.engine;
+        engine.served = served;
         if engine.issuer.is_some() {
             engine.at(Instant::START, TimedEvent::Fetch);
         }
         let mut rng = Rng::new(seed);
         let mut clients = Vec::new();
-        for (kind, count) in kinds(mix, seed, rivals) {
+        for (kind, count) in kinds {
             for _ in 0..count {
                 let number = clients.len();
                 let mut client = Client::new(number, kind, rooms, rng.next_u64());
@@ -208,6 +236,7 @@ impl World {
             metrics: self.server.node.metrics().clone(),
             evictions: self.server.node.evictions(),
             longest_wait: self.server.engine.longest_wait,
+            crowd_waits: self.server.engine.crowd_waits,
         })
     }
 
@@ -305,11 +334,7 @@ fn wake(client: &mut Client, engine: &mut Engine) {
 }
 
 /// The kinds of clients, and how many there are of each. The attacks differ from world to world.
-fn kinds(mix: Mix, seed: u64, is_rivalry: bool) -> impl Iterator<Item = (Kind, usize)> {
-    let attack = move |n| match is_rivalry {
-        true => attackers::of_rivals(seed),
-        false => attackers::numbered(seed, n),
-    };
+fn kinds(mix: Mix, attack: impl Fn(usize) -> Attack) -> impl Iterator<Item = (Kind, usize)> {
     let greedy = (0..mix.greedy).map(move |n| (Kind::Greedy(attack(n)), 1));
     let others = [
         (Kind::Good, mix.good),

@@ -83,7 +83,7 @@ impl Engine {
     /// Starts it again, as a replica of this one from the beginning.
     pub(crate) fn start_again_behind(&mut self, master: u16) {
         let own = self.options.clone();
-        self.options.extend(["--replicaof".to_owned(), format!("127.0.0.1 {master}")]);
+        self.options.extend(["--replicaof", "127.0.0.1", &master.to_string()].map(str::to_owned));
         self.start_again();
         self.options = own;
     }

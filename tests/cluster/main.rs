@@ -21,6 +21,7 @@ mod member;
 mod nodes;
 mod one_host;
 mod operators;
+mod owner;
 mod presence;
 mod replicas;
 #[cfg(feature = "sim")]

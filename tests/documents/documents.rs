@@ -159,15 +159,16 @@ fn every_shell_block_can_be_read_by_a_shell() {
 #[test]
 fn every_program_in_the_documents_is_built() {
     let library = include_str!("../../src/lib.rs");
-    let examples: Vec<String> = ["clients", "clients/go", "fastapi", "migration", "quickstart"]
-        .iter()
-        .flat_map(|folder| {
-            let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(folder);
-            fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path())
-        })
-        .filter(|path| path.is_file())
-        .map(|path| fs::read_to_string(path).unwrap())
-        .collect();
+    let examples: Vec<String> =
+        ["clients", "clients/go", "fastapi", "migration", "quickstart", "../benches/compare/peers"]
+            .iter()
+            .flat_map(|folder| {
+                let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(folder);
+                fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path())
+            })
+            .filter(|path| path.is_file())
+            .map(|path| fs::read_to_string(path).unwrap())
+            .collect();
     for Block { document, language, text } in blocks() {
         let is_built = match language.as_str() {
             "rust" | "rust,no_run" => library.contains(&format!("include_str!(\"../{document}\")")),

@@ -1,4 +1,4 @@
-//! A standby of the recipe chat, as docs/cluster.md describes it, by `scripts/standby`.
+//! A standby of the recipe chat, as docs/operations.md describes it, by `scripts/standby`.
 
 use std::process::Command;
 

@@ -11,6 +11,7 @@
 )]
 
 mod crash;
+mod full_disk;
 mod journey;
 mod model;
 mod pasted;

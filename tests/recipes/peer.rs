@@ -87,6 +87,11 @@ impl Client {
         Ok(answer["payload"].clone())
     }
 
+    /// The same: its whole answer, which may be an error.
+    pub(crate) fn try_say(&mut self, id: &str, content: &str) -> tungstenite::Result<Value> {
+        self.ask("chat_message", id, &json!({ "content": content }))
+    }
+
     pub(crate) fn say(&mut self, content: &str) -> Value {
         self.say_as(&fresh_id(), content).unwrap()
     }

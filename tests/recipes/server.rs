@@ -3,7 +3,7 @@
 use std::fs;
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use rustix::process::Signal;
 
@@ -70,7 +70,10 @@ impl House {
 
     /// `vestibule` as it starts without a word, on a free port; not waited for.
     pub(crate) fn start(&self) -> Server {
-        let mut command = self.0.command(BINARY, &START);
+        self.start_as(self.0.command(BINARY, &START))
+    }
+
+    fn start_as(&self, mut command: Command) -> Server {
         command.stdout(Stdio::piped()).stderr(Stdio::null());
         let process = Process::start(self.0.follow(&mut command));
         Server { process, address: SocketAddr::from(([127, 0, 0, 1], 0)), admin: None }
@@ -78,9 +81,13 @@ impl House {
 
     /// The same, once it says where it listens.
     pub(crate) fn open(&self) -> Server {
-        let mut server = self.start();
-        (server.address, server.admin) = server.process.addresses();
-        server
+        self.start().listening()
+    }
+
+    /// The same, started by another program with these arguments, which becomes the server.
+    pub(crate) fn open_by(&self, program: &str, arguments: &[&str]) -> Server {
+        let command = self.0.command(program, &[arguments, &[BINARY], &START].concat());
+        self.start_as(command).listening()
     }
 
     /// A token of the command line, for somebody who has no account.
@@ -129,6 +136,12 @@ pub(crate) struct Server {
 }
 
 impl Server {
+    /// Waits until it says where it listens.
+    fn listening(mut self) -> Self {
+        (self.address, self.admin) = self.process.addresses();
+        self
+    }
+
     /// A socket whose reads end.
     pub(crate) fn connect(&self) -> TcpStream {
         connect(self.address).unwrap()

@@ -31,8 +31,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     // The binary is a crate of its own, and uses whatever the library shows.
     ("cli", &[]),
 ];
-const SIMULATOR: &[&str] =
-    &["time", "id", "config", "protocol", "auth", "bus", "node", "driver", "memory", "testing"];
+const SIMULATOR: &[&str] = &[
+    "time", "id", "config", "protocol", "shares", "auth", "bus", "node", "driver", "memory",
+    "testing",
+];
 const LEAVES: &[&str] = &["time", "id", "config"];
 /// They only put the layers together.
 const ROOTS: &[&str] = &["lib", "main"];

@@ -14,6 +14,8 @@ use tungstenite::handshake::HandshakeError;
 use tungstenite::{Error, Message, WebSocket};
 use vestibule::testing::{envelope, logs, message};
 
+use crate::arrival::{Stream, unmeasured};
+
 /// Longer than any time-out of the server.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How often a blocked read looks whether it is to stop.
@@ -81,16 +83,8 @@ impl Origin {
         Ok(socket.into())
     }
 
-    /// Sends one request with a JSON body, if there is one: the status and the body of the answer.
-    ///
-    /// # Errors
-    /// No answer. A status is no error.
-    pub(crate) fn call(
-        &self,
-        request: &str,
-        token: Option<&str>,
-        body: Option<&Value>,
-    ) -> Outcome<Answer> {
+    /// One request with a JSON body, if there is one.
+    fn request(&self, request: &str, token: Option<&str>, body: Option<&Value>) -> Vec<u8> {
         let bearer = token.map_or_else(String::new, |it| format!("Authorization: Bearer {it}\r\n"));
         if let Some(body) = body {
             logs::known_of(body);
@@ -101,20 +95,47 @@ impl Origin {
             length => format!("Content-Type: application/json\r\nContent-Length: {length}\r\n"),
         };
         let server = self.server;
-        let mut stream = self.connect()?;
-        let head = format!("{request} HTTP/1.1\r\nHost: {server}\r\n{bearer}{content}\r\n");
+        format!("{request} HTTP/1.1\r\nHost: {server}\r\n{bearer}{content}\r\n{body}").into_bytes()
+    }
+
+    /// Sends one request: the status and the body of the answer.
+    ///
+    /// # Errors
+    /// No answer. A status is no error.
+    pub(crate) fn call(
+        &self,
+        request: &str,
+        token: Option<&str>,
+        body: Option<&Value>,
+    ) -> Outcome<Answer> {
+        let request = self.request(request, token, body);
+        let mut stream = Stream::new(self.connect()?)?;
         // A client that is refused early may not come to its last byte.
-        let _ = stream.write_all(format!("{head}{body}").as_bytes());
-        let mut bytes = Vec::new();
+        let _ = stream.write_all(&request);
+        let (mut bytes, mut piece) = (Vec::new(), [0; 16 * 1_024]);
         let mut waiting = Waiting::new(&self.stop);
-        // Every answer ends with its connection.
-        while let Err(error) = stream.read_to_end(&mut bytes) {
-            waiting.check(error)?;
+        while !is_whole(&bytes) {
+            match stream.read(&mut piece) {
+                Ok(0) => break,
+                Ok(count) => bytes.extend_from_slice(piece.get(..count).unwrap_or_default()),
+                Err(error) => waiting.check(error)?,
+            }
         }
         let answer = Answer::parse(&bytes);
         let answer = answer.ok_or_else(|| Fault::Closed("no whole answer".to_owned()))?;
         logs::known_of(&answer.json);
         Ok(answer)
+    }
+
+    /// A request that an attacker sends again and again.
+    pub(crate) fn prepare(
+        &self,
+        request: &str,
+        token: Option<&str>,
+        body: Option<&Value>,
+    ) -> Prepared {
+        let bytes = self.request(request, token, body);
+        Prepared { origin: self.clone(), bytes, piece: vec![0; 64 * 1_024] }
     }
 
     /// The same, where 2xx alone is a success.
@@ -134,6 +155,50 @@ impl Origin {
             status => Err(Fault::Refused(format!("{status} {}", answer.code()))),
         }
     }
+}
+
+/// A request whose bytes are made once, and whose answer is dropped as it comes: it costs the host as
+/// little as it can.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    origin: Origin,
+    bytes: Vec<u8>,
+    piece: Vec<u8>,
+}
+
+impl Prepared {
+    /// Sends it, and takes the whole answer from the socket.
+    ///
+    /// # Errors
+    /// No answer, or another status than 2xx.
+    pub(crate) fn send(&mut self) -> Outcome {
+        let mut stream = self.origin.connect()?;
+        let _ = stream.write_all(&self.bytes);
+        let mut waiting = Waiting::new(&self.origin.stop);
+        let (mut read, mut is_success) = (0, false);
+        loop {
+            match stream.read(&mut self.piece) {
+                Ok(0) if read == 0 => return Err(Fault::Closed("no answer".to_owned())),
+                Ok(0) if is_success => return Ok(()),
+                Ok(0) => return Err(Fault::Refused("not 2xx".to_owned())),
+                Ok(count) => {
+                    is_success |= read == 0 && self.piece.starts_with(b"HTTP/1.1 2");
+                    read += count;
+                }
+                Err(error) => waiting.check(error)?,
+            }
+        }
+    }
+}
+
+/// Is this an answer with all of its body?
+fn is_whole(bytes: &[u8]) -> bool {
+    let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else { return false };
+    let head = String::from_utf8_lossy(bytes.get(..end).unwrap_or_default());
+    let length = head.lines().find_map(|line| line.strip_prefix("Content-Length: "));
+    // Without a length, it ends with its connection.
+    let length = length.and_then(|length| length.parse::<usize>().ok());
+    length.is_some_and(|length| bytes.len() >= end + 4 + length)
 }
 
 /// The answer to an HTTP request.
@@ -202,7 +267,7 @@ impl<'a> Waiting<'a> {
 /// A client in a room.
 #[derive(Debug)]
 pub(crate) struct Chat {
-    socket: WebSocket<TcpStream>,
+    socket: WebSocket<Stream>,
     stop: Arc<AtomicBool>,
 }
 
@@ -225,7 +290,7 @@ impl Chat {
     pub(crate) fn upgrade(origin: &Origin, room: &str) -> Outcome<Self> {
         let uri = format!("ws://{}/v1/chat/{room}", origin.server);
         let mut waiting = Waiting::new(&origin.stop);
-        let mut handshake = tungstenite::client(uri, origin.connect()?);
+        let mut handshake = tungstenite::client(uri, Stream::new(origin.connect()?)?);
         loop {
             match handshake {
                 Ok((socket, _)) => return Ok(Self { socket, stop: Arc::clone(&origin.stop) }),
@@ -266,8 +331,12 @@ impl Chat {
         Ok(text_at(&answer, "/payload/content").to_owned())
     }
 
-    /// Ends the connection as a client should.
-    pub(crate) fn leave(mut self) {
+    /// Ends the connection as a client should. It is no part of what is measured.
+    pub(crate) fn leave(self) {
+        unmeasured(|| self.end());
+    }
+
+    fn end(mut self) {
         let _ = self.socket.close(None);
         let mut waiting = Waiting::new(&self.stop);
         loop {

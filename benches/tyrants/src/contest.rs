@@ -1,18 +1,24 @@
-//! A contest: victims do the same without an attacker, and then with one.
+//! A contest: victims do the same without an attacker, with one at another server on this host, and with
+//! one at theirs.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::arrival::measure;
 use crate::client::{Fault, Outcome};
+use crate::idle;
 
 /// How long an attacker that was refused waits before it goes on.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// How long attackers begin before victims are watched.
 const LEAD: Duration = Duration::from_millis(300);
+
+/// How long a server has between two phases, for what an attack has left behind.
+const SETTLING: Duration = Duration::from_millis(200);
 
 /// One operation of one side, done again and again.
 type Step<'a> = Box<dyn FnMut() -> Outcome + Send + 'a>;
@@ -45,11 +51,26 @@ impl<'a> Attacker<'a> {
     }
 }
 
+/// Those who attack one server.
+pub(crate) struct Attack<'a> {
+    attackers: Vec<Attacker<'a>>,
+    /// Ends their waiting.
+    stop: Arc<AtomicBool>,
+}
+
+impl<'a> Attack<'a> {
+    pub(crate) fn new(attackers: Vec<Attacker<'a>>, stop: Arc<AtomicBool>) -> Self {
+        Self { attackers, stop }
+    }
+}
+
 /// What attackers did.
 #[derive(Debug, Default)]
-struct Attack {
+struct Deeds {
     done: AtomicU64,
     refused: AtomicU64,
+    /// Attackers that take the cores from others.
+    busy: AtomicU64,
 }
 
 /// What victims of one kind met in one phase.
@@ -98,68 +119,94 @@ impl Samples {
 /// The samples of each kind, in the order of their names.
 pub(crate) type ByKind = BTreeMap<&'static str, Samples>;
 
-/// The result of both phases.
+/// The result of all phases.
+#[derive(Default)]
 pub(crate) struct Contest {
     pub(crate) without: ByKind,
+    /// With the attack at another server.
+    pub(crate) elsewhere: ByKind,
     pub(crate) with: ByKind,
-    /// What the attackers did.
+    /// What the attackers of the victims' server did.
     pub(crate) attack: String,
 }
 
-/// Has victims do their steps for `phase` without attackers, and for another with them, once the attack
-/// has taken what it can. `stop` is what ends the attackers' waiting.
+/// Has victims do their steps for `phase` without attackers, for another with those of the other server,
+/// and for a third with their own, each time once the attack has taken what it can. The other server's
+/// attack is the first of the two.
 pub(crate) fn contest(
     phase: Duration,
-    stop: &Arc<AtomicBool>,
     victims: Vec<Victim<'_>>,
-    attackers: Vec<Attacker<'_>>,
+    attacks: [Attack<'_>; 2],
 ) -> Contest {
     // No longer: allowances have an end.
-    contest_after((phase / 4).min(LEAD), phase, stop, victims, attackers)
+    contest_after((phase / 4).min(LEAD), phase, victims, attacks)
 }
 
 /// The same, with the attack's first moments: that of an allowance that is used up in them.
 pub(crate) fn contest_from_the_start(
     phase: Duration,
-    stop: &Arc<AtomicBool>,
     victims: Vec<Victim<'_>>,
-    attackers: Vec<Attacker<'_>>,
+    attacks: [Attack<'_>; 2],
 ) -> Contest {
-    contest_after(Duration::ZERO, phase, stop, victims, attackers)
+    contest_after(Duration::ZERO, phase, victims, attacks)
 }
 
 fn contest_after(
     lead: Duration,
     phase: Duration,
-    stop: &Arc<AtomicBool>,
     mut victims: Vec<Victim<'_>>,
-    mut attackers: Vec<Attacker<'_>>,
+    attacks: [Attack<'_>; 2],
 ) -> Contest {
     let without = watch(phase, &mut victims);
-    let (attack, began) = (Attack::default(), Instant::now());
-    let with = thread::scope(|scope| {
+    let [(elsewhere, _), (with, attack)] =
+        attacks.map(|attack| attacked(lead, phase, &mut victims, attack));
+    Contest { without, elsewhere, with, attack }
+}
+
+/// One phase with an attack: what victims met, and what the attackers did.
+fn attacked(
+    lead: Duration,
+    phase: Duration,
+    victims: &mut [Victim<'_>],
+    attack: Attack<'_>,
+) -> (ByKind, String) {
+    let Attack { mut attackers, stop } = attack;
+    let (deeds, ready) = (Deeds::default(), Barrier::new(attackers.len() + 1));
+    let (met, began) = thread::scope(|scope| {
         for attacker in &mut attackers {
-            scope.spawn(|| run(attacker, &attack, stop));
+            scope.spawn(|| {
+                deeds.busy.fetch_add(u64::from(!idle::yield_to_all()), Ordering::Relaxed);
+                ready.wait();
+                run(attacker, &deeds, &stop);
+            });
         }
+        ready.wait();
+        let began = Instant::now();
         thread::sleep(lead);
-        let with = watch(phase, &mut victims);
+        let met = watch(phase, victims);
         stop.store(true, Ordering::Relaxed);
-        with
+        (met, began)
     });
-    let (done, refused) = (attack.done.into_inner(), attack.refused.into_inner());
+    let Deeds { done, refused, busy } = deeds;
+    let (done, refused, busy) = (done.into_inner(), refused.into_inner(), busy.into_inner());
     let rate = done as f64 / began.elapsed().as_secs_f64();
-    let attack = format!("{done} done ({rate:.0}/s), {refused} refused or late");
-    Contest { without, with, attack }
+    let mut text = format!("{done} done ({rate:.0}/s), {refused} refused or late");
+    if busy > 0 {
+        text.push_str("; not at the lowest priority");
+    }
+    drop(attackers);
+    thread::sleep(SETTLING);
+    (met, text)
 }
 
 /// One attacker, until it is stopped.
-fn run(attacker: &mut Attacker<'_>, attack: &Attack, stop: &AtomicBool) {
+fn run(attacker: &mut Attacker<'_>, deeds: &Deeds, stop: &AtomicBool) {
     while !stop.load(Ordering::Relaxed) {
         match (attacker.0)() {
-            Ok(()) => attack.done.fetch_add(1, Ordering::Relaxed),
+            Ok(()) => deeds.done.fetch_add(1, Ordering::Relaxed),
             Err(_) => {
                 thread::sleep(PAUSE);
-                attack.refused.fetch_add(1, Ordering::Relaxed)
+                deeds.refused.fetch_add(1, Ordering::Relaxed)
             }
         };
     }
@@ -193,12 +240,11 @@ fn repeat(victim: &mut Victim<'_>, first: Instant, distance: Duration, end: Inst
     let mut samples = Samples::default();
     for time in 0..victim.times {
         thread::sleep((first + distance * time).saturating_duration_since(Instant::now()));
-        let began = Instant::now();
-        if began >= end {
+        if Instant::now() >= end {
             break;
         }
-        let outcome = (victim.step)();
-        samples.add(began.elapsed(), outcome);
+        let (outcome, time) = measure(&mut victim.step);
+        samples.add(time, outcome);
     }
     samples
 }
@@ -225,12 +271,14 @@ mod tests {
     }
 
     #[test]
-    fn both_phases_are_watched_and_attackers_stop() {
-        let stop = Arc::new(AtomicBool::new(false));
+    fn all_phases_are_watched_and_attackers_stop() {
         let victims = vec![Victim::new("a", 3, || Ok(())), Victim::new("b", 2, || Ok(()))];
-        let attackers = vec![Attacker::new(|| Ok(()))];
-        let contest = contest(Duration::from_millis(1), &stop, victims, attackers);
-        assert!(contest.without.contains_key("a") && contest.with.contains_key("b"));
-        assert!(stop.load(Ordering::Relaxed));
+        let stops: [Arc<AtomicBool>; 2] = Default::default();
+        let attack = |stop: &Arc<_>| Attack::new(vec![Attacker::new(|| Ok(()))], Arc::clone(stop));
+        let attacks = [attack(&stops[0]), attack(&stops[1])];
+        let contest = contest(Duration::from_millis(1), victims, attacks);
+        let phases = [&contest.without, &contest.elsewhere, &contest.with];
+        assert!(phases.iter().all(|it| it.contains_key("a") && it.contains_key("b")));
+        assert!(stops.iter().all(|stop| stop.load(Ordering::Relaxed)));
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! ```sh
 //! cargo build --release && cargo build --release -p tyrants
-//! target/release/tyrants                             # all rows, some 4 minutes
+//! target/release/tyrants                             # all rows, some 5 minutes
 //! target/release/tyrants --only storage,workers --seconds 20
 //! target/release/tyrants --vestibule OLD/vestibule   # an older binary, to compare
 //! target/release/tyrants --quick                     # whether victims lose something
@@ -13,21 +13,27 @@
 //! Each row ([`rows`]) starts a server of its own on loopback, with the default limits unless the row
 //! says otherwise, and an attacker. There are two kinds of rows:
 //!
-//! - Victims do the same without the attacker, and then with it: the median and the p99 of both
-//!   phases, and their ratios. What a disk's sync takes varies from one second to the next by more than
-//!   an attacker changes, so the database is in memory, but in the row about the disk. Machines drift, so only the ratio says something, and with few cores
-//!   also that the attacker itself runs beside the server. An operation whose time ran out counts with
+//! - Victims do the same three times: without the attacker, with the same attacker at another server of
+//!   this kind on this host (`elsewhere`), and with it at theirs: the median and the p99 of each phase. The
+//!   ratios are those of the last two to the first. What the host does to the victims is in both of them
+//!   (`host`, `ratio`): the two servers share its cores and its disk as the parts of one server do. A time is
+//!   the server's: until the kernel had the answer, and not until its reader had a core ([`arrival`]).
+//!   Attackers leave the cores to all others ([`idle`]), make their requests once and drop the answers.
+//!   What a disk's sync takes varies from one second to the next by more than an attacker changes, so the
+//!   database is in memory, but in the row about the disk. An operation whose time ran out counts with
 //!   the time it took, and as late. Everybody keeps to its allowances: a victim sends at most 30
-//!   messages in both phases, so a p99 is that of some hundred operations.
+//!   messages and what is refilled, so a p99 is that of some hundred operations.
 //! - Something is to be remembered, or somebody to be let in: of how many victims it was.
 //!
 //! The table goes to standard output as Markdown, progress to standard error. The exit code is 1 if a
 //! victim was refused, cut off or lost something; each such fault is a line below the table. It never
 //! depends on a time or a ratio.
 
+mod arrival;
 mod client;
 mod contest;
 mod hold;
+mod idle;
 #[allow(dead_code, reason = "the comparison also reads whole outputs")]
 #[path = "../../compare/src/compare/process.rs"]
 mod process;
@@ -51,7 +57,7 @@ use signal_hook::flag::register;
 
 use crate::report::Report;
 use crate::rows::{ROWS, Row};
-use crate::server::Server;
+use crate::server::{Server, Servers};
 
 /// What one client that keeps to every limit can do to others.
 #[derive(Debug, Parser)]
@@ -105,24 +111,38 @@ impl Bench {
         Server::start(&self.binary, &self.scratch, arguments, keys, &self.stop)
     }
 
-    /// The same, with the database on the disk.
+    /// Starts two of them, for a contest.
     ///
     /// # Errors
     /// As [`Self::start`].
-    fn start_on_disk(
+    fn start_two(
         &self,
         arguments: &[&str],
         keys: &[(&str, &str)],
-    ) -> Result<Server, Box<dyn Error>> {
-        Server::start(&self.binary, &env::temp_dir(), arguments, keys, &self.stop)
+    ) -> Result<Servers, Box<dyn Error>> {
+        let start = || self.start(arguments, keys);
+        Ok(Servers { own: start()?, other: start()? })
     }
 
-    /// How many messages a victim may send in a phase, and keep to its own allowance: 30 at once, and
-    /// one every two seconds.
+    /// The same, with their databases on the disk.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    fn start_two_on_disk(
+        &self,
+        arguments: &[&str],
+        keys: &[(&str, &str)],
+    ) -> Result<Servers, Box<dyn Error>> {
+        let start = || Server::start(&self.binary, &env::temp_dir(), arguments, keys, &self.stop);
+        Ok(Servers { own: start()?, other: start()? })
+    }
+
+    /// How many messages a victim may send in each of three phases, and keep to its own allowance: 30 at
+    /// once, and one every two seconds.
     fn messages(&self) -> u32 {
         match u32::try_from(self.phase.as_secs()) {
-            Ok(0) => 5,
-            seconds => 12 + seconds.unwrap_or(0) / 4,
+            Ok(0) => 4,
+            seconds => 9 + seconds.unwrap_or(0) / 3,
         }
     }
 }

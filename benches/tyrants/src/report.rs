@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use crate::contest::{Contest, Samples};
+use crate::contest::{ByKind, Contest, Samples};
 use crate::rows::Row;
 
 /// One line of the table.
@@ -11,7 +11,12 @@ use crate::rows::Row;
 pub(crate) struct Line {
     pub(crate) measure: String,
     pub(crate) without: String,
+    /// With the attack at another server.
+    pub(crate) elsewhere: String,
     pub(crate) with: String,
+    /// `elsewhere` to `without`: what the host does.
+    pub(crate) host: String,
+    /// `with` to `without`.
     pub(crate) ratio: String,
     pub(crate) attacker: String,
 }
@@ -29,18 +34,23 @@ impl Report {
     pub(crate) fn of(contest: Contest) -> Self {
         let mut report = Self::default();
         for (kind, with) in &contest.with {
-            let without = contest.without.get(kind).cloned().unwrap_or_default();
+            let of = |phase: &ByKind| phase.get(kind).cloned().unwrap_or_default();
+            let (without, elsewhere) = (of(&contest.without), of(&contest.elsewhere));
             report.lines.push(Line {
                 measure: format!("{kind}: median / p99, ms"),
                 without: times(&without),
+                elsewhere: times(&elsewhere),
                 with: times(with),
+                host: ratios(&without, &elsewhere),
                 ratio: ratios(&without, with),
                 attacker: contest.attack.clone(),
             });
-            for (phase, samples) in [("without", &without), ("with", with)] {
+            let phases =
+                [("no attacker", &without), ("one elsewhere", &elsewhere), ("an attacker", with)];
+            for (phase, samples) in phases {
                 if let Some(why) = &samples.why {
                     let refused = samples.refused;
-                    report.faults.push(format!("{kind}, {phase} attacker: {refused} × {why}"));
+                    report.faults.push(format!("{kind}, with {phase}: {refused} × {why}"));
                 }
             }
         }
@@ -110,15 +120,15 @@ fn millis(time: Duration) -> String {
 /// The table, and the faults below it.
 pub(crate) fn markdown(reports: &[(&Row, Report)]) -> String {
     let mut text = String::from(
-        "| row | attacker | measured | without it | with it | ratio | what it did |\n\
-         | --- | --- | --- | ---: | ---: | ---: | --- |\n",
+        "| row | attacker | measured | without it | elsewhere | with it | host | ratio | what it did |\n\
+         | --- | --- | --- | ---: | ---: | ---: | ---: | ---: | --- |\n",
     );
     for (row, report) in reports {
         for (index, line) in report.lines.iter().enumerate() {
-            let Line { measure, without, with, ratio, attacker } = line;
+            let Line { measure, without, elsewhere, with, host, ratio, attacker } = line;
             // A row of several lines is named once.
             let (name, attack) = if index == 0 { (row.name, row.attack) } else { ("", "") };
-            let filled = [without, with, ratio, attacker];
+            let filled = [without, elsewhere, with, host, ratio, attacker];
             let filled = filled.map(|cell| if cell.is_empty() { "–" } else { cell });
             let _ = writeln!(text, "| {name} | {attack} | {measure} | {} |", filled.join(" | "));
         }
@@ -147,8 +157,8 @@ mod tests {
         assert_eq!(report.faults, ["some: 1 of 3"]);
         let row = Row { name: "a", attack: "takes all", run: |_| Ok(Report::default()) };
         let text = markdown(&[(&row, report)]);
-        assert!(text.contains("| a | takes all | all | – | 2 of 2 | – | – |\n"), "{text}");
-        assert!(text.contains("|  |  | some | – | 1 of 3 | – | 5 done |\n"), "{text}");
+        assert!(text.contains("| a | takes all | all | – | – | 2 of 2 | – | – | – |\n"), "{text}");
+        assert!(text.contains("|  |  | some | – | – | 1 of 3 | – | – | 5 done |\n"), "{text}");
         assert!(text.ends_with("\n\n- a: some: 1 of 3\n"), "{text}");
     }
 

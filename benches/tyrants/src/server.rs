@@ -14,6 +14,7 @@ use serde_json::json;
 use vestibule::testing::logs;
 
 use crate::client::{Answer, Chat, Origin, Outcome};
+use crate::contest::{Attack, Attacker};
 use crate::process::{Process, Watch};
 
 /// Signs the tokens of both sides; nothing else ever sees it.
@@ -113,6 +114,32 @@ impl Drop for Server {
         self.process = None;
         logs::keep("tyrants", &self.scratch);
         let _ = fs::remove_dir_all(&self.scratch);
+    }
+}
+
+/// The server of the victims, and one like it on the same host. What the same attack there does to the
+/// victims is not their server's doing.
+#[derive(Debug)]
+pub(crate) struct Servers {
+    pub(crate) own: Server,
+    pub(crate) other: Server,
+}
+
+impl Servers {
+    /// The same attack on both, the other one first. `attackers` makes those of one server, which the
+    /// flag stops.
+    ///
+    /// # Errors
+    /// Those of `attackers`.
+    pub(crate) fn attacks<'a>(
+        &self,
+        attackers: impl Fn(&Server, &Arc<AtomicBool>) -> Outcome<Vec<Attacker<'a>>>,
+    ) -> Outcome<[Attack<'a>; 2]> {
+        let attack = |server: &Server| -> Outcome<Attack<'a>> {
+            let stop = Arc::default();
+            Ok(Attack::new(attackers(server, &stop)?, stop))
+        };
+        Ok([attack(&self.other)?, attack(&self.own)?])
     }
 }
 

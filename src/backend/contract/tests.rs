@@ -262,6 +262,7 @@ fn each_outcome_maps_to_a_node_outcome() {
             None => "nothing",
             Some(Outcome::Join(Admission::Admit(_))) => "admit",
             Some(Outcome::Join(Admission::Deny)) => "deny",
+            Some(Outcome::Join(Admission::Revoked)) => "revoked",
             Some(Outcome::Join(Admission::Unavailable)) => "unavailable",
             Some(Outcome::Message(Ok(_))) => "update",
             Some(Outcome::Message(Err(error))) => error.as_str(),
@@ -276,6 +277,8 @@ fn each_outcome_maps_to_a_node_outcome() {
         let (join, message) = match outcome {
             CallOutcome::Answered => ("admit", "update"),
             CallOutcome::Denied => ("deny", "used id"),
+            // A message has no such response.
+            CallOutcome::Revoked => ("revoked", "backend_unavailable"),
             CallOutcome::TimedOut => ("unavailable", "backend_timeout"),
             CallOutcome::Expired => ("not begun", "not begun"),
             CallOutcome::Unconnected => ("unreached", "unreached"),

@@ -91,6 +91,14 @@ pub(super) fn refuse_engine(reader: &mut RespReader<'_>) -> Option<String> {
         Some(RespToken::Error(error)) => Some(explain(error)),
         Some(RespToken::Map(_)) => {
             while let Some(token) = reader.token() {
+                if token == RespToken::Text(b"version") {
+                    let version = String::from_utf8_lossy(reader.text().unwrap_or_default());
+                    if is_too_old(&version) {
+                        return Some(format!(
+                            "the engine has the version {version}: {WANTED} is needed"
+                        ));
+                    }
+                }
                 if token == RespToken::Text(b"role") {
                     return match reader.text() {
                         Some(b"master") => None,
@@ -103,7 +111,19 @@ pub(super) fn refuse_engine(reader: &mut RespReader<'_>) -> Option<String> {
             }
             Some("the engine does not say its role".to_owned())
         }
-        _ => Some("the engine does not speak RESP3: Redis 6 or Valkey is needed".to_owned()),
+        _ => Some(format!("the engine does not speak RESP3: {WANTED} is needed")),
+    }
+}
+
+/// The oldest engine that passes the tests.
+const WANTED: &str = "Redis 6.2 or later, or Valkey,";
+
+/// A version that does not begin with two numbers is some other engine's, which is tried.
+fn is_too_old(version: &str) -> bool {
+    let mut numbers = version.split('.').map(str::parse::<u32>);
+    match (numbers.next(), numbers.next()) {
+        (Some(Ok(major)), Some(Ok(minor))) => (major, minor) < (6, 2),
+        _ => false,
     }
 }
 
@@ -111,10 +131,10 @@ pub(super) fn refuse_engine(reader: &mut RespReader<'_>) -> Option<String> {
 fn explain(error: &[u8]) -> String {
     let text = String::from_utf8_lossy(error.get(..200).unwrap_or(error)).into_owned();
     let advice = match error.split(|byte| *byte == b' ').next().unwrap_or_default() {
-        b"NOAUTH" => " (set cluster.password_file)",
-        b"WRONGPASS" => " (is cluster.password_file up to date?)",
-        b"ERR" | b"NOPROTO" => " (Redis 6 or Valkey is needed)",
-        _ => "",
+        b"NOAUTH" => " (set cluster.password_file)".to_owned(),
+        b"WRONGPASS" => " (is cluster.password_file up to date?)".to_owned(),
+        b"ERR" | b"NOPROTO" => format!(" ({WANTED} is needed)"),
+        _ => String::new(),
     };
     format!("the engine refuses the connection: {text}{advice}")
 }

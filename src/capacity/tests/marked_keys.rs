@@ -10,6 +10,11 @@ use crate::config::{Config, Key};
 fn configurations() -> Vec<Value> {
     let recipes = json!({ "app": "recipes" });
     let model = json!({ "app": "recipes", "assistant": { "url": "http://127.0.0.1:9/v1" } });
+    let owner = json!({
+        "app": "recipes",
+        "recipes": { "listen": "127.0.0.1:9" },
+        "cluster": { "url": "redis://127.0.0.1" },
+    });
     let backend = json!({ "backend": {
         "url": "http://127.0.0.1:9", "moderate": true, "claims": ["team"], "client_bytes": "64",
     } });
@@ -24,7 +29,7 @@ fn configurations() -> Vec<Value> {
     } });
     let sized =
         json!({ "limits": { "connections": 1000, "pending": 500 }, "log": { "access": true } });
-    let applications = [recipes, model, backend, memory];
+    let applications = [recipes, model, owner, backend, memory];
     let with = |application: &Value, more: &[&Value]| {
         let mut whole = serde_json::to_value(Config::program_defaults()).unwrap();
         more.iter().copied().chain([application]).for_each(|part| put(&mut whole, part));

@@ -23,14 +23,15 @@ use vestibule::config::Length;
 /// * server CPU: what the scheduler charged to all threads of --pid during the measured phase
 ///   (/proc/PID/task/*/schedstat), divided by the operations: user and kernel time.
 ///
-/// * server memory: the growth of the resident set of --pid since before the first connect
-///   (/proc/PID/smaps_rollup), divided by the connections. Kernel socket buffers are not in it.
+/// * server memory: the growth of the resident set of --pid since before the first connect, without
+///   pages of files such as its code (Anonymous in /proc/PID/smaps_rollup), divided by the
+///   connections. Kernel socket buffers are not in it.
 ///
 /// * failed: what ended in another way than the protocol says, by reason.
 ///
 /// Over TLS (wss://), latency from the TCP connect includes the handshake. Each handshake is a full
-/// one; only the clients of `return` resume their sessions, like browsers. This thread does its
-/// own part of each, which costs about as much as the server's.
+/// one, except that the clients of `return` and `storm --resume` resume their sessions, like
+/// browsers. This thread does its own part of each, which costs about as much as the server's.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct LoadArgs {
@@ -52,9 +53,9 @@ pub(super) struct Common {
     /// Accept any certificate of a wss:// server on this host
     #[arg(long, global = true, conflicts_with = "ca_file")]
     pub(super) insecure: bool,
-    /// Process id of the server, to measure its CPU time and memory
-    #[arg(long, global = true)]
-    pub(super) pid: Option<u32>,
+    /// Process ids of the server, to measure its CPU time and memory: the sum of all
+    #[arg(long, global = true, value_delimiter = ',', value_name = "PID[,…]")]
+    pub(super) pid: Vec<u32>,
     /// Maximum handshakes in flight; in a storm, connections
     #[arg(long, global = true, default_value_t = 500, value_name = "N")]
     pub(super) concurrency: u32,
@@ -94,7 +95,8 @@ pub(super) enum LoadScenario {
     /// One sends to a room of many
     ///
     /// An operation is one delivery to another connection; latency is send to delivery. The next
-    /// message is sent when all have the last one.
+    /// message is sent when all have the last one. With --others, further users chat in rooms of
+    /// their own at a steady rate, first in quiet and then during a second --duration of this.
     Fanout(FanoutArgs),
     /// Chat at a steady rate, in quiet and then during a storm among silent sockets
     ///
@@ -139,8 +141,11 @@ pub(super) struct PendingArgs {
 #[derive(Debug, clap::Args)]
 pub(super) struct StormArgs {
     /// Connections in all, each its own user in its own room
-    #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = some())]
+    #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = storm())]
     pub(super) connections: u32,
+    /// Over TLS, resume the session of an earlier connection, which is not measured
+    #[arg(long)]
+    pub(super) resume: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -170,6 +175,15 @@ pub(super) struct FanoutArgs {
     /// How long
     #[arg(long, default_value = "5s", value_name = "DURATION")]
     pub(super) duration: Length,
+    /// Users that chat in other rooms
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub(super) others: u32,
+    /// Their chat messages a second, in all
+    #[arg(long, default_value_t = 1_000, value_name = "N", value_parser = rate())]
+    pub(super) rate: u32,
+    /// How long their chat is measured before the room gets messages
+    #[arg(long, default_value = "3s", value_name = "DURATION")]
+    pub(super) quiet: Length,
 }
 
 #[derive(Debug, clap::Args)]
@@ -245,6 +259,11 @@ fn some() -> clap::builder::RangedI64ValueParser<u32> {
     clap::value_parser!(u32).range(1..=1_000_000)
 }
 
+/// With `--resume` each has two users.
+fn storm() -> clap::builder::RangedI64ValueParser<u32> {
+    clap::value_parser!(u32).range(1..=500_000)
+}
+
 fn room() -> clap::builder::RangedI64ValueParser<u32> {
     clap::value_parser!(u32).range(2..=1_000_000)
 }
@@ -285,11 +304,12 @@ impl LoadScenario {
         match self {
             Self::Idle(idle) => all(idle.connections),
             Self::Pending(pending) => Needs { users: 0, sockets: pending.connections },
-            Self::Storm(storm) => {
-                Needs { users: storm.connections, sockets: storm.connections.min(concurrency) }
-            }
+            Self::Storm(storm) => Needs {
+                users: storm.connections.saturating_mul(1 + u32::from(storm.resume)),
+                sockets: storm.connections.min(concurrency),
+            },
             Self::Chat(chat) => all(chat.connections),
-            Self::Fanout(fanout) => all(fanout.connections),
+            Self::Fanout(fanout) => all(fanout.connections.saturating_add(fanout.others)),
             Self::Mixed(mixed) => Needs {
                 users: mixed.connections.saturating_add(mixed.storm),
                 sockets: mixed

@@ -50,6 +50,7 @@ pub(super) fn run(
         quiet: None,
         cpu,
         growth,
+        others: None,
         hold: None,
         returned: None,
     })

@@ -28,7 +28,17 @@ impl ConnectAll {
         role: PeerRole,
         room: impl Fn(u32) -> u32,
     ) -> Self {
-        for user in 0..count {
+        Self::users(engine, (0, count), role, room)
+    }
+
+    /// The same for `count` users from number `first`.
+    pub(super) fn users(
+        engine: &mut LoadEngine,
+        (first, count): (u32, u32),
+        role: PeerRole,
+        room: impl Fn(u32) -> u32,
+    ) -> Self {
+        for user in (first..).take(count as usize) {
             engine.open(Visit { user, room: room(user), role });
         }
         Self { wanted: count, there: 0, ended: 0, is_silent: false, latency: Latency::new() }

@@ -189,6 +189,19 @@ impl LoadEngine {
         peer.is_some_and(|peer| peer.phase == PeerPhase::Ready)
     }
 
+    /// From now on, TLS clients keep tickets and resume: user `n` those of user `n % clients`.
+    pub(super) fn keep_tickets(&mut self, clients: u32) -> Result<(), String> {
+        let tls = self.tls.as_mut().ok_or("--resume is for wss://")?;
+        tls.keep_tickets(clients);
+        Ok(())
+    }
+
+    /// Whether this client's TLS handshake resumed an earlier session.
+    pub(super) fn has_resumed(&self, user: u32) -> bool {
+        let peer = self.seat(user).and_then(|key| self.peers.get(key));
+        peer.is_some_and(Peer::has_resumed)
+    }
+
     /// Sends a chat message that was due at `due`. Returns false if the client is not ready.
     pub(super) fn chat(&mut self, user: u32, due: Instant) -> bool {
         let Some(key) = self.seat(user) else { return false };

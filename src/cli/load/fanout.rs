@@ -1,4 +1,4 @@
-//! The fan-out scenario: one client sends to a room of many.
+//! The fan-out scenario: one client sends to a room of many, and others may chat elsewhere.
 
 use vestibule::time::Instant;
 
@@ -7,6 +7,7 @@ use super::crowd::{CloseAll, ConnectAll, elapsed};
 use super::engine::{LoadEngine, Notice, Script};
 use super::figures::Latency;
 use super::meter::ResourceMeter;
+use super::mixed::PacedChat;
 use super::peer::PeerRole;
 use super::report::Measured;
 
@@ -34,20 +35,96 @@ pub(super) fn run(
     let elapsed = engine.now().since(start);
     let cpu = meter.cpu_since(cpu)?;
 
+    let others = match options.others {
+        0 => None,
+        _ => Some(chat_of_others(engine, options)?),
+    };
+
     engine.show("closing");
-    let mut close_all = CloseAll::new(engine, users);
+    let mut close_all = CloseAll::new(engine, users + options.others);
     engine.run(&mut close_all)?;
+    let (quiet, others) = others.unzip();
     Ok(Measured {
-        connections: users,
+        connections: users + options.others,
         operations: rounds.latency.count(),
         elapsed,
         latency: rounds.latency,
-        quiet: None,
+        quiet,
         cpu,
         growth,
+        others,
         hold: None,
         returned: None,
     })
+}
+
+/// The latency of chat in other rooms: in quiet, and while the room gets messages. Its users are
+/// urgent: they do not wait in this process behind the room's members.
+fn chat_of_others(
+    engine: &mut LoadEngine,
+    options: &FanoutArgs,
+) -> Result<(Latency, Latency), String> {
+    let (first, count) = (options.connections, options.others);
+    engine.show("connecting the others");
+    let mut connect_all =
+        ConnectAll::users(engine, (first, count), PeerRole::Urgent, |user| user + 2);
+    engine.run(&mut connect_all)?;
+
+    engine.show("chatting in quiet");
+    let chat = |start| PacedChat::new(start, count, options.rate).starting_at(first);
+    // The first messages of a connection cost more: they are sent before anything is measured.
+    let mut quiet = chat(engine.now());
+    for length in [options.quiet.get() / 4, options.quiet.get()] {
+        quiet = chat(engine.now());
+        quiet.end_at(engine.now() + length);
+        engine.run(&mut quiet)?;
+    }
+
+    engine.show("chatting during the fan-out");
+    let start = engine.now();
+    let mut both = ChatDuringFanout {
+        members: first,
+        paced_chat: chat(start),
+        rounds: FanoutRounds::new(engine, first, start + options.duration.get()),
+    };
+    engine.run(&mut both)?;
+    Ok((quiet.latency, both.paced_chat.latency))
+}
+
+/// Both at once, distinguished by the users' numbers. The chat ends with the last round.
+#[derive(Debug)]
+struct ChatDuringFanout {
+    members: u32,
+    paced_chat: PacedChat,
+    rounds: FanoutRounds,
+}
+
+impl Script for ChatDuringFanout {
+    fn on_notice(&mut self, engine: &mut LoadEngine, user: u32, notice: Notice, now: Instant) {
+        if user >= self.members {
+            return self.paced_chat.on_notice(engine, user, notice, now);
+        }
+        self.rounds.on_notice(engine, user, notice, now);
+        if self.rounds.is_done() {
+            self.paced_chat.end_at(now);
+        }
+    }
+
+    fn wake_at(&self) -> Option<Instant> {
+        self.paced_chat.wake_at()
+    }
+
+    fn on_wake(&mut self, engine: &mut LoadEngine, now: Instant) {
+        self.paced_chat.on_wake(engine, now);
+    }
+
+    fn is_done(&self) -> bool {
+        self.rounds.is_done() && self.paced_chat.is_done()
+    }
+
+    fn progress(&self, now: Instant) -> (u64, u64) {
+        self.rounds.progress(now)
+    }
 }
 
 /// The first user sends. The next round begins when the message is delivered to all others and

@@ -1,12 +1,14 @@
 //! CPU time and memory of the server under test, read from `/proc`.
 
 use std::fs;
+use std::iter::Sum;
 use std::time::Duration;
 
 /// Measures the server's process, and this one. Without `--pid`, only this one.
 #[derive(Debug)]
 pub(super) struct ResourceMeter {
-    server: Option<Process>,
+    /// The server's processes.
+    server: Vec<Process>,
     /// Resident bytes before the first connect.
     baseline: u64,
 }
@@ -22,16 +24,16 @@ pub(super) struct CpuTime {
 
 impl ResourceMeter {
     /// Records the baseline of the server's memory.
-    pub(super) fn new(pid: Option<u32>) -> Result<Self, String> {
-        let server = pid.map(Process);
-        let baseline = server.map(Process::resident).transpose()?.unwrap_or_default();
+    pub(super) fn new(pids: &[u32]) -> Result<Self, String> {
+        let server: Vec<_> = pids.iter().copied().map(Process).collect();
+        let baseline = sum(&server, Process::resident)?.unwrap_or_default();
         Ok(Self { server, baseline })
     }
 
     /// CPU time so far.
     pub(super) fn cpu(&self) -> Result<CpuTime, String> {
         let own = Process(std::process::id()).cpu().ok();
-        Ok(CpuTime { server: self.server.map(Process::cpu).transpose()?, own })
+        Ok(CpuTime { server: sum(&self.server, Process::cpu)?, own })
     }
 
     /// CPU time since `before`.
@@ -45,9 +47,18 @@ impl ResourceMeter {
 
     /// Resident bytes gained since the baseline, with the number of connections.
     pub(super) fn growth(&self, connections: u32) -> Result<Option<(u64, u64)>, String> {
-        let now = self.server.map(Process::resident).transpose()?;
+        let now = sum(&self.server, Process::resident)?;
         Ok(now.map(|now| (now.saturating_sub(self.baseline), connections.into())))
     }
+}
+
+/// The sum over all processes. `None` without any.
+fn sum<T: Sum>(
+    processes: &[Process],
+    of: fn(Process) -> Result<T, String>,
+) -> Result<Option<T>, String> {
+    let all = || processes.iter().copied().map(of).sum();
+    (!processes.is_empty()).then(all).transpose()
 }
 
 /// `utime` and `stime` are in hundredths of a second for every Linux program (`USER_HZ`).
@@ -77,7 +88,7 @@ impl Process {
         ticks(&text).ok_or_else(|| format!("cannot parse {stat}"))
     }
 
-    /// Resident memory in bytes, exact at this moment.
+    /// Resident memory in bytes that is the process's own, exact at this moment.
     pub(super) fn resident(self) -> Result<u64, String> {
         let path = format!("/proc/{}/smaps_rollup", self.0);
         let text = fs::read_to_string(&path).map_err(|error| self.fault(&path, &error))?;
@@ -104,9 +115,10 @@ fn ticks(stat: &str) -> Option<Duration> {
     Some(TICK * user + TICK * system)
 }
 
-/// The `Rss` of a `smaps_rollup`, in bytes.
+/// The `Anonymous` of a `smaps_rollup`, in bytes. The rest of `Rss` are pages of files, such as the
+/// program's code when it first runs: the system has them once, however many connect.
 fn resident(rollup: &str) -> Option<u64> {
-    let line = rollup.lines().find_map(|line| line.strip_prefix("Rss:"))?;
+    let line = rollup.lines().find_map(|line| line.strip_prefix("Anonymous:"))?;
     let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kib * 1_024)
 }
@@ -130,15 +142,21 @@ mod tests {
 
     #[test]
     fn rollup_is_in_kibibytes() {
-        let rollup = "5581-7ffd ---p 0 00:00 0 [rollup]\nRss:                1928 kB\nPss: 1 kB\n";
+        let rollup = "5581-7ffd ---p 0 [rollup]\nRss:  9000 kB\nAnonymous:            1928 kB\n";
         assert_eq!(resident(rollup), Some(1_928 * 1_024));
         assert_eq!(resident("Pss: 1 kB\n"), None);
     }
 
     #[test]
+    fn processes_are_added_up() {
+        assert_eq!(sum(&[Process(40), Process(2)], |it| Ok(it.0)), Ok(Some(42)));
+        assert_eq!(sum(&[], |it| Ok(it.0)), Ok(None));
+    }
+
+    #[test]
     #[cfg(target_os = "linux")]
     fn this_process_has_memory() {
-        assert!(Process(std::process::id()).resident().unwrap() > 4_096);
+        assert!(Process(std::process::id()).resident().unwrap() >= 4_096);
         assert!(Process(std::process::id()).cpu().is_ok());
     }
 }

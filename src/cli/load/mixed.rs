@@ -63,6 +63,7 @@ pub(super) fn run(
         quiet: Some(quiet.latency),
         cpu,
         growth,
+        others: None,
         hold: None,
         returned: None,
     })
@@ -75,6 +76,7 @@ pub(super) struct PacedChat {
     start: Instant,
     /// No message is due from this moment.
     until: Instant,
+    first: u32,
     users: u32,
     rate: u32,
     sent: u64,
@@ -89,6 +91,7 @@ impl PacedChat {
         Self {
             start,
             until: Instant::NEVER,
+            first: 0,
             users,
             rate,
             sent: 0,
@@ -96,6 +99,11 @@ impl PacedChat {
             is_over: false,
             latency: Latency::new(),
         }
+    }
+
+    /// Of the users from this number on.
+    pub(super) fn starting_at(self, first: u32) -> Self {
+        Self { first, ..self }
     }
 
     /// No message is due from `moment` on. The first call counts.
@@ -140,7 +148,7 @@ impl Script for PacedChat {
             if due > now {
                 return;
             }
-            let user = (self.sent % u64::from(self.users)) as u32;
+            let user = self.first + (self.sent % u64::from(self.users)) as u32;
             self.sent += 1;
             self.unanswered += u64::from(engine.chat(user, due));
         }

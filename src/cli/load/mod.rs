@@ -82,7 +82,7 @@ pub(crate) fn run(args: &LoadArgs, auth: &Auth, secret: &[u8]) -> Result<(), Str
         progress: Progress::new(),
     })
     .map_err(|error| format!("cannot set up a poll: {error}"))?;
-    let meter = ResourceMeter::new(common.pid)?;
+    let meter = ResourceMeter::new(&common.pid)?;
     let measured = match scenario {
         LoadScenario::Return(options) => {
             let users = 0..options.connections;

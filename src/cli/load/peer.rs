@@ -155,6 +155,11 @@ impl Peer {
         self.tls.is_some()
     }
 
+    /// Whether its TLS handshake resumed an earlier session.
+    pub(super) fn has_resumed(&self) -> bool {
+        self.tls.as_ref().is_some_and(PeerTls::has_resumed)
+    }
+
     fn interest(&self) -> Interest {
         // TLS may have something to write after any read.
         if self.is_secure() || self.phase == PeerPhase::Connecting || !self.backlog.is_empty() {

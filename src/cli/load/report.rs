@@ -38,8 +38,10 @@ pub(super) struct Measured {
     pub(super) operations: u64,
     pub(super) elapsed: Duration,
     pub(super) latency: Latency,
-    /// The latency before the storm. Mixed and surge only.
+    /// The latency of the chat in quiet. Mixed, surge, and fanout with others.
     pub(super) quiet: Option<Latency>,
+    /// The latency of the others' chat while a room gets messages. Fanout with others.
+    pub(super) others: Option<Latency>,
     /// The CPU time of all operations.
     pub(super) cpu: CpuTime,
     /// Resident bytes that the server gained, and the number of connections.
@@ -60,6 +62,8 @@ pub(super) struct LoadReport {
     operations_per_second: f64,
     latency_us: Percentiles,
     quiet_latency_us: Option<Percentiles>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    others_latency_us: Option<Percentiles>,
     #[serde(flatten)]
     returned: Option<Returned>,
     server: Option<ServerUsage>,
@@ -113,6 +117,7 @@ impl LoadReport {
             operations_per_second: tenths(operations as f64 / seconds.max(1e-6)),
             latency_us: measured.latency.percentiles(),
             returned: measured.returned,
+            others_latency_us: measured.others.as_ref().map(Latency::percentiles),
             quiet_latency_us: measured.quiet.as_ref().map(Latency::percentiles),
             server,
             failed: failures.total(),
@@ -159,6 +164,9 @@ impl fmt::Display for LoadReport {
         row("per second", &grouped(self.operations_per_second.round() as u64))?;
         if let Some(quiet) = &self.quiet_latency_us {
             row("latency: chat in quiet", &quiet.to_string())?;
+        }
+        if let Some(others) = &self.others_latency_us {
+            row("latency: chat during the fan-out", &others.to_string())?;
         }
         if self.operations > 0 {
             row(&format!("latency: {latency}"), &self.latency_us.to_string())?;
@@ -261,6 +269,7 @@ mod tests {
             quiet: None,
             cpu: CpuTime::default(),
             growth: None,
+            others: None,
             hold: None,
             returned: None,
         }

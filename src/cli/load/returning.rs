@@ -63,6 +63,7 @@ pub(super) fn run(
         quiet: None,
         cpu: meter.cpu_since(cpu)?,
         growth: None,
+        others: None,
         hold: None,
         returned: Some(returned),
     })

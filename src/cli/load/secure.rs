@@ -9,7 +9,7 @@ use std::sync::Arc;
 use mio::net::TcpStream;
 use rustls::client::Resumption;
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ClientConnection};
+use rustls::{ClientConfig, ClientConnection, HandshakeKind};
 
 use super::args::Common;
 use crate::cli::server_address::ServerAddress;
@@ -23,6 +23,8 @@ pub(super) struct LoadTls {
     of_strangers: Arc<ClientConfig>,
     /// By user, of clients that come back: each with its own tickets, like a browser.
     of_users: Vec<Option<Arc<ClientConfig>>>,
+    /// Of clients that do not come back, how many keep tickets for one another.
+    tickets_of: Option<u32>,
 }
 
 impl LoadTls {
@@ -32,13 +34,27 @@ impl LoadTls {
     /// The options do not say whom to trust, or the file cannot be used.
     pub(super) fn new(server: &ServerAddress, options: &Common) -> Result<Self, String> {
         let (name, config) = client(server, options.ca_file.as_deref(), options.insecure)?;
-        Ok(Self { name, of_strangers: Arc::new(config.clone()), config, of_users: Vec::new() })
+        Ok(Self {
+            name,
+            of_strangers: Arc::new(config.clone()),
+            config,
+            of_users: Vec::new(),
+            tickets_of: None,
+        })
+    }
+
+    /// From now on, user `n` resumes the sessions of user `n % clients`.
+    pub(super) fn keep_tickets(&mut self, clients: u32) {
+        self.tickets_of = Some(clients.max(1));
     }
 
     /// The TLS of a new connection of this user, who `returns` or does not.
     pub(super) fn session(&mut self, user: u32, returns: bool) -> io::Result<PeerTls> {
-        let config =
-            if returns { self.of_user(user as usize) } else { Arc::clone(&self.of_strangers) };
+        let config = match self.tickets_of {
+            _ if returns => self.of_user(user as usize),
+            Some(clients) => self.of_user((user % clients) as usize),
+            None => Arc::clone(&self.of_strangers),
+        };
         let mut session =
             ClientConnection::new(config, self.name.clone()).map_err(io::Error::other)?;
         session.set_buffer_limit(None);
@@ -73,6 +89,11 @@ impl fmt::Debug for LoadTls {
 pub(super) struct PeerTls(Box<ClientConnection>);
 
 impl PeerTls {
+    /// Whether the handshake resumed an earlier session.
+    pub(super) fn has_resumed(&self) -> bool {
+        self.0.handshake_kind() == Some(HandshakeKind::Resumed)
+    }
+
     /// Begins the handshake, and queues `request` for its end. After an error, such as that the
     /// connection is not established yet, it can begin again.
     pub(super) fn begin(&mut self, stream: &mut TcpStream, request: &[u8]) -> io::Result<()> {

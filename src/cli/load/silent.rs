@@ -48,6 +48,7 @@ pub(super) fn run_idle(
         quiet: None,
         cpu,
         growth,
+        others: None,
         hold,
         returned: None,
     })
@@ -85,6 +86,7 @@ pub(super) fn run_pending(
         quiet: None,
         cpu: meter.cpu_since(cpu)?,
         growth,
+        others: None,
         hold: None,
         returned: None,
     })

@@ -16,10 +16,20 @@ pub(super) fn run(
     options: &StormArgs,
     concurrency: u32,
 ) -> Result<Measured, String> {
+    let mut first = 0;
+    if options.resume {
+        engine.show("collecting tickets");
+        engine.keep_tickets(options.connections)?;
+        let mut storm = StormScript::new(engine, first, options.connections, concurrency);
+        engine.run(&mut storm)?;
+        // A token is used once, so each TLS client comes back as another user.
+        first = options.connections;
+    }
     engine.show("storming");
     let start = engine.now();
     let cpu = meter.cpu()?;
-    let mut storm = StormScript::new(engine, 0, options.connections, concurrency);
+    let mut storm = StormScript::new(engine, first, options.connections, concurrency);
+    storm.resumes = options.resume;
     engine.run(&mut storm)?;
     let elapsed = engine.now().since(start);
     Ok(Measured {
@@ -30,6 +40,7 @@ pub(super) fn run(
         quiet: None,
         cpu: meter.cpu_since(cpu)?,
         growth: None,
+        others: None,
         hold: None,
         returned: None,
     })
@@ -42,6 +53,8 @@ pub(super) struct StormScript {
     count: u32,
     opened: u32,
     ended: u32,
+    /// Whether a full handshake is a failure.
+    resumes: bool,
     /// TCP connect to acknowledgement.
     pub(super) latency: Latency,
 }
@@ -49,7 +62,8 @@ pub(super) struct StormScript {
 impl StormScript {
     /// Connects `count` users from number `first`, each in its own room.
     pub(super) fn new(engine: &mut LoadEngine, first: u32, count: u32, concurrency: u32) -> Self {
-        let mut storm = Self { first, count, opened: 0, ended: 0, latency: Latency::new() };
+        let latency = Latency::new();
+        let mut storm = Self { first, count, opened: 0, ended: 0, resumes: false, latency };
         for _ in 0..concurrency.max(1) {
             storm.open_next(engine);
         }
@@ -70,6 +84,9 @@ impl Script for StormScript {
         match notice {
             Notice::Acknowledged { started } => {
                 self.latency.record(now.since(started));
+                if self.resumes && !engine.has_resumed(user) {
+                    engine.failures().add("a full TLS handshake despite a ticket".to_owned());
+                }
                 engine.close(user, now);
             }
             Notice::Ended { .. } => {

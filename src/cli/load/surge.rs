@@ -52,6 +52,7 @@ pub(super) fn run(
         quiet: Some(quiet.latency),
         cpu,
         growth: None,
+        others: None,
         hold: None,
         returned: None,
     })

@@ -6,7 +6,10 @@ use std::thread;
 use std::time::Duration;
 
 use clap::Parser;
-use vestibule::config::Auth;
+use vestibule::config::{Auth, Config};
+use vestibule::id::Seed;
+use vestibule::net::Server;
+use vestibule::{Access, MemoryApp};
 
 use super::engine::{LoadEngine, Setup};
 use super::meter::ResourceMeter;
@@ -122,6 +125,18 @@ fn secure_server() -> String {
     format!("wss://127.0.0.1:{port}")
 }
 
+/// A real server, whose rooms pass messages on.
+fn vestibule() -> String {
+    let mut config = Config { listen: vec!["127.0.0.1:0".to_owned()], ..Config::default() };
+    config.auth.secret = "\u{7}".repeat(32);
+    config.limits.messages_per_minute = 0;
+    let app = MemoryApp::new(&config, Access::Open, &Seed::predictable(1));
+    let server = Server::bind(&config, Box::new(app)).unwrap();
+    let address = server.local_addrs().remove(0);
+    thread::spawn(move || server.run().map(drop));
+    format!("ws://{address}")
+}
+
 fn played(url: &str, words: &str) -> serde_json::Value {
     let words = format!("load {words} --url {url}");
     let LoadArgs { scenario, common } = TestCli::parse_from(words.split_whitespace()).load;
@@ -141,7 +156,7 @@ fn played(url: &str, words: &str) -> serde_json::Value {
         progress: Progress::new(),
     })
     .unwrap();
-    let meter = ResourceMeter::new(common.pid).unwrap();
+    let meter = ResourceMeter::new(&common.pid).unwrap();
     let measured = play(&scenario, &mut engine, &meter, common.concurrency).unwrap();
     assert!(engine.now().since(vestibule::time::Instant::START) < Duration::from_secs(60));
     let failures = engine.failures().clone();
@@ -182,6 +197,17 @@ fn mixed_reports_quiet_and_storm_latency() {
 }
 
 #[test]
+fn fanout_measures_others_before_and_during_it() {
+    let words = "fanout --connections 9 --duration 50ms --others 3 --rate 300 --quiet 100ms";
+    let report = played(&vestibule(), words);
+    assert_eq!(report["failed"], 0, "{report}");
+    assert_eq!(report["connections"], 12, "{report}");
+    assert!(report["operations"].as_u64() >= Some(8), "{report}");
+    assert!(report["quiet_latency_us"]["p50"].as_u64() > Some(0), "{report}");
+    assert!(report["others_latency_us"]["p50"].as_u64() > Some(0), "{report}");
+}
+
+#[test]
 fn surge_counts_every_socket() {
     let words = "surge --pairs 3 --rate 200 --sockets 30 --quiet 100ms";
     let report = played(&server(Manner::Good), words);
@@ -201,6 +227,7 @@ fn every_scenario_works_over_tls() {
         (format!("storm --connections 30 --concurrency 7 {trust}"), 30),
         (format!("chat --connections 5 --operations 203 {trust}"), 203),
         ("storm --connections 5 --insecure".to_owned(), 5),
+        (format!("storm --connections 20 --concurrency 3 --resume {trust}"), 20),
     ] {
         let report = played(&url, &words);
         assert_eq!(report["operations"], operations, "{report}");

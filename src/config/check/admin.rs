@@ -53,7 +53,7 @@ impl Faults {
     }
 
     /// The address in `text`, which none of the `others` may have.
-    fn own_address(
+    pub(super) fn own_address(
         &mut self,
         key: &'static str,
         text: &str,

@@ -1,11 +1,22 @@
 //! Which values the embedded recipe chat's sections may hold.
 
 use super::MAX_REFRESHES;
+use crate::config::error::FaultKind::Missing;
 use crate::config::error::Faults;
-use crate::config::{Config, Length, Recipes};
+use crate::config::{Config, Length};
 
 impl Faults {
-    pub(super) fn recipes(&mut self, recipes: &Recipes) {
+    pub(super) fn recipes(&mut self, config: &Config) {
+        let recipes = &config.recipes;
+        let admin = &config.admin;
+        let others =
+            [config.listen.as_slice(), &[admin.listen.clone(), admin.metrics_listen.clone()]];
+        self.own_address("recipes.listen", &recipes.listen, &others.concat());
+        if !recipes.listen.is_empty() && config.backend.secret_file.is_empty() {
+            let problem = "is required, as recipes.listen takes only calls that are signed. Make one, \
+                           the same for all nodes: `echo \"whsec_$(openssl rand -base64 32)\" > FILE`";
+            self.add("backend.secret_file", Missing, problem);
+        }
         let (history, messages) = (recipes.history, recipes.messages);
         if messages != 0 && history > messages {
             let problem = format!("{history} is more than recipes.messages, which is {messages}");
@@ -60,6 +71,19 @@ mod tests {
         assert!(with(50, 0).is_empty() && with(0, 32).is_empty());
         assert_eq!(with(0, 31), ["recipes.messages"]);
         assert_eq!(with(50, 49), ["recipes.history"]);
+    }
+
+    #[test]
+    fn calls_have_an_address_and_a_secret() {
+        let with = |listen: &str, secret_file: &str| {
+            let recipes = Recipes { listen: listen.to_owned(), ..Recipes::default() };
+            let backend = Backend { secret_file: secret_file.to_owned(), ..Backend::default() };
+            keys(&Config { recipes, backend, ..Config::default() })
+        };
+        assert!(with("10.0.0.1:9000", "secret").is_empty() && with("", "").is_empty());
+        assert_eq!(with("10.0.0.1:9000", ""), ["backend.secret_file"]);
+        assert_eq!(with("here", "secret"), ["recipes.listen"]);
+        assert_eq!(with("127.0.0.1:8080", "secret"), ["recipes.listen"], "the public one");
     }
 
     #[test]

@@ -26,7 +26,7 @@ const SHORTEST_SLEEP: Duration = Duration::from_secs(1);
 pub(super) struct Alarm {
     #[cfg(target_os = "linux")]
     timer: OwnedFd,
-    /// The time that it was last set to.
+    /// When it fires, as it was set last.
     set_for: Instant,
 }
 
@@ -50,12 +50,15 @@ impl Alarm {
         })
     }
 
-    /// Sets the timer before the poller sleeps for `wait`, starting at `now`.
+    /// Sets the timer before the poller sleeps for `wait`, starting at `now`. It stays as it is where
+    /// it fires early enough: the nearest deadline moves with almost every turn, and setting it each
+    /// time would be a system call a turn. A timer that fires too early costs one empty turn.
     pub(super) fn set(&mut self, now: Instant, wait: Option<Duration>) {
         let Some(wait) = wait.filter(|wait| *wait > SHORTEST_SLEEP) else { return };
-        if std::mem::replace(&mut self.set_for, now + wait) == now + wait {
+        if fires_in_time(self.set_for, now, wait) {
             return;
         }
+        self.set_for = now + wait;
         #[cfg(target_os = "linux")]
         {
             let value = Itimerspec {
@@ -70,5 +73,46 @@ impl Alarm {
                 log::debug!("the timer cannot be set: {error}");
             }
         }
+    }
+}
+
+/// Does a timer that was set for `set_for` end a sleep of `wait` from `now` on, at most
+/// [`SHORTEST_SLEEP`] late? One that has fired does not.
+fn fires_in_time(set_for: Instant, now: Instant, wait: Duration) -> bool {
+    now < set_for && set_for <= now + wait + SHORTEST_SLEEP
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn second(seconds: u64) -> Instant {
+        Instant::START + Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn timer_is_set_once_for_many_turns() {
+        // Deadlines 30 seconds ahead, which a message a second pushes on.
+        let mut set_for = Instant::START;
+        let mut times_set = 0;
+        for now in (1..=300).map(second) {
+            let wait = Duration::from_secs(30);
+            if !fires_in_time(set_for, now, wait) {
+                set_for = now + wait;
+                times_set += 1;
+            }
+        }
+        assert_eq!(times_set, 10);
+    }
+
+    #[test]
+    fn timer_that_fires_late_or_has_fired_is_set() {
+        let fires = |set_for, now, wait| {
+            fires_in_time(second(set_for), second(now), Duration::from_secs(wait))
+        };
+        assert!(fires(35, 30, 5) && fires(36, 30, 5) && fires(31, 30, 5));
+        assert!(!fires(37, 30, 5), "a nearer deadline has come");
+        assert!(!fires(30, 30, 5) && !fires(20, 30, 5), "it has fired");
+        assert!(!fires(0, 0, 5), "it was never set");
     }
 }

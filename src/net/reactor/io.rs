@@ -8,6 +8,7 @@ use mio::{Interest, Poll};
 use crate::driver::{Accepted, Input, Io, Role, Written};
 use crate::id::ConnId;
 use crate::net::bus::BusSocket;
+use crate::net::calls::CallSockets;
 use crate::net::certificate::CertificateWatch;
 use crate::net::clock::Clock;
 use crate::net::handle::{Event, Health, Inbox, Reload};
@@ -36,6 +37,8 @@ pub(crate) struct NetIo {
     pub(crate) keep_keys_in: Option<PathBuf>,
     /// `None`: the server is alone.
     pub(crate) bus: Option<BusSocket>,
+    /// `None`: other nodes do not call this one.
+    pub(crate) calls: Option<CallSockets>,
 }
 
 impl NetIo {
@@ -50,6 +53,13 @@ impl NetIo {
     pub(crate) fn write_bus(&mut self, node: &mut Node) {
         if let Some(bus) = &mut self.bus {
             bus.write(self.poll.registry(), node, self.clock.now());
+        }
+    }
+
+    /// Serves the calls of other nodes.
+    pub(crate) fn serve_calls(&mut self) {
+        if let Some(calls) = &mut self.calls {
+            calls.step(self.poll.registry(), self.clock.now());
         }
     }
 
@@ -155,6 +165,11 @@ impl Io for NetIo {
     fn deliver(&mut self, node: &mut Node, now: Now) -> bool {
         match self.inbox.take() {
             Some(Event::Done(done)) => node.handle_completion(now, done),
+            Some(Event::Call(done)) => {
+                if let Some(calls) = &mut self.calls {
+                    calls.complete(now, done);
+                }
+            }
             Some(Event::Keys(keys)) => node.replace_keys(now.unix, keys),
             Some(Event::Watched(id, news)) => {
                 if self.key_watches.iter().any(|watch| watch.is(id)) {

@@ -46,6 +46,9 @@ pub(crate) enum ClusterOrder {
         except: Vec<SmolStr>,
         text: String,
     },
+    /// Asks every connection for a fresh token, upon which the application is asked again: orders of the
+    /// owner did not reach the engine.
+    AskEverybody,
     /// An order of a version that this one does not know.
     #[serde(other)]
     Unknown,
@@ -54,9 +57,14 @@ pub(crate) enum ClusterOrder {
 /// An order as it is in the control log.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct OrderEntry {
-    /// Under which number it is confirmed to the node that gave it; `None`: nobody waits for that.
+    /// Under which number it is confirmed to the node that gave it, which no other process of that name has
+    /// used; `None`: nobody waits for that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) round: Option<u64>,
+    /// What the process has drawn that gave it, as another one may have its name; 0: it is of a version that
+    /// did not say so.
+    #[serde(default)]
+    pub(crate) run: u64,
     #[serde(flatten)]
     pub(crate) order: ClusterOrder,
 }
@@ -71,8 +79,15 @@ pub(crate) enum Word {
     /// you do not, somebody else may.
     StillAsking { room: SmolStr, id: [u8; 16] },
     /// `node` has published to these rooms, and then to these users: for how many connections was it
-    /// at the others? They say it with [`Word::Done`].
-    CountDelivered { round: u64, node: SmolStr, rooms: Vec<SmolStr>, users: Vec<SmolStr> },
+    /// at the others? They say it with [`Word::Done`]. `run` is what its process has drawn, or 0.
+    CountDelivered {
+        round: u64,
+        node: SmolStr,
+        #[serde(default)]
+        run: u64,
+        rooms: Vec<SmolStr>,
+        users: Vec<SmolStr>,
+    },
     /// What `node`, in the process that has drawn `run`, has to say about rooms.
     Rooms { node: SmolStr, run: u64, rooms: Vec<RoomWord> },
     /// What `node`, in the process that has drawn `run`, has to say about connections of users.

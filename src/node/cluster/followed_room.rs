@@ -34,8 +34,12 @@ pub(super) struct FollowedRoom {
     pub(super) is_unsubscribed: bool,
     /// It is being broken, and no break was seen in its log since.
     pub(super) is_breaking: bool,
-    /// It has a place among those that are to be read.
+    /// It is to be read when fewer are being read.
     pub(super) is_queued: bool,
+    /// It has a place among those that somebody waits for, and among the others: one in each at most, which
+    /// it keeps until its turn comes there, though it was read meanwhile.
+    is_among_awaited: bool,
+    is_among_others: bool,
 }
 
 impl FollowedRoom {
@@ -52,7 +56,18 @@ impl FollowedRoom {
             is_unsubscribed: false,
             is_breaking: false,
             is_queued: false,
+            is_among_awaited: false,
+            is_among_others: false,
         }
+    }
+
+    /// Its place among those to be read, that somebody waits for or not.
+    pub(super) fn place(&mut self, is_awaited: bool) -> &mut bool {
+        if is_awaited { &mut self.is_among_awaited } else { &mut self.is_among_others }
+    }
+
+    pub(super) fn has_place(&self) -> bool {
+        self.is_among_awaited || self.is_among_others
     }
 
     /// Does a client come from a position that this node has not reached?

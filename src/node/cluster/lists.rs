@@ -76,9 +76,6 @@ pub(crate) struct ListValue {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ListQuestion {
     pub(crate) round: u64,
-    /// The asking process has drawn this, and gets it back: the next one of the same name counts its
-    /// rounds from the beginning.
-    pub(crate) run: u64,
     /// The one that asks.
     pub(crate) node: SmolStr,
     pub(crate) list: ListKind,
@@ -91,7 +88,6 @@ pub(crate) struct ListQuestion {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ListPart {
     pub(crate) round: u64,
-    pub(crate) run: u64,
     /// The one that reports.
     pub(crate) node: SmolStr,
     /// In their order.
@@ -212,7 +208,7 @@ impl ListScan {
 
     /// Which node asks, and what it is answered by `node`.
     pub(crate) fn into_part(self, node: SmolStr) -> (SmolStr, ListPart) {
-        let ListQuestion { round, run, node: asker, .. } = self.question;
+        let ListQuestion { round, node: asker, .. } = self.question;
         let (entries, end) = self.page.into_page();
         let entries = entries.into_iter().map(|(key, value)| ListEntry {
             name: key.name,
@@ -221,7 +217,7 @@ impl ListScan {
             since: value.since,
         });
         let entries = entries.collect();
-        (asker, ListPart { round, run, node, entries, more: end.is_some() })
+        (asker, ListPart { round, node, entries, more: end.is_some() })
     }
 }
 
@@ -309,7 +305,7 @@ mod tests {
     fn part(node: &str, names: &[&str], more: bool) -> ListPart {
         let entry = |name: &&str| ListEntry { name: (*name).into(), count: 1, ..<_>::default() };
         let entries = names.iter().map(entry).collect();
-        ListPart { round: 1, run: 1, node: node.into(), entries, more }
+        ListPart { round: 1, node: node.into(), entries, more }
     }
 
     #[test]

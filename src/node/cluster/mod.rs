@@ -24,6 +24,7 @@ pub(crate) mod control;
 mod followed_room;
 pub(crate) mod lists;
 pub(crate) mod nodes;
+pub(crate) mod owner;
 pub(crate) mod room_states;
 pub(crate) mod stored_answer;
 pub(crate) mod unkept;
@@ -40,7 +41,7 @@ use smol_str::SmolStr;
 use self::nodes::Nodes;
 use self::room_states::{FollowedRooms, LinkView};
 use self::unkept::UnkeptAnswers;
-use crate::bus::{BusCommand, BusFault, BusLink, LinkSettings, LogName};
+use crate::bus::{BusCommand, BusFault, BusLink, EntryOrigin, LinkSettings, LogName};
 use crate::config::{Cluster as ClusterConfig, ClusterUrl};
 use crate::id::{ConnId, Rng, Seed, SeededState, Slot};
 use crate::node::observe::MinuteThrottle;
@@ -57,7 +58,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// How long a message waits until it is looked at again that another node is asked about.
 const ASKED_ELSEWHERE: Duration = Duration::from_millis(150);
 
-/// How many rooms are read at once where nobody waits for them. So a node with 100,000 rooms that reaches
+/// How many rooms are read at once, those that somebody waits for first. So a node with 100,000 rooms that reaches
 /// the engine again has at most 64 logs of `cluster.keep_bytes` on their way to it, 4 MiB by default, and
 /// what others ask of the engine waits for 64 scripts at most, some 2 ms. With a round trip of a
 /// millisecond that is no bound on its pace.
@@ -183,7 +184,7 @@ impl ClusterMember {
             name,
             run: ids.next_u64(),
             rooms: FollowedRooms::new(&seed),
-            nodes: Nodes::new(config.lease.get()),
+            nodes: Nodes::new(config.lease.get(), seed.derive("rounds").rng().next_u64()),
             unkept: UnkeptAnswers::new(&seed),
             sessions: BTreeMap::new(),
             pending: HashMap::with_hasher(SeededState::new(&seed.derive("pending commands"))),
@@ -250,6 +251,24 @@ impl ClusterMember {
         self.send(now, command, (pending, until)).map_err(|(fault, _)| fault)
     }
 
+    /// A connection as an entry names it: other than one of another process that has this node's name, as
+    /// all of them count their connections from the beginning.
+    pub(crate) fn origin_of(&self, sender: ConnId) -> u64 {
+        sender.to_bits() ^ self.run
+    }
+
+    /// Did this process say it, and not another one of its name? `run`: what the one has drawn that did; 0:
+    /// it is of a version that does not tell.
+    pub(crate) fn is_own(&self, node: &str, run: u64) -> bool {
+        *self.name == *node && (run == 0 || run == self.run)
+    }
+
+    /// The connection of this process that has published an entry.
+    pub(crate) fn own_sender(&self, origin: &EntryOrigin) -> Option<ConnId> {
+        let is_own = origin.node == self.name && origin.connection != 0;
+        is_own.then(|| ConnId::from_bits(origin.connection ^ self.run))
+    }
+
     /// What publishes a text that is no client's message.
     pub(crate) fn publication(
         &mut self,
@@ -263,7 +282,7 @@ impl ClusterMember {
             content: 0,
             asks: false,
             tag: self.tags.next_u64(),
-            connection: sender.map_or(0, ConnId::to_bits),
+            connection: sender.map_or(0, |sender| self.origin_of(sender)),
             frame,
         }
     }

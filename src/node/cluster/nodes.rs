@@ -27,11 +27,17 @@ pub(crate) struct Nodes {
     /// The nodes, this one among them, and when their leases end, as the engine said last.
     live: Vec<(Instant, NodeLease)>,
     has_twin: bool,
+    /// This one's application is the one that the others ask.
+    pub(crate) is_owner: bool,
+    /// Orders of it did not reach the engine.
+    pub(crate) owes_orders: bool,
     /// When that list was asked for.
     listed_at: Instant,
     /// Nodes that are not in the list, and since when another list is awaited.
     suspects: BTreeMap<SmolStr, Instant>,
     rounds: BTreeMap<u64, ClusterRound>,
+    /// Each process begins with a number that it has drawn. What is answered to an earlier one of the same
+    /// name thus belongs to no round of this one, whatever the version of the node that answers.
     last_round: u64,
     /// Lists that nodes, this one among them, have asked for, and that are looked up.
     pub(crate) scans: VecDeque<ListScan>,
@@ -48,6 +54,14 @@ pub(crate) struct NodeInfo {
     /// Drawn by the process: the next one of the same name has another. 0: an older version.
     #[serde(skip_serializing_if = "is_zero")]
     pub(crate) run: u64,
+    /// The other nodes ask its application.
+    #[serde(skip_serializing_if = "is_false")]
+    pub(crate) owner: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+const fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
@@ -96,16 +110,19 @@ pub(crate) enum RoundPurpose {
 }
 
 impl Nodes {
-    pub(crate) fn new(lease: Duration) -> Self {
+    /// `drawn` is random, and another one in each process.
+    pub(crate) fn new(lease: Duration, drawn: u64) -> Self {
         Self {
             lease,
             renew_at: Instant::START,
             live: Vec::new(),
             has_twin: false,
+            is_owner: false,
+            owes_orders: false,
             listed_at: Instant::START,
             suspects: BTreeMap::new(),
             rounds: BTreeMap::new(),
-            last_round: 0,
+            last_round: drawn,
             scans: VecDeque::new(),
         }
     }
@@ -206,9 +223,10 @@ impl Nodes {
         (own, count): (&SmolStr, usize),
         purpose: RoundPurpose,
     ) -> u64 {
-        self.last_round += 1;
+        self.last_round = self.last_round.wrapping_add(1);
         let names = self.live(now).map(|node| &node.name);
-        let expected = names.filter(|name| *name != own).cloned().collect();
+        // Another process of this name answers under it, too.
+        let expected = names.filter(|name| self.has_twin || *name != own).cloned().collect();
         let (until, is_published) = (now + ROUND, false);
         let round = ClusterRound { until, is_published, expected, confirmed: 1, count, purpose };
         self.rounds.insert(self.last_round, round);
@@ -220,7 +238,9 @@ impl Nodes {
         let number = self.begin_round(now, (own, 0), RoundPurpose::List(Box::new(list)));
         if let Some(round) = self.rounds.get_mut(&number) {
             round.confirmed = 0;
-            round.expected.push(own.clone());
+            if !round.expected.contains(own) {
+                round.expected.push(own.clone());
+            }
             // If it does not reach the engine, nobody answers but this node.
             round.is_published = true;
         }
@@ -234,7 +254,7 @@ impl Nodes {
         if let Some(RoundPurpose::List(list)) = round.map(|round| &mut round.purpose)
             && list.take(part)
         {
-            self.answered(number, &node, 0);
+            self.confirmed(number, &node, 0);
         }
     }
 
@@ -265,6 +285,11 @@ impl Nodes {
         self.rounds.len()
     }
 
+    #[cfg(test)]
+    pub(crate) fn last_round(&self) -> u64 {
+        self.last_round
+    }
+
     /// The engine has what the round is about: the others hear of it, be it later.
     pub(crate) fn round_published(&mut self, number: u64) {
         if let Some(round) = self.rounds.get_mut(&number) {
@@ -272,16 +297,8 @@ impl Nodes {
         }
     }
 
-    /// `node` says that it has done its part. That is no part of a list: then it is meant for a round of
-    /// an earlier process of this name, which has counted its rounds from the beginning too.
+    /// `node` has done its part.
     pub(crate) fn confirmed(&mut self, number: u64, node: &str, count: usize) {
-        let purpose = self.rounds.get(&number).map(|round| &round.purpose);
-        if !matches!(purpose, Some(RoundPurpose::List(_))) {
-            self.answered(number, node, count);
-        }
-    }
-
-    fn answered(&mut self, number: u64, node: &str, count: usize) {
         let Some(round) = self.rounds.get_mut(&number) else { return };
         let before = round.expected.len();
         round.expected.retain(|name| name != node);
@@ -325,23 +342,24 @@ pub(crate) fn run_of(info: &[u8]) -> u64 {
     node_info(info).run
 }
 
-fn node_info(info: &[u8]) -> NodeInfo {
+/// What a node tells of itself.
+pub(crate) fn node_info(info: &[u8]) -> NodeInfo {
     serde_json::from_slice(info).unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::node::cluster::lists::{ListKind, PageBuilder};
+    use crate::node::cluster::lists::ListKind;
 
     fn question(node: &str, round: u64) -> ListQuestion {
         let list = ListKind::Rooms;
-        ListQuestion { round, run: 1, node: node.into(), list, after: None, limit: 1 }
+        ListQuestion { round, node: node.into(), list, after: None, limit: 1 }
     }
 
     #[test]
     fn a_node_that_asks_much_leaves_others_room() {
-        let mut nodes = Nodes::new(Duration::from_secs(15));
+        let mut nodes = Nodes::new(Duration::from_secs(15), 0);
         for round in 0..100 {
             nodes.asked_for_list(question("n1", round), Instant::START);
         }
@@ -351,27 +369,25 @@ mod tests {
         assert!(asked.eq(expected), "{:?}", nodes.scans);
     }
 
-    /// What confirms an order of an earlier process names a round of this one.
+    /// Another process of this name had given an order before it was killed.
     #[test]
-    fn a_confirmation_is_no_part_of_a_list() {
-        let mut nodes = Nodes::new(Duration::from_secs(15));
-        let live = ["n0", "n1"].map(|name| NodeLease {
-            name: name.into(),
-            info: Box::default(),
-            remaining_ms: 15_000,
-        });
+    fn a_late_confirmation_is_for_its_own_process() {
         let start = Instant::START;
-        nodes.set_live((start, start), live.to_vec(), false);
-        let list = OpenList {
-            asker: ConnId::from_bits(1),
-            ticket: Ticket { index: 0, serial: 0 },
-            list: ListKind::Rooms,
-            page: PageBuilder::new(None, 1),
-            answered: Vec::new(),
+        let begun = |drawn| {
+            let mut nodes = Nodes::new(Duration::from_secs(15), drawn);
+            let lease =
+                |name: &str| NodeLease { name: name.into(), info: Box::default(), remaining_ms: 1 };
+            nodes.set_live((start, start), ["n0", "n1"].map(lease).to_vec(), false);
+            let purpose = RoundPurpose::Call { asker: ConnId::from_bits(1), noun: "closed" };
+            let number = nodes.begin_round(start, (&"n0".into(), 1), purpose);
+            nodes.round_published(number);
+            (nodes, number)
         };
-        let round = nodes.begin_list(start, &"n0".into(), list);
-        nodes.confirmed(round, "n1", 0);
-        let (round, _) = nodes.take_ended(start + ROUND).unwrap();
-        assert_eq!(round.expected, ["n1", "n0"]);
+        let ((_, earlier), (mut nodes, number)) = (begun(u64::MAX), begun(1 << 40));
+        nodes.confirmed(earlier, "n1", 3);
+        assert!(nodes.take_ended(start).is_none());
+        nodes.confirmed(number, "n1", 2);
+        let (round, of) = nodes.take_ended(start).unwrap();
+        assert_eq!((round.count, round.confirmed, of), (3, 2, 2));
     }
 }

@@ -38,7 +38,7 @@ const COMPARE_QUIET: Duration = Duration::from_secs(60);
 /// What a room that is followed takes: its place, and its names in the queues.
 #[cfg(feature = "net")]
 pub(crate) const ROOM_STATE_BYTES: usize =
-    2 * size_of::<FollowedRoom>() + 3 * size_of::<(Instant, SmolStr)>() + size_of::<SmolStr>();
+    2 * size_of::<FollowedRoom>() + 3 * size_of::<(Instant, SmolStr)>() + 2 * size_of::<SmolStr>();
 
 /// The rooms that are followed.
 #[derive(Debug)]
@@ -48,8 +48,10 @@ pub(crate) struct FollowedRooms {
     visits: VecDeque<(Instant, SmolStr)>,
     /// Rooms in which something was said, and when their heads are compared.
     compares: VecDeque<(Instant, SmolStr)>,
-    /// Rooms that are to be read when fewer are being read. Those that are not `is_queued` were read.
-    reads: VecDeque<SmolStr>,
+    /// Rooms that are to be read when fewer are being read: first those that somebody waits for. Those that
+    /// are not `is_queued` were read.
+    awaited_reads: VecDeque<SmolStr>,
+    other_reads: VecDeque<SmolStr>,
     pub(crate) fault: Fault,
 }
 
@@ -59,7 +61,8 @@ impl FollowedRooms {
             rooms: HashMap::with_hasher(SeededState::new(&seed.derive("cluster rooms"))),
             visits: VecDeque::new(),
             compares: VecDeque::new(),
-            reads: VecDeque::new(),
+            awaited_reads: VecDeque::new(),
+            other_reads: VecDeque::new(),
             fault: Fault::default(),
         }
     }
@@ -133,21 +136,24 @@ impl FollowedRooms {
     /// The room is to be read, before those that nobody waits for if somebody waits for it.
     pub(crate) fn queue_read(&mut self, name: &SmolStr) {
         let Some(room) = self.rooms.get_mut(name) else { return };
-        if std::mem::replace(&mut room.is_queued, true) {
-            return;
-        }
-        if room.waiting.is_empty() {
-            self.reads.push_back(name.clone());
-        } else {
-            self.reads.push_front(name.clone());
+        room.is_queued = true;
+        let is_awaited = !room.waiting.is_empty();
+        let reads = if is_awaited { &mut self.awaited_reads } else { &mut self.other_reads };
+        if !std::mem::replace(room.place(is_awaited), true) {
+            reads.push_back(name.clone());
         }
     }
 
     /// The next room that is to be read.
     pub(crate) fn next_read(&mut self) -> Option<SmolStr> {
-        while let Some(name) = self.reads.pop_front() {
-            if self.rooms.get(&name).is_some_and(|room| room.is_queued) {
-                return Some(name);
+        for is_awaited in [true, false] {
+            let reads = if is_awaited { &mut self.awaited_reads } else { &mut self.other_reads };
+            while let Some(name) = reads.pop_front() {
+                let Some(room) = self.rooms.get_mut(&name) else { continue };
+                *room.place(is_awaited) = false;
+                if room.is_queued {
+                    return Some(name);
+                }
             }
         }
         None
@@ -171,9 +177,11 @@ impl FollowedRooms {
 
     /// The link is down.
     pub(crate) fn lose_all(&mut self) {
-        self.reads.clear();
+        self.awaited_reads.clear();
+        self.other_reads.clear();
         for room in self.rooms.values_mut() {
             (room.state, room.is_queued) = (FollowState::Lost, false);
+            (*room.place(true), *room.place(false)) = (false, false);
         }
     }
 
@@ -315,7 +323,8 @@ impl FollowedRooms {
         let (_, name) = self.visits.pop_front_if(|(at, _)| *at <= now)?;
         let room = self.rooms.get_mut(&name)?;
         let is_wanted = room.wanted + EMPTY.max(joins) > now;
-        if room.waiting.is_empty() && !is_wanted && !is_there(&name) {
+        let is_idle = room.waiting.is_empty() && !room.has_place();
+        if is_idle && !is_wanted && !is_there(&name) {
             self.rooms.remove(&name);
             return Some(RoomVisit::Drop(name));
         }

@@ -191,7 +191,7 @@ impl Connections {
     /// it was to write was tried. It has had its answer, and costs others a place.
     pub(crate) fn closing_to_drop(&self) -> Option<ConnId> {
         let slot = Slot::new(self.closing.first_of_heaviest()?);
-        let is_tried = !self.get(slot)?.is_flush_queued;
+        let is_tried = !self.get(slot)?.is_flush_queued();
         is_tried.then(|| self.id_of(slot))
     }
 

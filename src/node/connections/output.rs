@@ -55,7 +55,7 @@ impl Connections {
     pub(crate) fn flush_begins(&mut self, slot: Slot) {
         self.flushes = self.flushes.saturating_sub(1);
         if let Some(connection) = self.get_mut(slot) {
-            connection.is_flush_queued = false;
+            connection.set_flush_queued(false);
         }
     }
 
@@ -104,7 +104,8 @@ impl Connections {
 
 /// Queues a flush of `connection`, unless one is queued.
 fn ask_to_flush(cx: &mut Cx, flushes: &mut usize, slot: Slot, connection: &mut Connection) {
-    if !std::mem::replace(&mut connection.is_flush_queued, true) {
+    if !connection.is_flush_queued() {
+        connection.set_flush_queued(true);
         *flushes += 1;
         let id = ConnId::new(slot.index() as u32, connection.generation);
         cx.actions.push_back(Action::Flush(id));

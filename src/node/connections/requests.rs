@@ -14,7 +14,7 @@ impl Connections {
     /// The head of a request is whole.
     pub(crate) fn begin_request(&mut self, slot: Slot) {
         if let Some(connection) = self.arena.get_mut(slot.index()) {
-            connection.role = ConnectionKind::Request;
+            connection.set_role(ConnectionKind::Request);
         }
     }
 
@@ -101,7 +101,7 @@ impl Connections {
         connection.decoder.keep(behind.to_vec());
         connection.session.set_stage(stage);
         let (is_unfinished, address) = (stage == Stage::Body, connection.address());
-        if is_unfinished && connection.role == ConnectionKind::Request {
+        if is_unfinished && connection.role() == ConnectionKind::Request {
             let is_refresh = self.refreshes.waiting.contains(slot.index() as u32);
             let queue = if is_refresh { &mut self.refreshes } else { &mut self.requests };
             queue.unfinished.insert(slot.index() as u32, address.to_bits(), 1);

@@ -25,7 +25,7 @@ use std::time::Duration;
 
 pub(crate) use self::chat_allowance::ChatAllowance;
 pub(crate) use self::clocks::Clocks;
-use self::flags::Flags;
+pub(crate) use self::flags::Flags;
 pub use self::phase::Phase;
 use self::pings::Pings;
 pub(crate) use self::stage::Stage;
@@ -74,26 +74,25 @@ pub(crate) enum Due {
     Ping,
 }
 
-/// One connection's session. 48 bytes.
+/// One connection's session. 40 bytes.
 #[derive(Debug)]
 pub(crate) struct Session {
     stage: Stage,
-    flags: Flags,
+    pub(crate) flags: Flags,
     /// What was wrong with the last message that was not understood.
     fault: Option<MessageFault>,
     invalid_in_a_row: u8,
     pings: Pings,
     unasked_auths: u8,
     refused: u8,
-    reauth_reason: ReauthReason,
     /// Of the phase.
     deadline: Instant,
-    token_end: Instant,
+    /// Once it was admitted: when its token ends. Before: when control frames so far have drained, as
+    /// there is no user yet who is charged for them.
+    until: Instant,
     /// When something came last. Time in which the server could not write its ping is left out: the
     /// moment is moved on by it.
     last_seen: Instant,
-    /// For control frames, until there is a user whose allowance they are charged to.
-    frames: ChatAllowance,
     /// The second since which `unasked_auths` and `refused` count: one minute for both.
     counted_since: u32,
     /// In the room: when it came there, as a [`CoarseInstant`]. Before: when the 101 was sent, as the
@@ -112,11 +111,9 @@ impl Session {
             pings: Pings::default(),
             unasked_auths: 0,
             refused: 0,
-            reauth_reason: ReauthReason::TokenExpiring,
             deadline: now + policy.header_timeout,
-            token_end: Instant::NEVER,
+            until: ChatAllowance::default().used_until,
             last_seen: now,
-            frames: ChatAllowance::default(),
             counted_since: 0,
             moment: 0,
         }
@@ -196,7 +193,7 @@ impl Session {
         self.deadline = now + policy.answer_timeout;
         if self.phase().is_authenticated() {
             self.flags.set(Flags::REJOINING, true);
-            self.deadline = self.deadline.min(self.token_end);
+            self.deadline = self.deadline.min(self.end());
         } else {
             self.stage = Stage::Joining;
         }
@@ -209,15 +206,15 @@ impl Session {
         let is_first = !self.phase().is_authenticated();
         if is_first {
             self.moment = CoarseInstant::of(now).0;
-        }
-        if !is_first {
+        } else {
             self.flags.set(Flags::RENEWED, true);
         }
         self.stage = Stage::Connected;
         self.flags.set(Flags::REJOINING, false);
         self.deadline = clocks.reauth_at;
-        self.reauth_reason = clocks.reason;
-        self.token_end = clocks.token_end;
+        self.flags.set_reauth_reason(clocks.reason);
+        self.flags.set(Flags::ADMITTED, true);
+        self.until = clocks.token_end;
         is_first.then_some(since_101)
     }
 
@@ -226,14 +223,18 @@ impl Session {
         let is_free = self.stage == Stage::Connected && !self.is_rejoining();
         if is_free {
             self.deadline = now;
-            self.reauth_reason = ReauthReason::Requested;
+            self.flags.set_reauth_reason(ReauthReason::Requested);
         }
         is_free
     }
 
     /// When the token of the accepted `auth` runs out.
     pub(crate) fn token_end(&self) -> Option<Instant> {
-        (self.token_end != Instant::NEVER).then_some(self.token_end)
+        (self.end() != Instant::NEVER).then(|| self.end())
+    }
+
+    fn end(&self) -> Instant {
+        if self.flags.has(Flags::ADMITTED) { self.until } else { Instant::NEVER }
     }
 
     /// The last word is said: this is the first stage of the end, or the next one.
@@ -297,13 +298,13 @@ impl Session {
             Phase::Handshaking | Phase::Closing => Due::Drop,
             Phase::Authenticating => Due::Close(CloseReason::AuthTimeout),
             Phase::Joining => Due::Close(CloseReason::BackendUnavailable),
-            _ if self.is_rejoining() && now < self.token_end => {
+            _ if self.is_rejoining() && now < self.end() => {
                 Due::Close(CloseReason::BackendUnavailable)
             }
-            Phase::Connected if !self.is_rejoining() && now < self.token_end => {
+            Phase::Connected if !self.is_rejoining() && now < self.end() => {
                 self.stage = Stage::Reauthenticating;
-                self.deadline = (now + policy.reauth_grace).min(self.token_end);
-                Due::AskReauth { reason: self.reauth_reason, deadline: self.deadline }
+                self.deadline = (now + policy.reauth_grace).min(self.end());
+                Due::AskReauth { reason: self.flags.reauth_reason(), deadline: self.deadline }
             }
             Phase::Connected | Phase::Reauthenticating => Due::Close(CloseReason::ReauthTimeout),
         }

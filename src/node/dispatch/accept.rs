@@ -8,6 +8,7 @@ use crate::node::Node;
 use crate::node::connections::connection::{Connection, ConnectionKind};
 use crate::node::connections::session::Stage;
 use crate::node::gate::proxy;
+use crate::node::planted::Planted;
 use crate::node::work::port::Refused;
 use crate::time::Now;
 
@@ -84,6 +85,7 @@ impl Node {
     /// authenticated: that of its address.
     pub(crate) fn turn_list(&self, id: ConnId, lists: u8) -> u8 {
         let address = self.connections.find(id).map(Connection::address);
+        let address = address.filter(|_| !self.cx.fault.is(Planted::OneListForAll));
         address.map_or(0, |address| self.cx.list_of(address, lists))
     }
 

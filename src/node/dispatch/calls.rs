@@ -44,7 +44,7 @@ impl Node {
     }
 
     /// Answers; then the connection ends.
-    pub(crate) fn respond(&mut self, now: Now, id: ConnId, response: &Response) {
+    pub(crate) fn respond(&mut self, now: Now, id: ConnId, response: Response) {
         self.cx.now = now;
         let Some(connection) = self.unanswered(id) else { return };
         let was_asked = connection.stage().awaits_answer();
@@ -185,14 +185,14 @@ impl Node {
     pub(crate) fn on_call(&mut self, slot: Slot, bytes: &[u8]) {
         let (id, policy) = (self.connections.id_of(slot), &self.cx.policy);
         let Some(connection) = self.connections.get(slot) else { return };
-        let (peer, kind) = (connection.peer(), connection.role);
+        let (peer, kind) = (connection.peer(), connection.role());
         let parsed = OperatorCall::parse(bytes, peer, policy.header_bytes, policy.body_bytes);
         let (call, length) = match parsed {
             Ok(None) => return self.connections.keep(slot, bytes.to_vec()),
             Ok(Some(parsed)) => parsed,
             Err(refusal) => {
                 self.connections.set_form(slot, ResponseForm::of_unread(bytes));
-                return self.write_response(slot, &refusal.response());
+                return self.write_response(slot, refusal.response());
             }
         };
         let is_of_collector = kind == ConnectionKind::Collector;

@@ -225,7 +225,7 @@ impl Node {
                 let id = connections.id_of(slot);
                 if let (Some(cluster), Some(room)) = (&mut self.cluster, wanted) {
                     cluster.early.remove(&id);
-                    cluster.rooms.forget_waiting(&room.name, id);
+                    cluster.rooms.forget_waiting(room.name(), id);
                 }
             }
             PendingAuth::Join(join) => {

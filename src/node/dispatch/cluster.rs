@@ -83,6 +83,7 @@ impl Node {
         cluster.link.handle_timeout(now);
         if cluster.link.is_up() && cluster.nodes.is_due(now) {
             self.renew_lease();
+            self.make_up_for_orders();
             self.send_unkept();
         }
         while let Some(ticket) = self.cluster.as_mut().and_then(|it| it.next_elsewhere(now)) {
@@ -108,6 +109,7 @@ impl Node {
             rooms: self.rooms.rooms.len(),
             users: self.rooms.users.len(),
             run: self.cluster.as_ref().map_or(0, |cluster| cluster.run),
+            owner: self.cluster.as_ref().is_some_and(|cluster| cluster.nodes.is_owner),
         };
         let Some(cluster) = &mut self.cluster else { return };
         if !std::mem::replace(&mut cluster.hears_orders, true) {
@@ -253,7 +255,7 @@ impl Node {
                     let times = (self.cx.now.monotonic, asked_at);
                     let before = cluster.nodes.runs(times.0);
                     let twin = taken_from.is_some_and(|info| run_of(&info) != cluster.run);
-                    cluster.nodes.set_live(times, live, twin);
+                    cluster.take_nodes(times, live, twin);
                     self.nodes_listed(asked_at, &before);
                 }
             }
@@ -299,8 +301,7 @@ impl Node {
             let command = BusCommand::Subscribe(vec![LogName::Room(room)]);
             let _ = cluster.link.send(now, 0, command, now);
         } else {
-            cluster.rooms.queue_read(&room);
-            self.read_queued();
+            self.read_soon(&room);
         }
     }
 
@@ -346,7 +347,7 @@ impl Node {
         // What came while the question was under way was announced behind it.
         let is_behind = newest.distance_from(head).is_some_and(|distance| distance > 0);
         if !follows || is_behind || cluster.rooms.is_broken(room) {
-            self.read_room(room);
+            self.read_soon(room);
         }
     }
 
@@ -386,7 +387,7 @@ impl Node {
             EntryStep::Break => self.break_room_here(room, entry.position),
             EntryStep::Read => {
                 self.cx.metrics.cluster_gaps += 1;
-                self.read_room(room);
+                self.read_soon(room);
             }
         }
     }

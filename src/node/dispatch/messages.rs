@@ -65,7 +65,12 @@ impl Node {
             }
             // What was withdrawn comes back when its turn comes.
             None if matches!(done.outcome, Outcome::NotBegun | Outcome::Unreached) => {}
-            None => self.cx.metrics.late_completions += 1,
+            None => match done.outcome {
+                Outcome::Order(result) if done.ticket == Ticket::UNASKED => {
+                    self.order_unasked_done(&result);
+                }
+                _ => self.cx.metrics.late_completions += 1,
+            },
         }
         // What is done has left a place. What was refused has not, and is not tried at once again.
         if !is_refused {

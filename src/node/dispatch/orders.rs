@@ -8,9 +8,9 @@ use crate::node::connections::session::Phase;
 use crate::node::gate::operator::OperatorEvent;
 use crate::node::http::refusal::Refusal;
 use crate::node::work::orders::{Asker, ConfirmedBy, Part, Revocation, RevocationStore};
-use crate::node::work::port::{Outcome, Payer, StoreError, Work};
+use crate::node::work::port::{Action, Command, Outcome, Payer, StoreError, Work};
 use crate::node::work::questions::{NewQuestion, QuestionKind};
-use crate::node::work::ticket::Ticket;
+use crate::node::work::ticket::{StartFlag, Ticket};
 use crate::protocol::CloseReason;
 use crate::time::{Instant, Now, UnixTime};
 
@@ -125,7 +125,7 @@ impl Node {
         }
         let ticket = self.work.questions.issue();
         let part = Part::Application;
-        let question = UserOrder { ticket, now: self.cx.now.unix, user, kind };
+        let question = UserOrder { ticket, now: self.cx.now.unix, user, kind, up_to: None };
         match self.work.app.on_order(&question) {
             Reply::Now(result) => self.part_done(order, part, result),
             Reply::Later(job) => self.await_part(order, ticket, part, Some(Work::Order(job))),
@@ -133,6 +133,31 @@ impl Node {
         }
         let disconnected = self.work.orders.get(order).map_or(0, |open| open.disconnected);
         (order, disconnected, self.work.orders.finish(order).map(|(_, result)| result))
+    }
+
+    /// Has the application end the sessions of a user that began up to `at`, when another node of the cluster
+    /// was ordered to: only this node's application may have what lets users come back. Nobody waits for it;
+    /// [`order_unasked_done`](Self::order_unasked_done) logs what fails.
+    pub(crate) fn end_sessions_of_app(&mut self, user: &str, at: UnixTime) {
+        let ticket = Ticket::UNASKED;
+        let (now, kind) = (self.cx.now.unix, OrderKind::Disconnect);
+        let order = UserOrder { ticket, now, user, kind, up_to: Some(at) };
+        match self.work.app.on_order(&order) {
+            Reply::Now(result) => self.order_unasked_done(&result),
+            Reply::Later(job) => {
+                let (work, start) = (Work::Order(job), StartFlag::default());
+                let command = Command { ticket, work, payer: Payer::Operator, start };
+                self.cx.actions.push_back(Action::Submit(command));
+            }
+            Reply::Held => {}
+        }
+    }
+
+    /// The application has carried out an order for which nobody waits.
+    pub(crate) fn order_unasked_done(&mut self, result: &OrderResult) {
+        if let Err(fault) = result {
+            log::error!("an order of another node to end a user's sessions: {fault}");
+        }
     }
 
     /// An answer surely comes, so the question has no end of its own: an application that takes long

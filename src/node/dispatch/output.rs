@@ -119,26 +119,29 @@ impl Node {
     }
 
     /// Writes `response` to whoever may read it; then the connection ends.
-    pub(crate) fn write_response(&mut self, slot: Slot, response: &Response) {
-        let bytes = self.response_bytes(slot, response);
-        self.write_last(slot, bytes);
+    pub(crate) fn write_response(&mut self, slot: Slot, response: Response) {
+        let (bytes, rest) = self.response_bytes(slot, response);
+        self.write_last(slot, bytes, rest);
     }
 
     /// `response` in the form that the request at `slot` asked for, which is forgotten by that.
-    fn response_bytes(&mut self, slot: Slot, response: &Response) -> Vec<u8> {
+    fn response_bytes(&mut self, slot: Slot, response: Response) -> (Vec<u8>, Option<Vec<u8>>) {
         let form = self.connections.take_form(slot);
         let policy = &self.cx.policy;
         let is_admin = self.connections.get(slot).is_some_and(Connection::is_admin);
         let is_secure = !is_admin && (policy.speaks_tls || form.is_https);
         let secure_seconds = is_secure.then_some(policy.hsts_seconds);
-        response.to_bytes(&form, secure_seconds)
+        response.into_bytes(&form, secure_seconds)
     }
 
     /// Writes a response; then the connection ends.
-    fn write_last(&mut self, slot: Slot, bytes: Vec<u8>) {
+    fn write_last(&mut self, slot: Slot, bytes: Vec<u8>, rest: Option<Vec<u8>>) {
         self.begin_close(slot, Shared::from(bytes), None, Stage::Responding);
+        if let Some(rest) = rest {
+            self.connections.queue_last(&mut self.cx, slot, Shared::from(rest));
+        }
         self.connections.discard_input(slot);
-        if self.connections.get(slot).is_some_and(|it| it.role != ConnectionKind::Client) {
+        if self.connections.get(slot).is_some_and(|it| it.role() != ConnectionKind::Client) {
             let read_by = self.cx.now.monotonic + self.cx.policy.response_timeout;
             let policy = &self.cx.policy;
             self.connections.edit(policy, slot, |session, _| session.set_deadline(read_by));
@@ -146,7 +149,7 @@ impl Node {
     }
 
     /// The application's response. One that says that it failed counts like a refusal.
-    pub(crate) fn write_app_response(&mut self, slot: Slot, response: &Response) {
+    pub(crate) fn write_app_response(&mut self, slot: Slot, response: Response) {
         if response.status >= 500 && self.connections.get(slot).is_some_and(|it| !it.is_admin()) {
             self.cx.metrics.count_refusal(response.status);
         }
@@ -160,12 +163,13 @@ impl Node {
         }
         let id = self.connections.id_of(slot);
         log::debug!(connection:% = id; "refused: {}", refusal.status());
-        let bytes = self.response_bytes(slot, &refusal.response());
+        let (bytes, rest) = self.response_bytes(slot, refusal.response());
         if self.cx.policy.log_access {
             // The line is written before the response is: it counts what is about to be written.
-            self.cx.access.add_out(slot, bytes.len());
+            let length = bytes.len().saturating_add(rest.as_ref().map_or(0, |rest| rest.len()));
+            self.cx.access.add_out(slot, length);
         }
         self.note_end(slot, Ending::Refused(refusal));
-        self.write_last(slot, bytes);
+        self.write_last(slot, bytes, rest);
     }
 }

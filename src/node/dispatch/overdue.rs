@@ -11,7 +11,9 @@
 //! A message that nobody has seen before the application has answered (`backend.moderate`) is never late: a
 //! late answer would deliver it behind what its sender has said since.
 //!
-//! For a message that is: at most once, whatever it is answered with, as long as its id is remembered.
+//! For a message that is: at most once, whatever it is answered with, as long as its id is remembered. A
+//! publication of an operator is late under its idempotency key in the same way, where the application tells
+//! the room itself: so the room is not told twice.
 
 use smol_str::SmolStr;
 
@@ -42,8 +44,12 @@ impl Node {
         let Some(question) = work.questions.find(ticket) else { return };
         let (asked, is_late) = (question.asked, question.is_late);
         let QuestionKind::Message { key, also, room, held, shared } = &question.kind else {
-            if !work.withdraw(cx, ticket)
-                && let Some(question) = work.questions.close(ticket)
+            if !is_late && self.publication_becomes_late(ticket) {
+                return;
+            }
+            self.cx.metrics.never_answered += u64::from(is_late);
+            if !self.work.withdraw(&mut self.cx, ticket)
+                && let Some(question) = self.work.questions.close(ticket)
             {
                 self.question_is_over(question, ticket);
             }
@@ -69,14 +75,22 @@ impl Node {
             rooms.answers.not_done(cx.now.monotonic, key, ticket);
             self.release_message(published);
         } else {
-            work.questions.make_late(ticket, asked + LIFETIME);
-            while let Some(first) = work.questions.late_beyond(cx.policy.late_answers) {
-                cx.metrics.late_answers_given_up += 1;
-                work.questions.close(first);
-            }
+            self.make_late(ticket, asked);
         }
         for asker in askers {
             self.answer_asker(asker, ticket, told(&Err(ErrorCode::BackendTimeout)));
+        }
+    }
+
+    /// The answer to a question that was `asked` then is awaited behind its time, for as long as an id is
+    /// remembered. Where too many are, the oldest is given up.
+    pub(crate) fn make_late(&mut self, ticket: Ticket, asked: Instant) {
+        self.work.questions.make_late(ticket, asked + LIFETIME);
+        while let Some(first) = self.work.questions.late_beyond(self.cx.policy.late_answers) {
+            self.cx.metrics.late_answers_given_up += 1;
+            if let Some(question) = self.work.questions.close(first) {
+                self.question_is_over(question, first);
+            }
         }
     }
 

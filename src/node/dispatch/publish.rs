@@ -133,6 +133,23 @@ impl Node {
         true
     }
 
+    /// The time of a publication is over, and its work has begun, or may have. True: its answer is awaited all
+    /// the same. Whoever uses its key again is answered with that, and the room is told once. Without a key
+    /// nobody could ask; and where the application does not tell the room itself, a late answer tells nobody.
+    pub(crate) fn publication_becomes_late(&mut self, ticket: Ticket) -> bool {
+        let Some(question) = self.work.questions.find(ticket) else { return false };
+        let asked = question.asked;
+        let has_key = match &question.kind {
+            QuestionKind::Publish { publication } => publication.key.is_some(),
+            _ => false,
+        };
+        let becomes_late = has_key && self.cx.policy.app_publishes && !question.call_off();
+        if becomes_late {
+            self.make_late(ticket, asked);
+        }
+        becomes_late
+    }
+
     /// Goes on with what is left. `awaited`: the answer that its asker has waited for until now.
     pub(crate) fn publish_on(
         &mut self,
@@ -141,6 +158,10 @@ impl Node {
     ) {
         while let Some(PublishTarget::Room(room)) = publication.next() {
             let room = room.clone();
+            if self.is_cut_off() {
+                publication.record(Err(ErrorCode::BackendUnavailable.into()));
+                continue;
+            }
             let ticket = self.work.questions.issue();
             let start = self.work.questions.start();
             let (now, update) = (self.cx.now.unix, &publication.update);
@@ -157,9 +178,9 @@ impl Node {
             return self.await_publication(publication, ticket, job);
         }
         self.publish_directly(&mut publication);
-        let has_failed = publication.has_failed();
         let Publication { asker, targets, key, tally, reason, .. } = *publication;
         let ended = EndedPublication { asker, awaited, targets, key, tally, reason };
+        let has_failed = ended.has_failed();
         if self.cluster.is_some() && !has_failed {
             return self.count_delivered(ended, asker);
         }
@@ -214,7 +235,12 @@ impl Node {
     /// Tells users and connections, each connection once, and none that is in a room that was told.
     fn publish_directly(&mut self, publication: &mut Publication) {
         let mut told = BTreeSet::new();
+        let is_cut_off = self.is_cut_off();
         while let Some(target) = publication.next() {
+            if is_cut_off && matches!(target, PublishTarget::User(_)) {
+                publication.record(Err(ErrorCode::BackendUnavailable.into()));
+                continue;
+            }
             let slots: Vec<Slot> = match target {
                 PublishTarget::Room(_) => Vec::new(),
                 PublishTarget::User(user) => self.rooms.users.members(user).collect(),

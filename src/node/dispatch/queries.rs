@@ -115,7 +115,7 @@ impl Node {
     pub fn dependencies(&self, now: Now) -> Vec<Dependency> {
         let tokens = &self.gate.tokens;
         let mut all = vec![key_reads::dependency(now, &tokens.verifier, &tokens.key_reads)];
-        all.extend(self.cluster.as_deref().map(cluster_dependency));
+        all.extend(self.cluster.as_deref().map(|it| cluster_dependency(it, now.monotonic)));
         all.extend(self.work.app.dependencies());
         all.extend(revocations_dependency(&self.work.orders));
         all.extend(self.operator.checks.run(now));

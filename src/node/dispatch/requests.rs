@@ -70,9 +70,9 @@ impl Node {
                 Err(refusal) => self.refuse(slot, refusal),
             },
             Ok(RequestKind::Http(http)) => self.on_http(slot, http, behind, client),
-            Ok(RequestKind::Health) => self.write_response(slot, &health()),
+            Ok(RequestKind::Health) => self.write_response(slot, health()),
             Ok(RequestKind::Preflight { is_allowed }) => {
-                self.write_response(slot, &preflight(is_allowed));
+                self.write_response(slot, preflight(is_allowed));
             }
             Err(refusal) => self.refuse(slot, refusal),
         }
@@ -151,7 +151,7 @@ impl Node {
         let policy = &self.cx.policy;
         self.connections.edit(policy, slot, |session, policy| session.upgraded(now, policy));
         if let Some(connection) = self.connections.get_mut(slot) {
-            connection.wanted_room = Some(Box::new(WantedRoom { name: room, details }));
+            connection.wanted_room = Some(Box::new(WantedRoom::new(room, details)));
             connection.upgraded = CoarseDelta::from(connection.accepted, now);
             log::debug!(connection:% = id; "upgraded from {}", connection.peer_text());
         }
@@ -274,7 +274,7 @@ impl Node {
         let job = match work.app.on_request(&request) {
             Reply::Now(response) => {
                 self.charge_for(payer, &response);
-                return self.write_app_response(slot, &response);
+                return self.write_app_response(slot, response);
             }
             Reply::Later(job) => Some(Work::Request(job)),
             Reply::Held => None,
@@ -314,7 +314,7 @@ impl Node {
             return;
         }
         match outcome {
-            Outcome::Response(response) => self.write_app_response(slot, &response),
+            Outcome::Response(response) => self.write_app_response(slot, response),
             Outcome::Refused | Outcome::Unreached => self.refuse(slot, Refusal::BackendUnavailable),
             Outcome::NotBegun => self.refuse(slot, Refusal::BackendTimeout),
             _ => self.refuse(slot, Refusal::Internal),

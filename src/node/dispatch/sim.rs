@@ -1,5 +1,6 @@
 //! For the simulator and its checkers.
 
+use crate::bus::EntryOrigin;
 use crate::id::ConnId;
 use crate::node::Node;
 use crate::node::planted::Planted;
@@ -9,6 +10,11 @@ impl Node {
     /// Is the question of this ticket open? The simulator's checkers ask.
     pub(crate) fn awaits(&self, ticket: Ticket) -> bool {
         self.work.questions.is_open(ticket)
+    }
+
+    /// The connection of this process that has published an entry. The simulator's checkers ask.
+    pub(crate) fn own_sender(&self, origin: &EntryOrigin) -> Option<ConnId> {
+        self.cluster.as_ref()?.own_sender(origin)
     }
 
     /// How many connections a user has at this node.

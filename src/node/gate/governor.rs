@@ -25,8 +25,9 @@ const PERIOD: Duration = Duration::from_millis(200);
 const REACHED_WITHIN: Duration = Duration::from_secs(1);
 /// The average goes back so far.
 const MEMORY: Duration = Duration::from_secs(10);
-/// How much of the capacity is given away: the rest is for those who come without a slot.
-const SHARE: f64 = 0.8;
+/// How much of the capacity is given away: the rest is for those who come without a slot, and for a measurement
+/// that is a little too high. The last of many is thus in after 1.18 times what the capacity allows.
+const SHARE: f64 = 0.85;
 /// Nobody is told to wait for longer.
 const LONGEST: Duration = Duration::from_secs(60);
 /// The window is never shorter, so that a stumble of the network does not bring everybody at once.
@@ -36,8 +37,9 @@ const AWAY_MARGIN: f64 = 1.25;
 /// Fewer admissions say little of what one costs.
 const LEAST_ADMISSIONS: u64 = 100;
 /// So many times what was measured is believed of clients for whom the application is not asked: if that is
-/// too much, the last of them is in within twice the time.
-const MOST_UNASKED: f64 = 4.0;
+/// too much, the last of them is in within twice the time. A backend that admits 2,000 a second, as one in
+/// Python does, thus lets 10,000 clients come within a second.
+const MOST_UNASKED: f64 = 8.0;
 /// A join that takes longer says that the application is beyond its capacity.
 pub(crate) const SLOW_JOIN: Duration = Duration::from_secs(1);
 
@@ -263,9 +265,9 @@ mod tests {
         // 2,000 a second have to wait for the application, and take a tenth of the thread's time.
         run(&mut governor, (0, 6_000), 20, true);
         assert!((1_990..=2_010).contains(&governor.capacity().asked), "{governor:?}");
-        assert_eq!(governor.capacity().unasked, 4 * governor.capacity().asked);
-        let windows = [false, true].map(|is_unasked| governor.window(12_800, is_unasked));
-        assert_eq!(windows.map(|window| window.as_secs_f64().round() as u64), [8, 2]);
+        assert_eq!(governor.capacity().unasked, 8 * governor.capacity().asked);
+        let windows = [false, true].map(|is_unasked| governor.window(27_200, is_unasked));
+        assert_eq!(windows.map(|window| window.as_secs_f64().round() as u64), [16, 2]);
         // What is not known is not believed.
         governor.restore(measured(800), Duration::ZERO);
         assert_eq!(governor.capacity(), Capacity { asked: 800, unasked: 800 });
@@ -307,11 +309,12 @@ mod tests {
     }
 
     #[test]
-    fn slots_follow_each_other_at_four_fifths_of_it() {
+    fn slots_follow_each_other_below_the_capacity() {
         let (mut governor, mut rng) = (Governor::default(), Seed::predictable(1).rng());
         let mut slot = |now| governor.take_slot(at(now), (Duration::from_secs(1), false), &mut rng);
         let slots: Vec<Duration> = (0..5).map(|_| slot(0)).collect();
-        let expected = [1_000_000, 1_001_250, 1_002_500, 1_003_750, 1_005_000];
+        // 850 a second, of 1,000.
+        let expected = [0, 1, 2, 3, 4].map(|slot| 1_000_000 + 1_176 * slot);
         assert_eq!(slots, expected.map(Duration::from_micros));
         // Later, those that have passed are not given away.
         assert_eq!(slot(5_000), Duration::from_secs(1));
@@ -327,6 +330,6 @@ mod tests {
         assert!(slots[60_000..].iter().any(|slot| *slot < LONGEST / 4));
         assert_eq!(governor.window(100_000, false), LONGEST);
         assert_eq!(governor.window(10, false), SHORTEST_WINDOW);
-        assert_eq!(governor.window(8_000, false), Duration::from_secs(10));
+        assert_eq!(governor.window(8_500, false), Duration::from_secs(10));
     }
 }

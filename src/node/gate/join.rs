@@ -290,8 +290,8 @@ fn admit(
     let mut resumption = Resumption::default();
     if let Some(room) = wanted {
         let tail = update.tail.as_deref();
-        resumption = resume(cx, connections, rooms, slot, (&room.name, tail, memo));
-        rooms.enter_room(cx, slot, &room.name);
+        resumption = resume(cx, connections, rooms, slot, (room.name(), tail, memo));
+        rooms.enter_room(cx, slot, room.name());
         cx.metrics.authenticated += 1;
     } else {
         cx.metrics.reauthenticated += 1;

@@ -63,6 +63,8 @@ pub(crate) enum OperatorEvent {
     },
     /// A call was carried out on nodes of the cluster, for so many connections.
     Confirmed { noun: &'static str, count: usize, by: ConfirmedBy },
+    /// A call was carried out on this node, for so many connections, and on no other node of the cluster.
+    NotShared { count: usize },
     /// A page of a list over all nodes of the cluster.
     Listed(Box<ClusterList>),
     /// The counters, those of the process among them. `None`: it could not be asked.

@@ -87,7 +87,9 @@ impl Loss {
             Stage::ProxyHeader | Stage::Head | Stage::Body => Some(Self::Request),
             Stage::Lingering => Some(Self::Nothing),
             // One that was not tried yet says nothing about its reader.
-            Stage::Responding | Stage::Ending if !connection.is_flush_queued => Some(Self::Answer),
+            Stage::Responding | Stage::Ending if !connection.is_flush_queued() => {
+                Some(Self::Answer)
+            }
             _ => None,
         }
     }

@@ -10,7 +10,7 @@ use crate::protocol::SUBPROTOCOL;
 /// What the details of a pending connection take beside their texts: line ends, and the place beside the
 /// room's name.
 #[cfg(feature = "net")]
-pub(crate) const CLIENT_DETAILS_BYTES: usize = 32;
+pub(crate) const CLIENT_DETAILS_BYTES: usize = 64;
 
 /// What the request of a pending connection says, in one allocation of at most
 /// `backend.client_bytes` and four bytes more.

@@ -16,6 +16,8 @@ use crate::time::{Instant, UnixTime};
 
 /// The header lines of an answer that a page of another origin may read.
 const EXPOSED: &str = "ETag, Link, Location, Retry-After";
+/// A body up to this length is copied behind its head, which takes less than a second buffer does.
+const COPIED_BYTES: usize = 4 * 1_024;
 
 /// Where a request waits for its application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -185,9 +187,27 @@ impl Response {
         self
     }
 
-    /// As it is written to a request of this form. Browsers use TLS for this host from then on, for
+    /// As it is written to a request of this form: its bytes, and behind them, where it is long, the
+    /// body as it is, which is not copied. Browsers use TLS for this host from then on, for
     /// `secure_seconds`, where that is given: over TLS only (RFC 6797, section 7.2).
-    pub(crate) fn to_bytes(&self, form: &ResponseForm, secure_seconds: Option<u64>) -> Vec<u8> {
+    pub(crate) fn into_bytes(
+        self,
+        form: &ResponseForm,
+        secure_seconds: Option<u64>,
+    ) -> (Vec<u8>, Option<Vec<u8>>) {
+        let (mut bytes, has_body) = self.head(form, secure_seconds);
+        match self.body {
+            _ if !has_body || form.is_head => (bytes, None),
+            Cow::Owned(body) if body.len() > COPIED_BYTES => (bytes, Some(body)),
+            body => {
+                bytes.extend_from_slice(&body);
+                (bytes, None)
+            }
+        }
+    }
+
+    /// Its head, and whether it says that there is a body.
+    fn head(&self, form: &ResponseForm, secure_seconds: Option<u64>) -> (Vec<u8>, bool) {
         let mut head = format!("HTTP/1.1 {} {}\r\n", self.status, phrase(self.status));
         let mut line = |name: &str, value: &str| {
             let is_clean = !value.bytes().any(|byte| byte.is_ascii_control());
@@ -227,11 +247,7 @@ impl Response {
         }
         line("Connection", "close");
         head.push_str("\r\n");
-        let mut bytes = head.into_bytes();
-        if has_body && !form.is_head {
-            bytes.extend_from_slice(&self.body);
-        }
-        bytes
+        (head.into_bytes(), has_body)
     }
 
     /// With what the request has shown of its sender.
@@ -295,7 +311,9 @@ mod tests {
     use super::*;
 
     fn text(response: &Response, form: &ResponseForm, secure_seconds: Option<u64>) -> String {
-        String::from_utf8(response.to_bytes(form, secure_seconds)).unwrap()
+        let (mut bytes, body) = response.clone().into_bytes(form, secure_seconds);
+        bytes.extend(body.unwrap_or_default());
+        String::from_utf8(bytes).unwrap()
     }
 
     fn lines<'a>(answer: &'a str, name: &str) -> Vec<&'a str> {
@@ -313,6 +331,26 @@ mod tests {
         assert_eq!(text(&response, &ResponseForm::default(), None), expected);
         let head = ResponseForm { is_head: true, ..ResponseForm::default() };
         assert_eq!(text(&response, &head, None), expected.strip_suffix("[1,2]").unwrap());
+    }
+
+    #[test]
+    fn a_long_body_is_written_without_a_copy() {
+        let form = ResponseForm::default();
+        for (length, is_copied) in [(COPIED_BYTES, true), (COPIED_BYTES + 1, false)] {
+            let body = vec![b'x'; length];
+            let place = body.as_ptr();
+            let (head, rest) = Response::new(200, "text/plain", body).into_bytes(&form, None);
+            assert_eq!(
+                rest.as_ref().map(|rest| rest.as_ptr() == place),
+                (!is_copied).then_some(true)
+            );
+            let length = format!("Content-Length: {length}\r\nConnection: close\r\n\r\n");
+            assert!(String::from_utf8(head).unwrap().trim_end_matches('x').ends_with(&length));
+        }
+        let head = ResponseForm { is_head: true, ..form };
+        let (_, rest) =
+            Response::new(200, "text/plain", vec![b'x'; 10_000]).into_bytes(&head, None);
+        assert_eq!(rest, None);
     }
 
     #[test]

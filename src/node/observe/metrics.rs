@@ -136,7 +136,8 @@ pub struct Metrics {
     pub answers_after_timeout: u64,
     /// Late answers that are not awaited any more, as there were too many.
     pub late_answers_given_up: u64,
-    /// Late answers that never came, as long as their message's id was remembered.
+    /// Late answers that never came, as long as the id of their message or the key of their publication was
+    /// remembered.
     pub never_answered: u64,
     /// Chat messages under an id that was used for a message that says something else.
     pub reused_ids: u64,

@@ -108,7 +108,7 @@ impl<'a> View<'a> {
                 "replay_entries",
                 [replays.len() as u64, replays.most_of_user(), replays.capacity() as u64],
             ),
-            ("answer_bytes", [bytes as u64, answers.by_user.most(), most_bytes as u64]),
+            ("answer_bytes", [bytes as u64, answers.most_of_user(), most_bytes as u64]),
         ]
     }
 }

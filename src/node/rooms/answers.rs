@@ -5,13 +5,18 @@
 //!
 //! One entry a user and room, in the order of their last messages: the front of that order is the
 //! first to expire. When the bound on all is reached, the stalest entry of the user that takes most
-//! goes, so nobody can have the answers of others forgotten. The tables are flat: 24 bytes an entry,
-//! 8 in the table that finds it and 12 among its user's, 32 a message, and the answer. An answer that
-//! several messages share counts once.
+//! goes, so nobody can have the answers of others forgotten. The tables are flat: 32 bytes an entry and
+//! 8 in the table that finds it, 24 a message, and the answer; from half of the bound on, also its place
+//! among its user's. An answer that several messages share counts once. The messages of an entry are a ring,
+//! and most new ids are known to be new from a filter, so that a message looks at no other one.
 
+mod filter;
 mod message;
 mod order;
+mod ring;
 mod shared;
+mod users;
+mod weights;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -20,9 +25,13 @@ use std::time::Duration;
 use hashbrown::HashTable;
 use slab::Slab;
 
-use self::message::{Absent, LIFETIME_SECONDS, MessageState, RememberedMessage};
+use self::filter::MessageFilter;
+use self::message::{
+    Absent, LIFETIME_SECONDS, MessageState, RememberedMessage, StateKind, second_of,
+};
 pub(crate) use self::message::{Lookup, MessageKey};
 use self::shared::SharedAnswers;
+use self::users::UserIndex;
 use crate::id::Seed;
 use crate::node::app::Answer;
 use crate::node::work::ticket::Ticket;
@@ -51,9 +60,11 @@ pub(crate) struct DedupCache {
     by_member: HashTable<u32>,
     entries: Slab<MemberLog>,
     messages: Slab<RememberedMessage>,
+    /// The tickets of messages that the application works on.
+    tickets: Slab<Ticket>,
+    filter: MessageFilter,
     shared: SharedAnswers,
-    /// The entries of each user.
-    pub(crate) by_user: Holdings,
+    by_user: UserIndex,
     /// The stalest entry, and the freshest.
     front: u32,
     back: u32,
@@ -67,11 +78,12 @@ pub(crate) struct DedupCache {
 #[derive(Debug)]
 struct MemberLog {
     member: u64,
+    user: u64,
     previous: u32,
     next: u32,
-    /// The messages, the newest first.
+    /// The newest message of the ring.
     newest: u32,
-    /// There is always one, which is also what lets the slab mark an empty place without a tag.
+    /// How many are in it. There is always one, which is also what lets the slab mark an empty place without a tag.
     count: NonZeroU32,
 }
 
@@ -83,8 +95,10 @@ impl DedupCache {
             by_member: HashTable::with_capacity(members / 2),
             entries: Slab::with_capacity(members),
             messages: Slab::with_capacity(4 * members),
+            tickets: Slab::new(),
+            filter: MessageFilter::new(members),
             shared: SharedAnswers::default(),
-            by_user: Holdings::new(seed, members),
+            by_user: UserIndex::new(seed),
             front: NONE,
             back: NONE,
             weight: 0,
@@ -109,64 +123,72 @@ impl DedupCache {
         self.forgotten
     }
 
-    /// What is known of the message, if it came before. O(32).
+    /// How much the user takes that takes most, once half of the bound is in use.
+    #[cfg(feature = "sim")]
+    pub(crate) fn most_of_user(&self) -> u64 {
+        self.by_user.most()
+    }
+
+    /// What is known of the message, if it came before. O(32) if it did, and O(1) as a rule if not.
     pub(crate) fn find(&mut self, now: Instant, key: MessageKey) -> Option<Lookup> {
         self.forget_expired(now);
         let message = match self.look_for(now, key) {
-            Ok(message) if message.state.is_fresh(now) => message,
+            Ok(message) if message.is_fresh(now) => message,
             Ok(_) => return None,
             Err(absent) => {
                 self.absent = Some(absent);
                 return None;
             }
         };
-        if message.content != key.content {
+        if message.content != key.kept_content() {
             return Some(Lookup::OtherContent);
         }
-        Some(match &message.state {
-            MessageState::Asked { ticket, .. } => Lookup::Asked(*ticket),
-            MessageState::Answered { update, .. } => Lookup::Answered(Ok(Arc::clone(update))),
-            MessageState::Failed { error, .. } => Lookup::Answered(Err(*error)),
-            MessageState::NotDone { .. } => Lookup::NotDone,
-        })
+        match message.kind {
+            StateKind::Asked => self.ticket_of(message).map(Lookup::Asked),
+            StateKind::Answered | StateKind::Charged => {
+                let update = self.shared.get(message.value)?;
+                Some(Lookup::Answered(Ok(Arc::clone(update))))
+            }
+            StateKind::Failed => Some(Lookup::Answered(Err(message.error()))),
+            StateKind::NotDone => Some(Lookup::NotDone),
+        }
+    }
+
+    /// The question that the application works on.
+    fn ticket_of(&self, message: &RememberedMessage) -> Option<Ticket> {
+        let is_asked = message.kind == StateKind::Asked;
+        self.tickets.get(message.value as usize).filter(|_| is_asked).copied()
     }
 
     /// The message of this id, or what is known if there is none. O(32).
     fn look_for(&self, now: Instant, key: MessageKey) -> Result<&RememberedMessage, Absent> {
-        let index = self.index_of(key.member);
+        let MessageKey { member, id, .. } = key;
+        let index = self.index_of(member);
         let entry = index.and_then(|index| self.entries.get(index as usize));
-        let (mut newer, mut oldest) = (NONE, NONE);
-        for (number, message) in self.walk(entry.map_or(NONE, |entry| entry.newest)) {
-            if message.id == key.id {
-                return Ok(message);
-            }
-            (newer, oldest) = (oldest, number);
-        }
-        Err(Absent { now, member: key.member, id: key.id, index, newer, oldest })
+        entry
+            .filter(|_| self.filter.may_have(member, id))
+            .and_then(|entry| self.ring(entry).find(|(_, message)| message.id == id))
+            .map(|(_, message)| message)
+            .ok_or(Absent { now, member, id, index })
     }
 
     /// The message of this id that is remembered, whatever it says. O(32).
     fn fresh(&self, now: Instant, key: MessageKey) -> Option<&RememberedMessage> {
-        self.look_for(now, key).ok().filter(|message| message.state.is_fresh(now))
+        self.look_for(now, key).ok().filter(|message| message.is_fresh(now))
     }
 
     /// The application is asked, as the question of this ticket.
     pub(crate) fn asked(&mut self, now: Instant, key: MessageKey, ticket: Ticket) {
-        let (older, second) = (NONE, now.whole_seconds() as u16);
-        self.put(now, key, MessageState::Asked { older, second, ticket });
+        self.put(now, key, second_of(now), MessageState::Asked(ticket));
     }
 
     /// The application has answered.
     pub(crate) fn answered(&mut self, now: Instant, key: MessageKey, answer: &Answer) {
-        let (older, second) = (NONE, now.whole_seconds() as u16);
         let state = match answer {
-            Ok(update) => {
-                let update = Arc::clone(update);
-                MessageState::Answered { older, second, is_charged: false, update }
-            }
-            Err(error) => MessageState::Failed { older, second, error: *error },
+            Ok(update) => MessageState::Answered(Arc::clone(update)),
+            Err(error) => MessageState::Failed(*error),
         };
-        self.put(now, key, state);
+        self.put(now, key, second_of(now), state);
     }
 
     /// The question of this ticket is answered. Where its id was forgotten and used for another
@@ -180,11 +202,9 @@ impl DedupCache {
     /// The question of this ticket was withdrawn before anybody began with it.
     pub(crate) fn not_done(&mut self, now: Instant, key: MessageKey, from: Ticket) {
         // The time that its id is remembered goes on from when it was asked.
-        if let Some(&MessageState::Asked { second, ticket, .. }) =
-            self.fresh(now, key).map(|it| &it.state)
-            && ticket == from
-        {
-            self.put(now, key, MessageState::NotDone { older: NONE, second });
+        let asked = self.fresh(now, key).filter(|it| self.ticket_of(it) == Some(from));
+        if let Some(second) = asked.map(|it| it.second) {
+            self.put(now, key, second, MessageState::NotDone);
         }
     }
 
@@ -194,103 +214,82 @@ impl DedupCache {
             return;
         }
         let Some(index) = self.index_of(key.member) else { return };
-        let MemberLog { newest, count, .. } = *self.entry(index);
-        match self.locate(newest, key.id) {
-            (_, Some(_)) if count.get() == 1 => self.remove(index),
-            (newer, Some(number)) => self.drop_message(index, newer, number),
-            (_, None) => {}
+        let count = self.entry(index).count;
+        match self.locate(index, key.id) {
+            Some(_) if count.get() == 1 => self.remove(index),
+            Some((older, number)) => self.drop_message(index, older, number),
+            None => {}
         }
     }
 
     /// Does what is remembered of this id come from the question of this ticket? `None`: nothing is.
     fn is_of(&self, now: Instant, key: MessageKey, from: Ticket) -> Option<bool> {
-        let state = &self.fresh(now, key)?.state;
-        Some(matches!(state, MessageState::Asked { ticket, .. } if *ticket == from))
+        Some(self.ticket_of(self.fresh(now, key)?) == Some(from))
     }
 
-    fn put(&mut self, now: Instant, key: MessageKey, mut state: MessageState) {
+    fn put(&mut self, now: Instant, key: MessageKey, second: u16, state: MessageState) {
         let absent = self.absent.take().filter(|it| it.is_of(now, key));
         if absent.is_none() {
             self.forget_expired(now);
         }
-        let charge = self.weigh_in(&mut state);
+        let ((kind, value), charge) = self.weigh_in(state);
         let index = absent.as_ref().map_or_else(|| self.index_of(key.member), |it| it.index);
-        let newest = index.map_or(NONE, |index| self.entry(index).newest);
-        let (newer, known) =
-            if absent.is_some() { (NONE, None) } else { self.locate(newest, key.id) };
-        let known = known.map(|number| (number, self.message(number).state.is_fresh(now)));
-        if let Some((number, is_fresh)) = known
-            && (is_fresh || number == newest)
-        {
-            let message = self.message(number);
-            message.content = key.content;
-            *state.older_mut() = message.state.older();
-            let before = std::mem::replace(&mut message.state, state);
-            let refund = self.weigh_out(&before);
-            if let Some(index) = index {
-                self.by_user.reweigh(index, charge, refund);
-            }
+        let known = index.filter(|_| absent.is_none()).and_then(|index| {
+            let (older, number) = self.locate(index, key.id)?;
+            let is_kept = number == self.entry(index).newest || self.message(number).is_fresh(now);
+            Some((index, older, number, is_kept))
+        });
+        let content = key.kept_content();
+        let new = RememberedMessage { id: key.id, content, newer: NONE, value, second, kind };
+        if let Some((index, _, number, true)) = known {
+            let newer = self.message(number).newer;
+            let before =
+                std::mem::replace(self.message(number), RememberedMessage { newer, ..new });
+            let refund = self.weigh_out(before);
+            self.by_user.reweigh(index, charge, refund);
         } else {
             // What expired gives up its place: done again, it is among the last messages.
-            if let (Some(index), Some((number, _))) = (index, known) {
-                self.drop_message(index, newer, number);
+            if let Some((index, older, number, _)) = known {
+                self.drop_message(index, older, number);
             }
-            *state.older_mut() = newest;
-            let number =
-                self.messages.insert(RememberedMessage { id: key.id, content: key.content, state })
-                    as u32;
+            self.filter.add(key.member, key.id);
+            let number = self.messages.insert(new) as u32;
             match index {
                 Some(index) => {
                     self.by_user.reweigh(index, charge, 0);
-                    self.append(index, number, absent.map(|it| (it.newer, it.oldest)));
+                    self.append(index, number);
                 }
-                None => self.create(key, charge, number),
+                None => self.create(key, number),
             }
         }
         if let Some(index) = index {
             self.unlink(index);
             self.link_back(index);
-            self.by_user.refresh(index);
         }
+        self.keep_index(charge);
         // Of its user's entries the one that was just written goes last, so a bound below one answer
         // forgets even that.
-        while self.max_weight != 0
-            && self.weight > self.max_weight
-            && let Some(victim) = self.by_user.victim(key.user, 0)
-        {
-            self.forgotten += 1;
-            self.remove(victim);
-        }
+        self.forget_heaviest(key.user);
     }
 
     /// The order is by the last message or answer, so whoever is behind a fresh entry is fresh. An
     /// older message may be fresh where the newest is not: its answer was late.
     fn forget_expired(&mut self, now: Instant) {
         while let Some(entry) = self.entries.get(self.front as usize)
-            && !self.walk(entry.newest).any(|(_, message)| message.state.is_fresh(now))
+            && !self.messages.get(entry.newest as usize).is_some_and(|it| it.is_fresh(now))
+            && !self.ring(entry).any(|(_, message)| message.is_fresh(now))
         {
             self.remove(self.front);
         }
     }
 
-    /// Makes `number` the newest of an entry. `oldest` are its last two, where they are known.
-    fn append(&mut self, index: u32, number: u32, oldest: Option<(u32, u32)>) {
-        let entry = self.entry(index);
-        entry.newest = number;
-        entry.count = entry.count.saturating_add(1);
-        if entry.count.get() > MESSAGES {
-            let (newer, oldest) = oldest.unwrap_or_else(|| self.oldest(index));
-            self.drop_message(index, newer, oldest);
-        }
-    }
-
-    fn create(&mut self, key: MessageKey, charge: u64, newest: u32) {
-        let member = key.member;
-        let entry =
-            MemberLog { member, previous: NONE, next: NONE, newest, count: NonZeroU32::MIN };
+    fn create(&mut self, key: MessageKey, newest: u32) {
+        let MessageKey { member, user, .. } = key;
+        self.message(newest).newer = newest;
+        let (previous, next, count) = (NONE, NONE, NonZeroU32::MIN);
+        let entry = MemberLog { member, user, previous, next, newest, count };
         let index = self.entries.insert(entry) as u32;
         self.weight += ENTRY_WEIGHT;
-        self.by_user.insert(index, key.user, charge + ENTRY_WEIGHT as u64);
         let Self { by_member, entries, .. } = self;
         let hash_of =
             |&index: &u32| entries.get(index as usize).map_or(0, |entry: &MemberLog| entry.member);
@@ -306,76 +305,14 @@ impl DedupCache {
         if let Ok(place) = self.by_member.find_entry(entry.member, |&other| other == index) {
             place.remove();
         }
-        let (mut next, mut refund) = (entry.newest, ENTRY_WEIGHT as u64);
+        // The newest comes last: where it leads to is gone by then.
+        let (mut next, mut refund) = (self.oldest(&entry), ENTRY_WEIGHT as u64);
         while let Some(message) = self.messages.try_remove(next as usize) {
-            refund += self.weigh_out(&message.state);
-            next = message.state.older();
+            self.filter.remove(entry.member, message.id);
+            refund += self.weigh_out(message);
+            next = message.newer;
         }
         self.by_user.remove(index, refund);
-    }
-
-    /// Counts what a message takes. Gives back what of it is charged to its user: all of it, but for
-    /// an answer that others had before.
-    fn weigh_in(&mut self, state: &mut MessageState) -> u64 {
-        let mut weight = size_of::<RememberedMessage>();
-        if let MessageState::Answered { is_charged, update, .. } = state {
-            *is_charged = self.shared.add(update);
-            weight += if *is_charged { SharedAnswers::ENTRY_BYTES + update.weight() } else { 0 };
-        }
-        self.weight += weight;
-        weight as u64
-    }
-
-    /// A message is forgotten. Gives back what its user was charged for it.
-    fn weigh_out(&mut self, state: &MessageState) -> u64 {
-        let own = size_of::<RememberedMessage>();
-        self.weight -= own;
-        let MessageState::Answered { is_charged, update, .. } = state else { return own as u64 };
-        let weight = SharedAnswers::ENTRY_BYTES + update.weight();
-        if self.shared.remove(update) {
-            self.weight -= weight;
-        }
-        (if *is_charged { own + weight } else { own }) as u64
-    }
-
-    /// The oldest message of an entry, behind the one that came right after it. O(32).
-    fn oldest(&mut self, index: u32) -> (u32, u32) {
-        let newest = self.entry(index).newest;
-        self.walk(newest).fold((NONE, NONE), |(_, last), (number, _)| (last, number))
-    }
-
-    /// Forgets message `number` of an entry with at least two, which comes right before `newer`.
-    fn drop_message(&mut self, index: u32, newer: u32, number: u32) {
-        self.absent = None;
-        if let Some(message) = self.messages.try_remove(number as usize) {
-            let refund = self.weigh_out(&message.state);
-            self.by_user.reweigh(index, 0, refund);
-            let older = message.state.older();
-            match newer {
-                NONE => self.entry(index).newest = older,
-                newer => *self.message(newer).state.older_mut() = older,
-            }
-            let entry = self.entry(index);
-            entry.count = NonZeroU32::new(entry.count.get() - 1).unwrap_or(NonZeroU32::MIN);
-        }
-    }
-
-    /// The message of this id from `newest` on, behind the one that came right after it.
-    fn locate(&self, newest: u32, id: u64) -> (u32, Option<u32>) {
-        let mut newer = NONE;
-        let is_it = |(number, message): &(u32, &RememberedMessage)| {
-            let is_it = message.id == id;
-            newer = if is_it { newer } else { *number };
-            is_it
-        };
-        let found = self.walk(newest).find(is_it).map(|(number, _)| number);
-        (newer, found)
-    }
-
-    /// The messages from `newest` on, with their numbers.
-    fn walk(&self, newest: u32) -> impl Iterator<Item = (u32, &RememberedMessage)> {
-        let at = |number: u32| Some((number, self.messages.get(number as usize)?));
-        std::iter::successors(at(newest), move |(_, message)| at(message.state.older()))
     }
 
     fn index_of(&self, member: u64) -> Option<u32> {

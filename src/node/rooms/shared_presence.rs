@@ -8,6 +8,7 @@ use super::remote_presence::{
     RoomWord, SharedRoom, list_bytes,
 };
 use crate::node::context::Cx;
+use crate::node::planted::Planted;
 use crate::node::rooms::Rooms;
 use crate::time::Instant;
 
@@ -57,7 +58,10 @@ impl Rooms {
         let was_watching = std::mem::replace(&mut known.watches, watches);
         known.heard = Some(now);
         known.is_owed |= watches && (asks || !was_watching) || asks && is_watched;
-        if let Some(connections) = connections.filter(|_| is_watched) {
+        if let Some(mut connections) = connections.filter(|_| is_watched) {
+            if cx.fault.is(Planted::CountsAddedUp) {
+                connections = connections.saturating_add(known.connections);
+            }
             let users = users.filter(|users| users.len() <= most);
             let wants_list = users.is_some();
             is_new |= known.connections != connections;

@@ -1,6 +1,7 @@
 //! Applications that store what rooms are told, and publish it.
 
 mod logs;
+mod operator;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -337,28 +338,4 @@ fn late_sender_hears_of_its_change_like_the_others() {
     disk.commit(&mut world, "change it", Ok(news.into()));
     let seen = payloads(&mut world, alice);
     assert_eq!((contents(&seen), &seen[0]["request_id"]), (vec!["changed"], &json!(null)));
-}
-
-#[test]
-fn operator_hears_how_many_get_what_is_stored() {
-    let disk = SharedDisk::default();
-    let mut world = disk.start(|_| {});
-    let members = ["alice", "bob"].map(|user| world.connected("soup", user));
-    let operator = world.operator();
-    let body = "{\"content\":\"closing\"}";
-    let call = crate::admin::tests::post("/v1/rooms/soup/publish", "", body);
-    world.bytes(operator, call.as_bytes());
-    assert!(world.raw(operator).is_empty() && world.see(members[0]).is_empty());
-    let ticket = disk.lock().publishing.pop().unwrap();
-    let update = Update::text("closing");
-    let id = crate::id::MessageIds::new(Seed::predictable(7)).next(world.now.unix);
-    let event = disk.lock().store("soup", update.message(world.now.unix, &id), None);
-    for outcome in [Outcome::Event(event), Outcome::Message(Ok(update))] {
-        world.node.handle_completion(world.now, Completion { ticket, outcome });
-        world.settle();
-    }
-    for member in members {
-        assert_eq!(contents(&payloads(&mut world, member)), ["closing"]);
-    }
-    assert!(world.raw(operator).ends_with("{\"delivered\":2}"));
 }

@@ -1,10 +1,13 @@
 //! Several nodes in virtual time, over an engine in memory.
 
+mod calls;
 mod faults;
 mod lists;
 mod moderation;
 mod orders;
+mod owner;
 mod presence;
+mod reads;
 mod user_limit;
 
 use std::sync::Arc;
@@ -75,6 +78,16 @@ impl ClusterWorld {
 
     /// Starts another node.
     pub(super) fn add(&mut self, change: impl FnOnce(&mut Config)) -> usize {
+        let asked = Arc::clone(&self.asked);
+        self.add_with(change, move || Box::new(CountingApp(Arc::clone(&asked))))
+    }
+
+    /// The same with this application.
+    pub(super) fn add_with(
+        &mut self,
+        change: impl FnOnce(&mut Config),
+        app: impl Fn() -> Box<dyn App>,
+    ) -> usize {
         let index = self.nodes.len();
         let mut config = Config::default();
         config.auth.reauth_spread = crate::config::Length::from_secs(0);
@@ -82,14 +95,8 @@ impl ClusterWorld {
         config.cluster.name = format!("n{index}");
         change(&mut config);
         config.auth.secret = SECRET.to_owned();
-        let app = CountingApp(Arc::clone(&self.asked));
-        let mut world = World::with_app(config.clone(), Box::new(app));
-        world.node = Node::new(
-            &config,
-            &Seed::predictable(100 + index as u64),
-            Box::new(CountingApp(Arc::clone(&self.asked))),
-        )
-        .unwrap();
+        let mut world = World::with_app(config.clone(), app());
+        world.node = Node::new(&config, &Seed::predictable(100 + index as u64), app()).unwrap();
         if let Some(other) = self.nodes.first() {
             world.now = other.now;
         }

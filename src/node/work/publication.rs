@@ -84,11 +84,19 @@ impl PublishTally {
                 let reached = u32::try_from(reached).unwrap_or(u32::MAX);
                 self.delivered = self.delivered.saturating_add(reached);
             }
-            Err(error) => {
-                self.failed |= 1_u64.checked_shl(index as u32).unwrap_or(0);
-                self.error.get_or_insert(error);
-            }
+            Err(error) => self.fail(index, error),
         }
+    }
+
+    /// It has failed at this target.
+    pub(crate) fn fail(&mut self, index: usize, error: PublishError) {
+        self.failed |= 1_u64.checked_shl(index as u32).unwrap_or(0);
+        self.error.get_or_insert(error);
+    }
+
+    /// Has it failed at all of so many targets?
+    fn has_failed(&self, targets: usize) -> bool {
+        (0..targets).all(|index| self.has_failed_at(index))
     }
 
     /// Did it fail at this target?
@@ -118,6 +126,13 @@ pub(crate) struct EndedPublication {
     pub(crate) tally: PublishTally,
     /// What is wrong, if that is the first failure and the application has said it.
     pub(crate) reason: Option<Box<str>>,
+}
+
+impl EndedPublication {
+    /// Has it failed everywhere?
+    pub(crate) fn has_failed(&self) -> bool {
+        self.tally.has_failed(self.targets.len())
+    }
 }
 
 /// A publication that is under way: rooms first, one after the other.
@@ -217,11 +232,6 @@ impl Publication {
             PublishTarget::User(_) | PublishTarget::Connection(_) => None,
         })
     }
-
-    /// Has it failed everywhere?
-    pub(crate) fn has_failed(&self) -> bool {
-        (0..self.targets.len()).all(|index| self.tally.has_failed_at(index))
-    }
 }
 
 /// What a call to publish is answered.
@@ -254,7 +264,7 @@ mod tests {
             let failure = Err(ErrorCode::Internal.into());
             publication.record(if n % 2 == 0 { Ok(2) } else { failure });
         }
-        assert!(!publication.has_failed());
+        assert!(!publication.tally.has_failed(MAX_TARGETS));
         publication.fail_rest(ErrorCode::BackendTimeout);
         assert_eq!(publication.next(), None);
         assert_eq!(publication.tally.delivered, 64);

@@ -12,7 +12,6 @@ pub struct Ticket {
 
 impl Ticket {
     /// Of what the application does without a question.
-    #[cfg(feature = "recipes")]
     pub(crate) const UNASKED: Self = Self { index: u32::MAX, serial: u32::MAX };
 }
 

@@ -18,6 +18,9 @@ pub struct UserOrder<'a> {
     pub user: &'a str,
     /// What is to be done.
     pub kind: OrderKind,
+    /// Another node of the cluster was given the order at this time: sessions that began later stay. `None`:
+    /// all sessions of the user are meant.
+    pub up_to: Option<UnixTime>,
 }
 
 /// An operator invites somebody to sign up.

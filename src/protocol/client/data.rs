@@ -18,7 +18,7 @@ impl<'a> JsonObject<'a> {
     }
 
     /// The object that this text is.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "backend"))]
     pub(crate) fn of_text(text: &'a str) -> Option<Self> {
         serde_json::from_str(text).ok().and_then(Self::new)
     }

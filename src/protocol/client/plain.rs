@@ -9,6 +9,10 @@ use crate::protocol::limits::{MAX_CONTENT_CHARS, MAX_ID_CHARS};
 use crate::protocol::plain_text::plain_prefix;
 use crate::time::is_date_time;
 
+const CHAT: &str = "chat_message";
+/// A moment as JavaScript writes it.
+const TIMESTAMP: &str = "2026-11-22T10:00:00.000Z";
+
 /// A valid message.
 pub(super) enum PlainMessage<'a> {
     /// A `chat_message` without data.
@@ -23,19 +27,22 @@ pub(super) fn read_plain(text: &str) -> Option<PlainMessage<'_>> {
     let mut rest = text.strip_prefix('{')?;
     let [mut kind, mut id, mut timestamp, mut content, mut token] = [None; 5];
     loop {
-        let (place, value, end) = if let Some(value) = rest.strip_prefix(r#""type":""#) {
-            (&mut kind, value, "\"")
+        // Of what is compared as a whole below, the usual length is tried: its bytes need no look then.
+        let (place, value, end, usual) = if let Some(value) = rest.strip_prefix(r#""type":""#) {
+            (&mut kind, value, "\"", CHAT.len())
         } else if let Some(value) = rest.strip_prefix(r#""id":""#) {
-            (&mut id, value, "\"")
+            (&mut id, value, "\"", 0)
         } else if let Some(value) = rest.strip_prefix(r#""timestamp":""#) {
-            (&mut timestamp, value, "\"")
+            (&mut timestamp, value, "\"", TIMESTAMP.len())
         } else if let Some(value) = rest.strip_prefix(r#""payload":{"content":""#) {
-            (&mut content, value, "\"}")
+            (&mut content, value, "\"}", 0)
         } else {
-            (&mut token, rest.strip_prefix(r#""payload":{"token":""#)?, "\"}")
+            (&mut token, rest.strip_prefix(r#""payload":{"token":""#)?, "\"}", 0)
         };
         // It ends before its closing quote, or its first escape.
-        let (value, left) = value.split_at_checked(plain_prefix(value.as_bytes()))?;
+        let is_usual = usual > 0 && value.as_bytes().get(usual) == Some(&b'"');
+        let length = if is_usual { usual } else { plain_prefix(value.as_bytes()) };
+        let (value, left) = value.split_at_checked(length)?;
         if place.replace(value).is_some() {
             return None;
         }
@@ -46,9 +53,7 @@ pub(super) fn read_plain(text: &str) -> Option<PlainMessage<'_>> {
     }
     let (id, timestamp) = (id?, timestamp?);
     let (message, max_chars) = match (kind?, content, token) {
-        ("chat_message", Some(content), None) => {
-            (PlainMessage::Chat { id, content }, MAX_CONTENT_CHARS)
-        }
+        (CHAT, Some(content), None) => (PlainMessage::Chat { id, content }, MAX_CONTENT_CHARS),
         ("auth", None, Some(token)) => (PlainMessage::Auth { id, token }, usize::MAX),
         _ => return None,
     };

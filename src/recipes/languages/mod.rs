@@ -40,7 +40,9 @@ pub(super) static LANGUAGES: [&Language; 9] = [
 
 /// The entries of a list in every language. Longer ones come first, so that the first one that a text
 /// begins with is the right one.
-pub(super) fn all(list: impl Fn(&Language) -> &'static str) -> Vec<&'static str> {
+///
+/// It takes a function, not any closure: some 60 lists would have as many copies of the sort.
+pub(super) fn all(list: fn(&Language) -> &'static str) -> Vec<&'static str> {
     let mut entries: Vec<_> =
         LANGUAGES.iter().flat_map(|language| list(language).split('|')).map(str::trim).collect();
     entries.retain(|entry| !entry.is_empty());
@@ -50,7 +52,7 @@ pub(super) fn all(list: impl Fn(&Language) -> &'static str) -> Vec<&'static str>
 }
 
 /// The entries of a list in every language, as a table.
-pub(super) fn table(list: impl Fn(&Language) -> &'static str) -> Phrases {
+pub(super) fn table(list: fn(&Language) -> &'static str) -> Phrases {
     Phrases::listed(all(list))
 }
 

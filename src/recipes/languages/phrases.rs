@@ -12,6 +12,11 @@ pub(crate) struct Phrases<T = ()>(BTreeMap<char, Vec<(&'static str, T)>>);
 impl<T: Copy> Phrases<T> {
     /// A table of phrases in lower case. Of two that are equal, the first is found.
     pub(crate) fn new(entries: impl IntoIterator<Item = (&'static str, T)>) -> Self {
+        Self::of(entries.into_iter().collect())
+    }
+
+    /// The same for one type of list, so that there is one copy of the code for each `T`.
+    fn of(entries: Vec<(&'static str, T)>) -> Self {
         let mut phrases: BTreeMap<char, Vec<_>> = BTreeMap::new();
         for (phrase, meaning) in entries {
             if let Some(first) = first(phrase) {

@@ -48,6 +48,10 @@ pub(crate) fn publish(
             changed(said.content, json)
         }
     };
+    if !bounds.publishes {
+        // The node tells the room what it is answered.
+        return Ok(ChatDone { outcome: update.into(), events });
+    }
     let mut how = bounds.publishing(now);
     let owner: String = database
         .prepare_cached("SELECT owner FROM recipes WHERE key = ?")?

@@ -24,6 +24,10 @@ pub(super) const MAX_BATCH: usize = 256;
 /// a commit.
 pub(crate) const BATCH_TIME: Duration = Duration::from_millis(5);
 
+/// A task of at least so many bytes is large: a recipe of many steps takes 60 KiB. Of those a transaction
+/// has one, or each would make the commit longer that the messages beside them wait for.
+const LARGE_BYTES: usize = 16 * 1_024;
+
 /// How often the disk is looked at while there is nothing to do.
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -239,18 +243,21 @@ impl Batcher<'_> {
         let begun = clock();
         let mut done = Duration::ZERO;
         let is_one = is_alone(&first);
+        let mut has_large = false;
         let mut next = Some(first);
         while let Some((turn, mut queued)) = next {
             let is_refused = self.space.refuses(now, queued.item.effect());
             let ran = if is_refused { Ok(()) } else { self.run(now, &mut *queued.item) };
             let (before, bytes) = (done, queued.bytes);
+            has_large |= bytes >= LARGE_BYTES;
             batch.push((queued, is_refused.then_some(TaskError::Unavailable)));
             ran?;
             done = begun.elapsed();
             self.queue.charge(&turn, cost(done.saturating_sub(before), bytes));
             let is_whole = is_one || batch.len() >= self.most || done >= self.time;
             next = if is_whole { None } else { self.queue.pop() };
-            self.next = next.take_if(|next| is_alone(next));
+            self.next =
+                next.take_if(|next| is_alone(next) || has_large && next.1.bytes >= LARGE_BYTES);
         }
         let committing = clock();
         let committed = (self.commit)(&self.database);

@@ -2,9 +2,12 @@
 
 use super::list::MAX_LIST_BYTES;
 use super::publications::Publishing;
-use crate::config::{Config, LEAST_RECIPE_BYTES};
+use crate::config::{BACKEND_ANSWER_BYTES, Config, LEAST_RECIPE_BYTES};
 use crate::node::app::Json;
 use crate::time::UnixTime;
+
+/// What an answer has beside a recipe and its history, and the text of the answer.
+const ENVELOPE_BYTES: usize = 128 << 10;
 
 /// The limits of what a room stores and sends.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +28,9 @@ pub(crate) struct Bounds {
     pub(crate) turns: Option<usize>,
     /// Whether clients resume from what rooms were told: `resume.persist`, and `limits.history_bytes`.
     pub(crate) keeps_publications: bool,
+    /// Whether the application publishes what rooms are told, with positions of its own. In a cluster the
+    /// nodes do, and the engine gives the positions.
+    pub(crate) publishes: bool,
     persists: bool,
 }
 
@@ -44,6 +50,7 @@ impl Bounds {
             user_bytes,
             turns: None,
             keeps_publications: false,
+            publishes: !config.cluster.is_on(),
             persists: config.resume.persist,
         };
         bounds.reload(config);
@@ -52,8 +59,13 @@ impl Bounds {
 
     /// Applies changed limits.
     pub(crate) fn reload(&mut self, config: &Config) {
-        self.keeps_publications = self.persists && config.limits.history_bytes.get() > 0;
+        self.keeps_publications =
+            self.publishes && self.persists && config.limits.history_bytes.get() > 0;
         self.acknowledgement = config.longest_acknowledgement();
+        if !self.publishes {
+            // Other nodes read no longer answer than this, with its envelope.
+            self.acknowledgement = self.acknowledgement.min(BACKEND_ANSWER_BYTES - ENVELOPE_BYTES);
+        }
         self.recipe = (self.acknowledgement / 2).max(LEAST_RECIPE_BYTES);
     }
 

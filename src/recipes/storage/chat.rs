@@ -70,7 +70,11 @@ pub(crate) fn join(
         return Ok(Admission::Deny);
     };
     let most = bounds.acknowledgement.saturating_sub(ENVELOPE);
-    let (tail, is_known) = publications::tail(database, stored.key, position, most)?;
+    let (tail, is_known) = if bounds.publishes {
+        publications::tail(database, stored.key, position, most)?
+    } else {
+        (None, false)
+    };
     let tail = tail.map(Box::new);
     if is_known {
         return Ok(Admission::Admit(Arc::new(Update { tail, ..Update::default() })));
@@ -170,7 +174,7 @@ fn handle_of_member(
         let text = if role == RecipeRole::Owner { TOO_MUCH } else { OWNER_TOO_MUCH };
         return Ok((say_only(text).into(), events));
     }
-    if !is_published {
+    if !is_published && bounds.publishes {
         events.push(publish_message(database, stored.key, message, bounds)?);
     }
     let (recipe, content) = (&stored.recipe, &message.content);
@@ -191,7 +195,7 @@ fn handle_of_member(
     if is_published {
         unanswered::remove(database, stored.key, message)?;
     }
-    if update.broadcast {
+    if update.broadcast && bounds.publishes {
         let (room, how) = ((stored.key, &*message.room), bounds.publishing(message.now));
         let news = (&update, Some(message.connection));
         events.push(publications::publish_update(database, room, news, how)?);

@@ -1,5 +1,7 @@
 //! Recipes that are changed or copied over HTTP.
 
+use std::sync::Arc;
+
 use rusqlite::Connection;
 
 use super::bounds::Bounds;
@@ -67,7 +69,11 @@ pub(crate) fn edit(
             recipes::change(database, stored, &recipe, bounds.undo)?;
             let (room, how) = ((stored.key, id), bounds.publishing(now));
             let update = changed(EDITED, json);
-            let event = publications::publish_update(database, room, (&update, None), how)?;
+            let event = if bounds.publishes {
+                publications::publish_update(database, room, (&update, None), how)?
+            } else {
+                AppEvent::RecipeChanged { room: id.to_owned(), update: Arc::new(update) }
+            };
             let stored = Stored { revision: stored.revision + 1, recipe, ..found.stored };
             Ok(EditOutcome::Done(Box::new(Accessible { stored, ..found }), Some(event)))
         }

@@ -3,6 +3,7 @@
 use rusqlite::{Connection, params};
 use serde::Serialize;
 
+use super::schema::millis;
 use crate::time::{Rfc3339, UnixTime};
 
 /// A session of an account.
@@ -21,6 +22,8 @@ pub(crate) struct SessionView {
 #[derive(Clone, Debug)]
 pub(crate) enum EndedSessions {
     All,
+    /// Those that began up to this time.
+    UpTo(UnixTime),
     /// The one with this id.
     One(String),
     /// All but the one with this id.
@@ -56,17 +59,19 @@ pub(crate) fn end(
     user: &str,
     which: &EndedSessions,
 ) -> rusqlite::Result<usize> {
-    let (one, but) = match which {
-        EndedSessions::All => (None, None),
-        EndedSessions::One(id) => (Some(id), None),
-        EndedSessions::Others(id) => (None, Some(id)),
+    let (one, but, up_to) = match which {
+        EndedSessions::All => (None, None, None),
+        EndedSessions::UpTo(time) => (None, None, Some(millis(*time))),
+        EndedSessions::One(id) => (Some(id), None, None),
+        EndedSessions::Others(id) => (None, Some(id), None),
     };
     database
         .prepare_cached(
             "DELETE FROM sessions WHERE user = (SELECT key FROM users WHERE id = ?1)
-             AND (?2 IS NULL OR id = ?2) AND (?3 IS NULL OR id != ?3)",
+             AND (?2 IS NULL OR id = ?2) AND (?3 IS NULL OR id != ?3)
+             AND (?4 IS NULL OR created_at IS NULL OR created_at <= ?4)",
         )?
-        .execute(params![user, one, but])
+        .execute(params![user, one, but, up_to])
 }
 
 /// Whether the account with this id has a session with this id.

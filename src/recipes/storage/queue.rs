@@ -238,6 +238,7 @@ impl<T> WaitingTasks<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::shares::rivalry::{self, RivalQueue, Rivalry};
 
     fn user(name: char) -> Payer {
         Payer::user(&name.to_string())
@@ -341,7 +342,7 @@ mod tests {
         dropped: Vec<usize>,
     }
 
-    impl crate::shares::rivalry::RivalQueue for RivalScene {
+    impl RivalQueue for RivalScene {
         fn push(&mut self, _: crate::time::Instant, user: usize, job: usize) {
             let queued = QueuedTask { item: job, bytes: 1 };
             if self.queue.push(self.class, Payer::user(&user.to_string()), queued).is_err() {
@@ -367,19 +368,27 @@ mod tests {
         }
     }
 
+    fn new_scene(class: TaskClass, is_first_come: bool) -> RivalScene {
+        let queue = TaskQueue::new(64, 0);
+        if is_first_come {
+            queue.lock().of(class).plant_first_come();
+        }
+        RivalScene { queue, class, turns: Default::default(), dropped: Vec::new() }
+    }
+
+    const RIVALRY: Rivalry = Rivalry { rivals: 5, servers: 1, differs_in_cost: true };
+
     #[test]
     fn rival_has_twice_its_part_of_the_database_at_most() {
-        use crate::shares::rivalry::{self, Rivalry};
-
         for class in [TaskClass::Content, TaskClass::Access] {
-            let rivalry = Rivalry { rivals: 5, servers: 1, differs_in_cost: true };
-            rivalry::check(rivalry, |is_first_come| {
-                let queue = TaskQueue::new(64, 0);
-                if is_first_come {
-                    queue.lock().of(class).plant_first_come();
-                }
-                RivalScene { queue, class, turns: Default::default(), dropped: Vec::new() }
-            });
+            rivalry::check(RIVALRY, |is_first_come| new_scene(class, is_first_come));
         }
+    }
+
+    #[cfg(feature = "sim")]
+    #[test]
+    fn rivals_share_the_database_of_a_whole_node() {
+        let new = |is_first_come| new_scene(TaskClass::Content, is_first_come);
+        crate::sim::check_in_a_node(RIVALRY, new);
     }
 }

@@ -16,8 +16,11 @@ use crate::node::{Payer, QUESTION_BYTES};
 /// user's.
 type ReadingJob = Box<dyn FnOnce(Result<(), Busy>) + Send>;
 
-/// A handle to the thread, which ends when this is dropped and what waits is done.
-pub(crate) struct Reader(Arc<TaskQueue<ReadingJob>>);
+/// A handle to the thread, which ends when the last one is dropped and what waits is done.
+#[derive(Clone)]
+pub(crate) struct Reader(Arc<ReaderQueue>);
+
+struct ReaderQueue(Arc<TaskQueue<ReadingJob>>);
 
 impl fmt::Debug for Reader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -25,7 +28,7 @@ impl fmt::Debug for Reader {
     }
 }
 
-impl Drop for Reader {
+impl Drop for ReaderQueue {
     fn drop(&mut self) {
         self.0.close();
     }
@@ -39,7 +42,7 @@ impl Reader {
     pub(crate) fn start(limits: QueueLimits) -> io::Result<Self> {
         let queue: Arc<TaskQueue<ReadingJob>> =
             Arc::new(TaskQueue::new(limits.items, limits.bytes));
-        let reader = Self(Arc::clone(&queue));
+        let reader = Self(Arc::new(ReaderQueue(Arc::clone(&queue))));
         thread::Builder::new().name("vestibule-reader".to_owned()).spawn(move || {
             go_last();
             let end = EndOfQueue(queue);
@@ -57,7 +60,7 @@ impl Reader {
     ) -> Result<(), Busy> {
         let bytes = text_bytes.saturating_add(QUESTION_BYTES);
         let queued = QueuedTask { item: Box::new(job) as ReadingJob, bytes };
-        self.0.push(TaskClass::Content, payer, queued).map_err(|_| Busy)
+        self.0.0.push(TaskClass::Content, payer, queued).map_err(|_| Busy)
     }
 }
 

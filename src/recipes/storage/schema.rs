@@ -106,7 +106,7 @@ pub(super) fn lock(directory: &Path) -> Result<File, StorageError> {
     match file.try_lock() {
         Ok(()) => {
             // On a full disk the id may not fit; the lock holds all the same.
-            let _ = file.set_len(0).and_then(|()| write!(file, "{}", std::process::id()));
+            let _ = write_id(&mut file);
             Ok(file)
         }
         Err(TryLockError::WouldBlock) => {
@@ -116,6 +116,17 @@ pub(super) fn lock(directory: &Path) -> Result<File, StorageError> {
         }
         Err(TryLockError::Error(error)) => Err(open(error)),
     }
+}
+
+/// Writes this process's id over another one. The file is not emptied before: to free its block, a
+/// file system may have to wait for its journal, and the start with it.
+fn write_id(file: &mut File) -> io::Result<()> {
+    let id = std::process::id().to_string();
+    file.write_all(id.as_bytes())?;
+    if file.metadata()?.len() > id.len() as u64 {
+        file.set_len(id.len() as u64)?;
+    }
+    Ok(())
 }
 
 /// Where the database in `directory` is.
@@ -175,9 +186,13 @@ fn open_file(
 /// Creates the file before SQLite opens it, as SQLite gives its log the mode of the database.
 fn create(directory: &Path, path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-    OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
-    // Without this, a power cut could lose the directory's entry of the new database.
-    File::open(directory)?.sync_all()
+    let file =
+        OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
+    if file.metadata()?.len() == 0 {
+        // Without this, a power cut could lose the directory's entry of the new database.
+        File::open(directory)?.sync_all()?;
+    }
+    Ok(())
 }
 
 /// Whether another program made the database. Reads only: nothing of it is to change.

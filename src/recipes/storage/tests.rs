@@ -209,3 +209,44 @@ fn message_is_answered_before_a_page_is_read() {
     assert!(place(("page", "done")) < place(("bob", "begun")), "{events:?}");
     drop((storage, join_guard));
 }
+
+#[test]
+fn lock_holds_the_id_of_its_process_alone() {
+    let scratch = crate::recipes::tests::ScratchDir::new();
+    let path = scratch.path().join(schema::LOCK_FILE);
+    let id = std::process::id().to_string();
+    for earlier in ["", "7", "4194304999"] {
+        std::fs::write(&path, earlier).unwrap();
+        drop(schema::lock(scratch.path()).unwrap());
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), id, "after {earlier}");
+    }
+}
+
+#[test]
+fn transaction_has_one_large_task() {
+    let turning = Arc::new(Mutex::new(()));
+    let (storage, join_guard) = started(on_disk(Arc::clone(&turning)));
+    let held = turning.lock().unwrap();
+    let (told, events) = mpsc::channel();
+    let submit = |name: &'static str, value| {
+        let origin = TaskOrigin::new(TaskClass::Content, Payer::user(name));
+        let origin = if name.starts_with("large") { origin.with_text(16 << 10) } else { origin };
+        let (begun, done) = (told.clone(), told.clone());
+        let work = move |database: &Connection| {
+            begun.send((name, "begun")).unwrap();
+            insert(value)(database)
+        };
+        storage.submit(origin, work, move |_| done.send((name, "done")).unwrap()).unwrap();
+    };
+    submit("first", 1);
+    assert_eq!(events.recv(), Ok(("first", "begun")));
+    let others = ["large-1", "ann", "large-2", "bob"];
+    others.into_iter().zip(2..).for_each(|(name, value)| submit(name, value));
+    drop(held);
+    let events: Vec<_> = (0..9).map(|_| events.recv().unwrap()).collect();
+    let place = |event| events.iter().position(|it| *it == event).unwrap();
+    assert!(place(("ann", "done")) < place(("large-2", "begun")), "{events:?}");
+    assert!(place(("large-1", "done")) < place(("large-2", "begun")), "{events:?}");
+    assert!(place(("bob", "begun")) < place(("large-2", "done")), "messages share its commit");
+    drop((storage, join_guard));
+}

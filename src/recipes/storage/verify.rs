@@ -1,7 +1,8 @@
 //! Looks for damage in the database at the start.
 //!
 //! It reads the whole file, which may take long, so a thread of its own does it with a connection of its
-//! own. The start waits a moment for it: a small database is known to be sound before anybody comes.
+//! own. The start waits a moment for a small database, which is known to be sound before anybody comes,
+//! and not for a larger one, for which that moment would be too short.
 
 use std::io;
 use std::path::PathBuf;
@@ -15,14 +16,17 @@ use rusqlite::{Connection, OpenFlags};
 use super::background::go_last;
 use super::health::{FailureCause, StorageHealth, text_of};
 
-/// How long the start waits: for a file of some megabytes, and no longer than nobody notices.
+/// How long the start waits, which nobody notices.
 const MOMENT: Duration = Duration::from_millis(10);
+/// The largest file that is waited for: about as much as is read in that moment.
+const WAITED_FOR_BYTES: u64 = 4 << 20;
 
 /// Starts the thread. What it finds is in `health`, and in the log.
 ///
 /// # Errors
 /// When the operating system cannot start a thread.
 pub(super) fn start(path: PathBuf, health: Arc<StorageHealth>) -> io::Result<()> {
+    let is_small = path.metadata().is_ok_and(|file| file.len() <= WAITED_FOR_BYTES);
     let (done, is_done) = mpsc::sync_channel(1);
     thread::Builder::new().name("vestibule-verify".to_owned()).spawn(move || {
         go_last();
@@ -36,8 +40,10 @@ pub(super) fn start(path: PathBuf, health: Arc<StorageHealth>) -> io::Result<()>
         }
         let _ = done.try_send(());
     })?;
-    // A time-out says that it goes on.
-    let _ = is_done.recv_timeout(MOMENT);
+    if is_small {
+        // A time-out says that it goes on.
+        let _ = is_done.recv_timeout(MOMENT);
+    }
     Ok(())
 }
 

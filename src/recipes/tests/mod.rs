@@ -5,6 +5,7 @@ mod accounts;
 mod attempts;
 mod cases;
 mod chat;
+mod cluster;
 mod crowd;
 mod deletion;
 mod disk;

@@ -9,7 +9,7 @@ use crate::node::app::{Invite, OrderFault, OrderKind, OrderResult, UserOrder};
 impl TestApp {
     fn order(&mut self, kind: OrderKind, user: &str) -> OrderResult {
         let (ticket, now) = (self.ticket(), self.now);
-        match self.app.on_order(&UserOrder { ticket, now, user, kind }) {
+        match self.app.on_order(&UserOrder { ticket, now, user, kind, up_to: None }) {
             Reply::Now(result) => result,
             Reply::Held => match self.next() {
                 Outcome::Order(result) => result,
@@ -40,6 +40,24 @@ impl TestApp {
         let answer = self.post("/v1/auth/signup", None, &sent);
         (answer.status, body(&answer)["error"].as_str().map(str::to_owned))
     }
+}
+
+#[test]
+fn sessions_that_began_after_an_order_stay() {
+    let scratch = ScratchDir::new();
+    let mut test = TestApp::open(&config(&scratch));
+    let user = body(&test.sign_up("ann@example.com"))["user"]["id"].as_str().unwrap().to_owned();
+    let at = test.now;
+    test.now = UnixTime::from_millis(at.as_millis() + 1);
+    assert_eq!(test.sign_in("ann@example.com", "correct horse").status, 200);
+    let (ticket, now, kind) = (test.ticket(), test.now, OrderKind::Disconnect);
+    let order = UserOrder { ticket, now, user: &user, kind, up_to: Some(at) };
+    assert!(matches!(test.app.on_order(&order), Reply::Held));
+    assert!(matches!(test.next(), Outcome::Order(Ok(()))));
+    let database = rusqlite::Connection::open(scratch.path().join("recipes.db")).unwrap();
+    let left: i64 =
+        database.query_row("SELECT count(*) FROM sessions", [], |row| row.get(0)).unwrap();
+    assert_eq!(left, 1);
 }
 
 #[test]
@@ -161,7 +179,7 @@ fn account_locked_while_hashing_gets_no_session() {
     assert!(test.ask(Method::Post, "/v1/auth/signin", None, &credentials).is_none());
     // Whichever is first, nobody is signed in behind the lock.
     let (ticket, now) = (test.ticket(), test.now);
-    let lock = UserOrder { ticket, now, user: &user, kind: OrderKind::Lock };
+    let lock = UserOrder { ticket, now, user: &user, kind: OrderKind::Lock, up_to: None };
     assert!(matches!(test.app.on_order(&lock), Reply::Held));
     let mut refresh = None;
     for _ in 0..2 {

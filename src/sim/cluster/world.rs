@@ -12,6 +12,7 @@ use super::revocations;
 use super::stage::{ClusterStage, LinePart, StageEvent};
 use super::visitors::{FIRST_VISITOR, Visitors};
 use crate::bus::model::ModelEngine;
+use crate::id::ConnId;
 use crate::id::Rng;
 use crate::protocol::Position;
 use crate::sim::world::Violation;
@@ -272,10 +273,12 @@ impl NodesWorld {
     pub(super) fn listen(&mut self) {
         let last = self.spies.len().saturating_sub(1);
         for (index, spy) in self.spies.iter_mut().enumerate() {
-            for (room, entry) in spy.listen(&mut self.engine) {
+            for (room, mut entry) in spy.listen(&mut self.engine) {
                 let stage = &mut self.stage;
                 let (now, losses, position) = (stage.now.monotonic, stage.losses, entry.position);
                 let origin = self.places.iter().find(|place| place.name == *entry.origin.node);
+                let sender = origin.and_then(|it| it.node.as_ref()?.own_sender(&entry.origin));
+                entry.origin.connection = sender.map_or(0, ConnId::to_bits);
                 let origin = origin.map_or(0, |place| place.process);
                 stage.note(|| {
                     let frame = entry.frame.escape_ascii();

@@ -11,10 +11,10 @@ use crate::bus::{
 use crate::protocol::Position;
 
 /// The rules of the engine's user that a node needs, for keys that begin with `PREFIX`.
-pub const LEAST_PERMISSIONS: &str = "~PREFIX:* &PREFIX:* -@all +hello +evalsha +script|load +subscribe \
-     +unsubscribe +publish +info +time +get +set +del +expire +persist +hget +hset +hdel +hmget \
-     +hgetall +rpush +lpop +llen +lindex +lrange +zadd +zrem +zscore +zrank +zcard +zcount +zrange \
-     +zrangebyscore";
+pub const LEAST_PERMISSIONS: &str = "~PREFIX:* resetchannels &PREFIX:* -@all +hello +evalsha \
+     +script|load +subscribe +unsubscribe +publish +info +time +get +set +del +expire +persist +hget \
+     +hset +hdel +hmget +hgetall +rpush +lpop +llen +lindex +lrange +zadd +zrem +zscore +zrank +zcard \
+     +zcount +zrange +zrangebyscore";
 
 #[track_caller]
 fn order(socket: &Path, words: &str) {
@@ -195,7 +195,7 @@ pub fn with_least_permissions(socket: &Path) {
 
 /// A user without a permission is told which.
 pub fn with_few_permissions(socket: &Path) {
-    order(socket, "ACL SETUSER few on >few ~few:* &few:* +@all -info");
+    order(socket, "ACL SETUSER few on >few ~few:* resetchannels &few:* +@all -info");
     let credentials = |user: &str| LinkSettings {
         username: Some(user.to_owned()),
         password: Some(user.to_owned()),
@@ -208,8 +208,8 @@ pub fn with_few_permissions(socket: &Path) {
     assert!(matches!(&refused, Err(BusFault::NoPermission(text)) if is_named(text)), "{refused:?}");
     // Neither the scripts nor the channels.
     for (user, rules, words) in [
-        ("noscript", "~few:* &few:* +@all -script", "takes no script: NOPERM"),
-        ("nochannel", "~few:* &other:* +@all", "subscribes to no channel: NOPERM"),
+        ("noscript", "~few:* resetchannels &few:* +@all -script", "takes no script: NOPERM"),
+        ("nochannel", "~few:* resetchannels &other:* +@all", "subscribes to no channel: NOPERM"),
     ] {
         order(socket, &format!("ACL SETUSER {user} on >{user} {rules}"));
         let mut peer = BusPeer::real(credentials(user), socket);

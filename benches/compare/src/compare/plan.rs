@@ -3,11 +3,12 @@
 use std::fmt;
 
 use clap::ValueEnum;
-use serde::Serialize;
+use rustix::process::{Resource, getrlimit};
+use serde::{Deserialize, Serialize};
 
-/// The load test's scenarios.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
-#[serde(rename_all = "lowercase")]
+/// What is run against each server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Scenario {
     /// Authenticated and silent: memory.
     Idle,
@@ -23,32 +24,94 @@ pub(crate) enum Scenario {
     Mixed,
     /// Chat while silent sockets pour in and stay.
     Surge,
+    /// One sends to a room of 100, while others chat elsewhere.
+    #[value(name = "room-100")]
+    #[serde(rename = "room-100")]
+    Room100,
+    /// The same with 1,000.
+    #[value(name = "room-1000")]
+    #[serde(rename = "room-1000")]
+    Room1000,
+    /// The same with 10,000.
+    #[value(name = "room-10000")]
+    #[serde(rename = "room-10000")]
+    Room10000,
+    /// The same with 50,000, or as many as the descriptor limit allows.
+    RoomMost,
+    /// A storm over TLS, with full handshakes.
+    TlsStorm,
+    /// A storm over TLS, with sessions that are resumed.
+    TlsResume,
+    /// Round trips over TLS.
+    TlsChat,
 }
 
+/// Users that chat while a room gets messages.
+pub(crate) const OTHERS: u64 = 100;
+/// The largest room.
+const MOST: u64 = 50_000;
+/// Of its descriptors, those that the servers and the load test use or keep for other files.
+const RESERVED: u64 = 600;
+
 impl Scenario {
-    /// The arguments of `vestibule load`: its defaults, or few and short for a smoke test.
-    pub(crate) fn arguments(self, is_quick: bool) -> Vec<&'static str> {
-        let full: &[&str] = match self {
-            Self::Idle => &["idle", "--warm", "3"],
-            Self::Pending => &["pending"],
-            Self::Storm => &["storm"],
-            Self::Chat => &["chat"],
-            Self::Fanout => &["fanout"],
-            Self::Mixed => &["mixed"],
-            Self::Surge => &["surge"],
-        };
-        let few: &[&str] = match self {
-            Self::Idle => &["--connections", "500", "--hold", "100ms"],
-            Self::Pending | Self::Storm => &["--connections", "500"],
-            Self::Chat => &["--connections", "20", "--duration", "300ms"],
-            Self::Fanout => &["--connections", "50", "--duration", "300ms"],
-            Self::Mixed => {
-                &["--connections", "10", "--rate", "100", "--silent", "50", "--storm", "500"]
+    /// The arguments of `vestibule load`, mostly its defaults.
+    pub(crate) fn arguments(self) -> String {
+        let fixed = match self {
+            Self::Idle => "idle --warm 3",
+            Self::Pending => "pending",
+            Self::Storm | Self::TlsStorm => "storm",
+            Self::TlsResume => "storm --resume",
+            Self::Chat | Self::TlsChat => "chat",
+            Self::Fanout => "fanout",
+            Self::Mixed => "mixed",
+            Self::Surge => "surge",
+            Self::Room100 | Self::Room1000 | Self::Room10000 | Self::RoomMost => {
+                let members = self.members();
+                return format!("fanout --connections {members} --others {OTHERS} --duration 3s");
             }
-            Self::Surge => &["--pairs", "5", "--sockets", "500", "--quiet", "300ms"],
         };
-        let few = if is_quick { few } else { &[] };
-        full.iter().chain(few).copied().collect()
+        fixed.to_owned()
+    }
+
+    /// The same with few connections and a short time, to see whether everything runs.
+    pub(crate) fn quick_arguments(self) -> String {
+        let fixed = match self {
+            Self::Idle => "idle --warm 3 --connections 500 --hold 100ms",
+            Self::Pending => "pending --connections 500",
+            Self::Storm | Self::TlsStorm => "storm --connections 500",
+            Self::TlsResume => "storm --resume --connections 500",
+            Self::Chat | Self::TlsChat => "chat --connections 20 --duration 300ms",
+            Self::Fanout => "fanout --connections 50 --duration 300ms",
+            Self::Mixed => "mixed --connections 10 --rate 100 --silent 50 --storm 500",
+            Self::Surge => "surge --pairs 5 --sockets 500 --quiet 300ms",
+            Self::Room100 | Self::Room1000 | Self::Room10000 | Self::RoomMost => {
+                let members = (self.members() / 20).max(20);
+                return format!(
+                    "fanout --connections {members} --others 10 --rate 200 --duration 300ms \
+                     --quiet 300ms"
+                );
+            }
+        };
+        fixed.to_owned()
+    }
+
+    /// How many are in the room, the sender included.
+    pub(crate) fn members(self) -> u64 {
+        match self {
+            Self::Room100 => 100,
+            Self::Room1000 => 1_000,
+            Self::Room10000 => 10_000,
+            _ => {
+                let limit = getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX);
+                // In hundreds, as it is a row of a table.
+                MOST.min(limit.saturating_sub(RESERVED) / 100 * 100).max(100)
+            }
+        }
+    }
+
+    /// Whether the clients speak TLS. Other servers take part then.
+    pub(crate) fn is_secure(self) -> bool {
+        matches!(self, Self::TlsStorm | Self::TlsResume | Self::TlsChat)
     }
 
     /// Whether the resident set says something about a connection: many are there at once, and
@@ -60,7 +123,7 @@ impl Scenario {
 
 impl fmt::Display for Scenario {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.arguments(false).first().copied().unwrap_or_default())
+        f.write_str(self.to_possible_value().as_ref().map_or("", |value| value.get_name()))
     }
 }
 
@@ -75,11 +138,6 @@ pub(crate) fn rotated<T>(servers: &[T], round: u32) -> impl Iterator<Item = &T> 
     servers.iter().cycle().skip(first).take(servers.len())
 }
 
-/// Runs of one scenario.
-pub(crate) fn turns(servers: usize, rounds: u32) -> usize {
-    servers.saturating_mul(usize::try_from(rounds).unwrap_or(usize::MAX))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,8 +150,16 @@ mod tests {
     }
 
     #[test]
+    fn the_largest_room_is_within_the_limit() {
+        let most = Scenario::RoomMost.members();
+        assert!((100..=MOST).contains(&most), "{most}");
+        assert!(Scenario::Room100.arguments().contains(" --connections 100 "));
+        assert_eq!(Scenario::Room10000.to_string(), "room-10000");
+    }
+
+    #[test]
     fn nothing_chosen_is_everything() {
-        assert_eq!(chosen(&[]).len(), 7);
+        assert_eq!(chosen(&[]).len(), 14);
         assert_eq!(chosen(&[Scenario::Chat]), [Scenario::Chat]);
     }
 }

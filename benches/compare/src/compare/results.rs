@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::plan::Scenario;
 
 /// One run.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct Run {
     /// What was played.
     pub(crate) scenario: Scenario,
@@ -21,7 +21,7 @@ pub(crate) struct Run {
 }
 
 /// A run's end.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Outcome {
     /// Measured.
@@ -43,8 +43,10 @@ pub(crate) struct Measured {
     pub(crate) operations_per_second: f64,
     /// Of one operation.
     pub(crate) latency_us: Option<Latency>,
-    /// The same without a storm; `mixed` and `surge` only.
+    /// The same without a storm; `mixed` and `surge` only. Of the rooms, the others' chat in quiet.
     pub(crate) quiet_latency_us: Option<Latency>,
+    /// The others' chat while a room gets messages.
+    pub(crate) others_latency_us: Option<Latency>,
     /// The server's side, where its process can be looked at.
     pub(crate) server: Option<ServerCost>,
     /// Operations that failed.
@@ -54,6 +56,9 @@ pub(crate) struct Measured {
     #[serde(default)]
     pub(crate) failures: BTreeMap<String, u64>,
 }
+
+/// A figure of a measurement, where it has one.
+pub(crate) type Figure = fn(&Measured) -> Option<f64>;
 
 /// Percentiles in microseconds.
 #[derive(Debug, Deserialize, Serialize)]

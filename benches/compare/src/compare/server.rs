@@ -2,19 +2,26 @@
 
 use std::error::Error;
 use std::ffi::OsString;
+use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use crate::process::{Process, Watch};
 
 /// The name that ratios are about.
 pub(crate) const OURS: &str = "vestibule";
+/// The same server behind nginx.
+pub(crate) const NGINX_NAME: &str = "nginx";
 /// Where servers and load test find the secret of the tokens.
 pub(crate) const SECRET_VARIABLE: &str = "VESTIBULE_AUTH__SECRET";
 /// For a server to say where it listens, or to listen.
 const START: Duration = Duration::from_secs(15);
+/// The configuration of a server that ends TLS in front of another.
+const NGINX: &str = include_str!("nginx.conf");
 /// Without the limits that one host with many users in one process would meet, and without the port
 /// that another server on this host may have.
 const UNLIMITED: [(&str, &str); 7] = [
@@ -35,16 +42,49 @@ pub(crate) struct Server {
     program: OsString,
     /// `{addr}` and `{port}` stand for an address that is chosen at the start.
     arguments: Vec<String>,
-    environment: &'static [(&'static str, &'static str)],
+    environment: Vec<(&'static str, String)>,
+    /// Where `nginx` stands before it, the module that proxies TCP.
+    proxy: Option<PathBuf>,
+    /// The certificate that its clients are to trust, if they speak TLS, and its key.
+    certificate: Option<Certificate>,
+}
+
+/// What a server with TLS shows.
+#[derive(Clone, Debug)]
+pub(crate) struct Certificate {
+    pub(crate) chain: PathBuf,
+    pub(crate) key: PathBuf,
 }
 
 /// A server that listens. Dropping it kills it.
 #[derive(Debug)]
 pub(crate) struct Running {
-    /// The child.
-    pub(crate) process: Process,
-    /// Where it listens.
-    pub(crate) address: SocketAddr,
+    /// The child, and a proxy in front of it.
+    processes: Vec<Process>,
+    /// Where clients connect.
+    address: SocketAddr,
+    /// What they trust, if they speak TLS.
+    trusted: Option<PathBuf>,
+    /// The files of the proxy.
+    _files: Option<TemporaryFolder>,
+}
+
+impl Running {
+    /// The arguments of the load test that lead to it.
+    pub(crate) fn load_arguments(&self) -> Vec<String> {
+        let pids: Vec<_> = self.processes.iter().map(|it| it.id().to_string()).collect();
+        let scheme = if self.trusted.is_some() { "wss" } else { "ws" };
+        let mut arguments = vec![
+            "--url".to_owned(),
+            format!("{scheme}://{}", self.address),
+            "--pid".to_owned(),
+            pids.join(","),
+        ];
+        if let Some(path) = &self.trusted {
+            arguments.extend(["--ca-file".to_owned(), path.display().to_string()]);
+        }
+        arguments
+    }
 }
 
 impl Server {
@@ -55,14 +95,50 @@ impl Server {
             name: OURS.to_owned(),
             program,
             arguments: arguments.map(str::to_owned).to_vec(),
-            environment: &UNLIMITED,
+            environment: UNLIMITED.map(|(name, value)| (name, value.to_owned())).to_vec(),
+            proxy: None,
+            certificate: None,
         }
+    }
+
+    /// Vestibule with TLS of its own.
+    pub(crate) fn secure(program: OsString, certificate: Certificate) -> Self {
+        let mut server = Self::ours(program);
+        let path = |path: &Path| path.display().to_string();
+        server.environment.extend([
+            ("VESTIBULE_TLS__CERT_FILE", path(&certificate.chain)),
+            ("VESTIBULE_TLS__KEY_FILE", path(&certificate.key)),
+        ]);
+        Self { certificate: Some(certificate), ..server }
+    }
+
+    /// Vestibule without TLS, behind an nginx that has it. `module` is nginx's for TCP.
+    pub(crate) fn behind_nginx(
+        program: OsString,
+        certificate: Certificate,
+        module: PathBuf,
+    ) -> Self {
+        let server = Self::ours(program);
+        let name = NGINX_NAME.to_owned();
+        Self { name, proxy: Some(module), certificate: Some(certificate), ..server }
+    }
+
+    /// Whether its clients speak TLS.
+    pub(crate) fn is_secure(&self) -> bool {
+        self.certificate.is_some()
     }
 
     /// A peer that takes a free port and says which.
     pub(crate) fn announcing(name: &str, program: OsString) -> Self {
         let arguments = ["--listen", "127.0.0.1:0"].map(str::to_owned).to_vec();
-        Self { name: name.to_owned(), program, arguments, environment: &[] }
+        Self {
+            name: name.to_owned(),
+            program,
+            arguments,
+            environment: Vec::new(),
+            proxy: None,
+            certificate: None,
+        }
     }
 
     /// Starts it, and waits until it listens.
@@ -75,7 +151,7 @@ impl Server {
         let mut command = Command::new(&self.program);
         command
             .args(self.arguments.iter().map(|argument| fill(argument, chosen)))
-            .envs(self.environment.iter().copied())
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .env(SECRET_VARIABLE, secret);
         let mut process = Process::start(command)?;
         let address = match chosen {
@@ -85,11 +161,73 @@ impl Server {
             }
             None => process.wait_for(&watch, address_in)?,
         };
-        Ok(Running { process, address })
+        let trusted = self.certificate.as_ref().map(|it| it.chain.clone());
+        let mut running = Running { processes: vec![process], address, trusted, _files: None };
+        if let Some((module, certificate)) = self.proxy.as_ref().zip(self.certificate.as_ref()) {
+            running.put_behind(module, certificate, &watch)?;
+        }
+        Ok(running)
     }
 
     fn wants_address(&self) -> bool {
         self.arguments.iter().any(|text| text.contains("{addr}") || text.contains("{port}"))
+    }
+}
+
+impl Running {
+    /// Starts nginx in front of it, as one process.
+    fn put_behind(
+        &mut self,
+        module: &Path,
+        certificate: &Certificate,
+        watch: &Watch,
+    ) -> Result<(), Box<dyn Error>> {
+        let folder = TemporaryFolder::new()?;
+        let address = free_address()?;
+        // nginx may have the module built in.
+        let load = if module.exists() {
+            format!("load_module {};", module.display())
+        } else {
+            String::new()
+        };
+        let text = NGINX
+            .replace("{load_module}", &load)
+            .replace("{listen}", &address.to_string())
+            .replace("{backend}", &self.address.to_string())
+            .replace("{chain}", &fs::canonicalize(&certificate.chain)?.display().to_string())
+            .replace("{key}", &fs::canonicalize(&certificate.key)?.display().to_string());
+        fs::write(folder.0.join("nginx.conf"), text)?;
+        let mut command = Command::new("nginx");
+        command.arg("-p").arg(&folder.0).args(["-e", "stderr", "-c", "nginx.conf"]);
+        let mut process = Process::start(command)?;
+        if let Err(error) = wait_until_open(&mut process, address, watch) {
+            let said = process.finish(watch).map(|output| output.err).unwrap_or_default();
+            let last = said.lines().last().unwrap_or_default();
+            let help = "it needs its stream module: on Debian, apt-get install libnginx-mod-stream";
+            return Err(format!("nginx: {error}: {last} ({help})").into());
+        }
+        self.processes.push(process);
+        (self.address, self._files) = (address, Some(folder));
+        Ok(())
+    }
+}
+
+/// A folder that is removed when it is dropped.
+#[derive(Debug)]
+struct TemporaryFolder(PathBuf);
+
+impl TemporaryFolder {
+    fn new() -> io::Result<Self> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("compare-{}-{count}", std::process::id()));
+        fs::create_dir(&path).map(|()| Self(path))
+    }
+}
+
+impl Drop for TemporaryFolder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
     }
 }
 
@@ -108,7 +246,9 @@ pub(crate) fn parse_peer(text: &str) -> Result<Server, String> {
         name: name.to_owned(),
         program: program.into(),
         arguments: words.collect(),
-        environment: &[],
+        environment: Vec::new(),
+        proxy: None,
+        certificate: None,
     })
 }
 

@@ -1,7 +1,9 @@
 //! Medians and ranges of a few rounds.
 
+use serde::{Deserialize, Serialize};
+
 /// A few values, summed up. With five rounds nothing finer than a median and a range is honest.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
 pub(crate) struct Summary {
     /// The middle value; of an even number, the mean of the middle two.
     pub(crate) median: f64,

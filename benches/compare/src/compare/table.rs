@@ -4,15 +4,15 @@ use std::fmt::Write;
 
 use crate::is_ours;
 use crate::plan::Scenario;
-use crate::results::{Measured, Outcome, Run};
+use crate::results::{Figure, Measured, Outcome, Run};
 use crate::stats::{Summary, ratios, summary};
 
 /// A row: its name, and where its figure is.
-type Metric = (&'static str, fn(&Measured) -> Option<f64>);
+type Metric = (&'static str, Figure);
 
 const MEMORY: &str = "resident bytes per connection";
 
-const METRICS: [Metric; 7] = [
+const METRICS: [Metric; 9] = [
     ("CPU µs per operation", Measured::cpu),
     (MEMORY, Measured::memory),
     ("operations/s", |measured| Some(measured.operations_per_second)),
@@ -20,6 +20,8 @@ const METRICS: [Metric; 7] = [
     ("p99 µs", |measured| Some(measured.latency_us.as_ref()?.p99)),
     ("p50 µs in quiet", |measured| Some(measured.quiet_latency_us.as_ref()?.p50)),
     ("p99 µs in quiet", |measured| Some(measured.quiet_latency_us.as_ref()?.p99)),
+    ("p50 µs of the others", |measured| Some(measured.others_latency_us.as_ref()?.p50)),
+    ("p99 µs of the others", |measured| Some(measured.others_latency_us.as_ref()?.p99)),
 ];
 
 /// One scenario: a column for each server, then our ratio to each other one. Rows without a
@@ -31,7 +33,7 @@ pub(crate) fn markdown(scenario: Scenario, servers: &[&str], runs: &[&Run]) -> S
         Vec::new()
     };
     let ours = servers.iter().copied().find(|name| is_ours(name)).unwrap_or_default();
-    let mut text = format!("### {}\n\n|", scenario.arguments(false).join(" "));
+    let mut text = format!("### {scenario}: `load {}`\n\n|", scenario.arguments());
     let heads = servers.iter().map(|name| (*name).to_owned());
     for head in heads.chain(others.iter().map(|name| format!("ours / {name}"))) {
         let _ = write!(text, " | {head}");
@@ -59,12 +61,7 @@ pub(crate) fn markdown(scenario: Scenario, servers: &[&str], runs: &[&Run]) -> S
 }
 
 /// The figures of two servers, round by round, where both have one.
-fn pairs(
-    runs: &[&Run],
-    ours: &str,
-    other: &str,
-    of: fn(&Measured) -> Option<f64>,
-) -> Vec<(f64, f64)> {
+pub(crate) fn pairs(runs: &[&Run], ours: &str, other: &str, of: Figure) -> Vec<(f64, f64)> {
     let value = |round: u32, server: &str| {
         let run = runs.iter().find(|run| run.round == round && run.server == server)?;
         of(run.measured()?)
@@ -83,7 +80,7 @@ fn cell(text: &mut String, value: Option<Summary>) {
 }
 
 /// Three digits, or all of a whole number with its thousands apart.
-fn number(value: f64) -> String {
+pub(crate) fn number(value: f64) -> String {
     let decimals = match value.abs() {
         100.0.. => 0,
         10.0.. => 1,
@@ -143,7 +140,7 @@ mod tests {
         let runs: Vec<&Run> = runs.iter().collect();
         let text = markdown(Scenario::Storm, &["vestibule", "floor"], &runs);
         let mut lines = text.lines();
-        assert_eq!(lines.next(), Some("### storm"));
+        assert_eq!(lines.next(), Some("### storm: `load storm`"));
         assert_eq!(lines.nth(1), Some("| | vestibule | floor | ours / floor |"));
         assert_eq!(lines.next(), Some("| --- | ---: | ---: | ---: |"));
         let cpu = "| CPU µs per operation | 75.0 (50.0–100) | 60.0 (40.0–80.0) | \

@@ -1,13 +1,14 @@
 //! Passwords: who hashes most, who guesses most, and who is guessed at.
 
 use std::error::Error;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::{attacker_at, stop, victim_at};
+use super::{attacker_at, victim_at};
 use crate::Bench;
 use crate::client::{Answer, Chat, Origin, Outcome};
 use crate::contest::{Attacker, Victim, contest};
@@ -40,26 +41,25 @@ fn sign_in(origin: &Origin, credentials: &Value) -> Outcome<Answer> {
 
 /// Sign-ins of others while one account signs in on many connections.
 pub(super) fn hashes(bench: &Bench) -> Result<Report, Box<dyn Error>> {
-    let server = bench.start(&["--app", "recipes"], &[])?;
-    let stop = stop();
+    let servers = bench.start_two(&["--app", "recipes"], &[])?;
     let mut victims = Vec::new();
     for index in 1..=6 {
-        let origin = server.origin(victim_at(index));
+        let origin = servers.own.origin(victim_at(index));
         let credentials = sign_up(&origin, &format!("victim-{index}"))?.credentials;
         victims.push(Victim::new("sign-in", 8, move || {
             origin.expect("POST /v1/auth/signin", None, Some(&credentials)).map(drop)
         }));
     }
-    let origin = server.origin_until(attacker_at(1), &stop);
-    let credentials = sign_up(&origin, "mallory")?.credentials;
-    let attackers = (0..32).map(|_| {
-        let (origin, credentials) = (origin.clone(), credentials.clone());
-        Attacker::new(move || {
-            origin.expect("POST /v1/auth/signin", None, Some(&credentials)).map(drop)
-        })
-    });
-    let contest = contest(bench.phase, &stop, victims, attackers.collect());
-    Ok(Report::of(contest))
+    let attacks = servers.attacks(|server, stop| {
+        let origin = server.origin_until(attacker_at(1), stop);
+        let credentials = sign_up(&origin, "mallory")?.credentials;
+        let attacker = |_| {
+            let mut request = origin.prepare("POST /v1/auth/signin", None, Some(&credentials));
+            Attacker::new(move || request.send())
+        };
+        Ok((0..32).map(attacker).collect())
+    })?;
+    Ok(Report::of(contest(bench.phase, victims, attacks)))
 }
 
 /// How many guesses of one burst are verified, and when the chat of their address works again.
@@ -89,7 +89,7 @@ pub(super) fn one_account(bench: &Bench) -> Result<Report, Box<dyn Error>> {
     let server = bench.start(&["--app", "recipes"], &[])?;
     let (known, new) = (server.origin(victim_at(1)), server.origin(victim_at(2)));
     let owner = sign_up(&known, "victim")?.credentials;
-    let (stop, verified) = (stop(), AtomicU32::new(0));
+    let (stop, verified) = (Arc::new(AtomicBool::new(false)), AtomicU32::new(0));
     let began = Instant::now();
     let (guessed, seconds, from_known, from_new) = thread::scope(|scope| {
         for index in 1..=40 {

@@ -4,12 +4,12 @@ use std::error::Error;
 use std::thread;
 use std::time::Duration;
 
-use super::{attacker_at, chatters, sayer, stop};
+use super::{attacker_at, chatters, sayer};
 use crate::Bench;
 use crate::client::{Chat, Origin, Outcome};
 use crate::contest::{Attacker, Victim, contest};
 use crate::report::Report;
-use crate::server::{Server, VICTIMS, token};
+use crate::server::{Server, Servers, VICTIMS, token};
 use crate::stub::{LARGE, POISON, SLOW, Stub};
 
 /// Connections of the breaker's attacker, and how often each sends a message in a phase: all of a
@@ -21,15 +21,17 @@ const ANSWER_BYTES: &str = "64KiB";
 
 /// Failures of one user's calls: joins and messages of others.
 pub(super) fn breaker(bench: &Bench) -> Result<Report, Box<dyn Error>> {
-    let stub = Stub::start()?;
-    let server = bench.start(&["--backend", &stub.url()], &[])?;
-    let stop = stop();
-    let victims = clients(bench, &server)?;
-    let attackers = (0..POISON_CONNECTIONS).map(|index| {
-        let origin = server.origin_until(attacker_at(1), &stop);
-        poisoner(origin, format!("poison-{index}"), bench.phase / POISON_TIMES)
-    });
-    Ok(Report::of(contest(bench.phase, &stop, victims, attackers.collect())))
+    let stubs = [Stub::start()?, Stub::start()?];
+    let servers = start_two(bench, &stubs)?;
+    let victims = clients(bench, &servers.own)?;
+    let attacks = servers.attacks(|server, stop| {
+        let attacker = |index| {
+            let origin = server.origin_until(attacker_at(1), stop);
+            poisoner(origin, format!("poison-{index}"), bench.phase / POISON_TIMES)
+        };
+        Ok((0..POISON_CONNECTIONS).map(attacker).collect())
+    })?;
+    Ok(Report::of(contest(bench.phase, victims, attacks)))
 }
 
 /// A connection of a user whose messages and leaves fail: all such connections at the same moments.
@@ -45,16 +47,25 @@ fn poisoner<'a>(origin: Origin, room: String, distance: Duration) -> Attacker<'a
 
 /// Workers that wait for four users' messages: joins and messages of others.
 pub(super) fn workers(bench: &Bench) -> Result<Report, Box<dyn Error>> {
-    let stub = Stub::start()?;
-    let server = bench.start(&["--backend", &stub.url()], &[])?;
-    let stop = stop();
-    let victims = clients(bench, &server)?;
-    let attackers = (0..20).map(|index| {
-        let (room, user) = (format!("slow-{index}"), format!("mallory-{}", index % 4));
-        let origin = server.origin_until(attacker_at(1), &stop);
-        sayer(origin, room, user, SLOW.to_owned(), false)
-    });
-    Ok(Report::of(contest(bench.phase, &stop, victims, attackers.collect())))
+    let stubs = [Stub::start()?, Stub::start()?];
+    let servers = start_two(bench, &stubs)?;
+    let victims = clients(bench, &servers.own)?;
+    let attacks = servers.attacks(|server, stop| {
+        let attacker = |index| {
+            let (room, user) = (format!("slow-{index}"), format!("mallory-{}", index % 4));
+            let origin = server.origin_until(attacker_at(1), stop);
+            sayer(origin, room, user, SLOW.to_owned(), false)
+        };
+        Ok((0..20).map(attacker).collect())
+    })?;
+    Ok(Report::of(contest(bench.phase, victims, attacks)))
+}
+
+/// Two servers, each with a backend of its own.
+fn start_two(bench: &Bench, stubs: &[Stub; 2]) -> Result<Servers, Box<dyn Error>> {
+    let start = |stub: &Stub| bench.start(&["--backend", &stub.url()], &[]);
+    let [own, other] = stubs;
+    Ok(Servers { own: start(own)?, other: start(other)? })
 }
 
 /// Clients that chat, and clients that join.

@@ -5,14 +5,14 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use super::{attacker_at, chatters, sayer, stop};
+use super::{attacker_at, chatters, sayer};
 use crate::Bench;
 use crate::client::{Chat, Fault, Origin, Outcome};
 use crate::contest::{Attacker, Victim, contest, contest_from_the_start};
 use crate::report::Report;
 use crate::server::{Server, VICTIMS, cook, recipe, token};
 
-const VICTIM_COUNT: u8 = 20;
+const VICTIM_COUNT: u8 = 40;
 /// What victims say in recipes of their own.
 const SCALE: &str = "Scale to 8 servings";
 /// The allowance of a user: at once, and then a second.
@@ -35,17 +35,18 @@ fn expensive_texts(
     users: &[String],
     reconnects: bool,
 ) -> Result<Report, Box<dyn Error>> {
-    let server = bench.start(&["--app", "recipes"], &[])?;
-    let stop = stop();
-    let victims = cooks(bench, &server)?;
+    let servers = bench.start_two(&["--app", "recipes"], &[])?;
+    let victims = cooks(bench, &servers.own)?;
     let text = format!("Extract recipe from: {}", "1 min and ".repeat(1_630));
-    let mut attackers = Vec::new();
-    for user in users {
-        let origin = server.origin_until(attacker_at(1), &stop);
-        let room = recipe(&origin, user)?;
-        attackers.push(sayer(origin, room, user.clone(), text.clone(), reconnects));
-    }
-    Ok(Report::of(contest(bench.phase, &stop, victims, attackers)))
+    let attacks = servers.attacks(|server, stop| {
+        let attacker = |user: &String| {
+            let origin = server.origin_until(attacker_at(1), stop);
+            let room = recipe(&origin, user)?;
+            Ok(sayer(origin, room, user.clone(), text.clone(), reconnects))
+        };
+        users.iter().map(attacker).collect()
+    })?;
+    Ok(Report::of(contest(bench.phase, victims, attacks)))
 }
 
 /// Victims with recipes of their own.
@@ -87,23 +88,26 @@ pub(super) fn messages(bench: &Bench) -> Result<Report, Box<dyn Error>> {
 
 /// The largest page there is: 200 summaries, as many bytes as fit.
 pub(super) fn responses(bench: &Bench) -> Result<Report, Box<dyn Error>> {
-    let server = bench.start(&["--app", "recipes"], &[])?;
-    let stop = stop();
-    let victims = cooks(bench, &server)?;
-    let origin = server.origin_until(attacker_at(1), &stop);
+    let servers = bench.start_two(&["--app", "recipes"], &[])?;
+    let victims = cooks(bench, &servers.own)?;
     let token = token("mallory");
-    let tags = vec!["tag".repeat(30); 50];
-    let draft = json!({ "title": "t".repeat(200), "tags": tags });
-    for _ in 0..30 {
-        origin.expect("POST /v1/recipes", Some(&token), Some(&draft))?;
-    }
+    let attacks = servers.attacks(|server, stop| {
+        let origin = server.origin_until(attacker_at(1), stop);
+        let tags = vec!["tag".repeat(30); 50];
+        let draft = json!({ "title": "t".repeat(200), "tags": tags });
+        for _ in 0..30 {
+            origin.expect("POST /v1/recipes", Some(&token), Some(&draft))?;
+        }
+        let attacker = |_| {
+            let mut request = origin.prepare("GET /v1/recipes", Some(&token), None);
+            Attacker::new(move || request.send())
+        };
+        Ok((0..8).map(attacker).collect())
+    })?;
+    let origin = servers.own.origin(attacker_at(1));
     let page = origin.expect("GET /v1/recipes", Some(&token), None)?.text.len();
-    let attackers = (0..8).map(|_| {
-        let (origin, token) = (origin.clone(), token.clone());
-        Attacker::new(move || origin.expect("GET /v1/recipes", Some(&token), None).map(drop))
-    });
     // Most of its allowance is used up within a tenth of a second.
-    let contest = contest_from_the_start(bench.phase, &stop, victims, attackers.collect());
+    let contest = contest_from_the_start(bench.phase, victims, attacks);
     let mut report = Report::of(contest);
     report.share("bytes of a page", page.to_string());
     Ok(report)
@@ -113,24 +117,26 @@ pub(super) fn responses(bench: &Bench) -> Result<Report, Box<dyn Error>> {
 /// not, and new clients are accepted.
 pub(super) fn disk(bench: &Bench) -> Result<Report, Box<dyn Error>> {
     let keys = [("recipes.disk", "64MiB"), ("recipes.bytes_per_user", "1MiB")];
-    let server = bench.start_on_disk(&["--app", "recipes"], &keys)?;
-    let stop = stop();
-    let mut victims = cooks(bench, &server)?;
-    let admin = server.admin_origin();
+    let servers = bench.start_two_on_disk(&["--app", "recipes"], &keys)?;
+    let mut victims = cooks(bench, &servers.own)?;
+    let admin = servers.own.admin_origin();
     victims.push(Victim::new("readiness", bench.messages(), move || {
         admin.expect("GET /readyz", None, None).map(drop)
     }));
-    let attackers =
-        (1..=4).map(|index| writer(server.origin_until(attacker_at(index), &stop), index));
-    let mut report = Report::of(contest(bench.phase, &stop, victims, attackers.collect()));
-    let mebibytes = server.database_bytes() / (1 << 20);
+    let attacks = servers.attacks(|server, stop| {
+        let writer = |index| writer(&server.origin_until(attacker_at(index), stop), index);
+        Ok((1..=4).map(writer).collect())
+    })?;
+    let mut report = Report::of(contest(bench.phase, victims, attacks));
+    let mebibytes = servers.own.database_bytes() / (1 << 20);
     report.share("size of the database, MiB", mebibytes.to_string());
     Ok(report)
 }
 
 /// An account that stores one large recipe after the other.
-fn writer<'a>(origin: Origin, index: u8) -> Attacker<'a> {
+fn writer<'a>(origin: &Origin, index: u8) -> Attacker<'a> {
     let steps: Vec<Value> = (0..12).map(|_| "s".repeat(4_990).into()).collect();
     let (draft, token) = (json!({ "title": "large", "steps": steps }), token(&format!("w{index}")));
-    Attacker::new(move || origin.expect("POST /v1/recipes", Some(&token), Some(&draft)).map(drop))
+    let mut request = origin.prepare("POST /v1/recipes", Some(&token), Some(&draft));
+    Attacker::new(move || request.send())
 }

@@ -9,8 +9,6 @@ mod tables;
 
 use std::error::Error;
 use std::net::Ipv4Addr;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use crate::Bench;
 use crate::client::{Chat, Fault, Origin, Outcome};
@@ -111,11 +109,6 @@ fn attacker_at(index: u8) -> Ipv4Addr {
 /// An address of victims that do not share one.
 fn victim_at(index: u8) -> Ipv4Addr {
     Ipv4Addr::new(127, 0, 2, index)
-}
-
-/// What ends the attackers of one row.
-fn stop() -> Arc<AtomicBool> {
-    Arc::new(AtomicBool::new(false))
 }
 
 /// Victims that chat: each in a room of its own, where `join` puts it.

@@ -5,7 +5,7 @@ use std::error::Error;
 use serde_json::json;
 
 use super::accounts::sign_up;
-use super::{attacker_at, stop, victim_at};
+use super::{attacker_at, victim_at};
 use crate::Bench;
 use crate::client::{Chat, Outcome};
 use crate::contest::{Attacker, Victim, contest};
@@ -21,23 +21,24 @@ const ADDRESSES: u8 = 42;
 
 /// All of `http.requests`, from two addresses: page loads and refreshes of others.
 pub(super) fn http(bench: &Bench) -> Result<Report, Box<dyn Error>> {
-    let server = bench.start(&["--app", "recipes"], &[])?;
-    let stop = stop();
+    let servers = bench.start_two(&["--app", "recipes"], &[])?;
+    let server = &servers.own;
     let mut victims = Vec::new();
     for index in 1..=8 {
         let origin = server.origin(VICTIMS);
         victims.push(Victim::new("page load", bench.messages(), move || {
             origin.expect("GET /", None, None).map(drop)
         }));
-        victims.push(refresher(bench, &server, index)?);
+        victims.push(refresher(bench, server, index)?);
     }
-    let origins = [1, 2].map(|index| server.origin_until(attacker_at(index), &stop));
     let body = "POST /v1/auth/refresh HTTP/1.1\r\nHost: localhost\r\n\
                 Content-Type: application/json\r\nContent-Length: 60000\r\n\r\n";
-    let mut holder = Holder::new(&origins, 256, body, b" ");
-    let attackers = vec![Attacker::new(move || holder.sweep())];
-    let contest = contest(bench.phase, &stop, victims, attackers);
-    Ok(Report::of(contest))
+    let attacks = servers.attacks(|server, stop| {
+        let origins = [1, 2].map(|index| server.origin_until(attacker_at(index), stop));
+        let mut holder = Holder::new(&origins, 256, body, b" ");
+        Ok(vec![Attacker::new(move || holder.sweep())])
+    })?;
+    Ok(Report::of(contest(bench.phase, victims, attacks)))
 }
 
 /// A client that renews its refresh token again and again.
@@ -56,10 +57,9 @@ fn refresher<'a>(bench: &Bench, server: &Server, index: u8) -> Outcome<Victim<'a
 pub(super) fn pending(bench: &Bench) -> Result<Report, Box<dyn Error>> {
     let keys =
         [("limits.pending", PENDING), ("limits.pending_per_ip", &PENDING_PER_ADDRESS.to_string())];
-    let server = bench.start(&["--app", "memory"], &keys)?;
-    let stop = stop();
+    let servers = bench.start_two(&["--app", "memory"], &keys)?;
     let newcomers = (1..=10).map(|index| {
-        let origin = server.origin(VICTIMS);
+        let origin = servers.own.origin(VICTIMS);
         let user = format!("victim-{index}");
         Victim::new("new connection", 10, move || {
             let chat = Chat::join(&origin, &user, &token(&user))?;
@@ -67,11 +67,12 @@ pub(super) fn pending(bench: &Bench) -> Result<Report, Box<dyn Error>> {
             Ok(())
         })
     });
-    let origins: Vec<_> =
-        (1..=ADDRESSES).map(|index| server.origin_until(attacker_at(index), &stop)).collect();
     let silence = vestibule::testing::upgrade("silence");
-    let mut holder = Holder::new(&origins, PENDING_PER_ADDRESS, silence, b"");
-    let attackers = vec![Attacker::new(move || holder.sweep())];
-    let contest = contest(bench.phase, &stop, newcomers.collect(), attackers);
-    Ok(Report::of(contest))
+    let attacks = servers.attacks(|server, stop| {
+        let at = |index| server.origin_until(attacker_at(index), stop);
+        let origins: Vec<_> = (1..=ADDRESSES).map(at).collect();
+        let mut holder = Holder::new(&origins, PENDING_PER_ADDRESS, &*silence, b"");
+        Ok(vec![Attacker::new(move || holder.sweep())])
+    })?;
+    Ok(Report::of(contest(bench.phase, newcomers.collect(), attacks)))
 }

@@ -1,6 +1,7 @@
 //! Who has how much of the callers and of the queue.
 
 use super::*;
+use crate::shares::rivalry::{self, RivalQueue, Rivalry};
 
 /// Four users with ten connections each, all of whose messages take very long.
 fn four_slow_users() -> QueueScene {
@@ -161,6 +162,11 @@ struct RivalScene {
     kind: CallKind,
     begun: VecDeque<usize>,
     dropped: Vec<usize>,
+    /// The user whose calls all fail, if there is one, and those that are not done.
+    poisoner: Option<usize>,
+    poisoned: BTreeSet<usize>,
+    /// Each failure is another user's: a fault.
+    is_witness_by_call: bool,
 }
 
 impl RivalScene {
@@ -174,13 +180,18 @@ impl RivalScene {
     }
 }
 
-impl crate::shares::rivalry::RivalQueue for RivalScene {
+impl RivalQueue for RivalScene {
     fn push(&mut self, now: Instant, user: usize, job: usize) {
+        let is_poisoned = self.poisoner == Some(user);
+        if is_poisoned {
+            self.poisoned.insert(job);
+        }
+        let witness = if is_poisoned && self.is_witness_by_call { 1_000 + job } else { user };
         let call = QueuedCall {
             kind: self.kind,
             asker: CallAsker::Nobody,
             start: Some(StartFlag::default()),
-            user: SmolStr::new(user.to_string()),
+            user: SmolStr::new(witness.to_string()),
             connection: ConnId::new(job as u32, 0),
             body: Vec::new(),
         };
@@ -188,7 +199,11 @@ impl crate::shares::rivalry::RivalQueue for RivalScene {
         self.drain();
     }
 
-    fn pop(&mut self, _: Instant) -> Option<usize> {
+    fn pop(&mut self, now: Instant) -> Option<usize> {
+        if self.queue.poll_timeout(now) <= now {
+            self.queue.handle_timeout(now);
+            self.drain();
+        }
         self.begun.pop_front()
     }
 
@@ -197,25 +212,55 @@ impl crate::shares::rivalry::RivalQueue for RivalScene {
     }
 
     fn done(&mut self, now: Instant, job: usize, _: Duration) {
-        self.queue.handle_done(now, ConnId::new(job as u32, 0), WORKS);
+        let fails = self.poisoned.remove(&job);
+        let evidence = if fails { FAILS } else { WORKS };
+        self.queue.handle_done(now, ConnId::new(job as u32, 0), evidence);
         self.drain();
+    }
+}
+
+const RIVALRY: Rivalry = Rivalry { rivals: 24, servers: 8, differs_in_cost: true };
+
+fn new_scene(kind: CallKind, is_first_come: bool) -> RivalScene {
+    let mut queue = CallQueue::new(CallerShares::new(8), 256, TIMEOUT);
+    if is_first_come {
+        queue.messages.waiting.plant_first_come();
+        queue.joins.waiting.plant_first_come();
+    }
+    RivalScene {
+        queue,
+        kind,
+        begun: VecDeque::new(),
+        dropped: Vec::new(),
+        poisoner: None,
+        poisoned: BTreeSet::new(),
+        is_witness_by_call: false,
     }
 }
 
 /// With many rivals, callers are not kept for each of them any more.
 #[test]
 fn rival_has_twice_its_part_of_the_callers_at_most() {
-    use crate::shares::rivalry::{self, Rivalry};
-
     for kind in [CallKind::Message, CallKind::Join] {
-        let rivalry = Rivalry { rivals: 24, servers: 8, differs_in_cost: true };
-        rivalry::check(rivalry, |is_first_come| {
-            let mut queue = CallQueue::new(CallerShares::new(8), 256, TIMEOUT);
-            if is_first_come {
-                queue.messages.waiting.plant_first_come();
-                queue.joins.waiting.plant_first_come();
-            }
-            RivalScene { queue, kind, begun: VecDeque::new(), dropped: Vec::new() }
-        });
+        rivalry::check(RIVALRY, |is_first_come| new_scene(kind, is_first_come));
     }
+}
+
+#[cfg(feature = "sim")]
+#[test]
+fn rivals_share_the_callers_of_a_whole_node() {
+    let new = |is_first_come| new_scene(CallKind::Message, is_first_come);
+    crate::sim::check_in_a_node(RIVALRY, new);
+}
+
+/// All calls of the user that makes most of them fail: a circuit breaker that takes each for another
+/// user's opens, and drops what others ask.
+#[cfg(feature = "sim")]
+#[test]
+fn failures_of_one_user_drop_no_calls_of_others() {
+    crate::sim::check_in_a_node(RIVALRY, |is_witness_by_call| RivalScene {
+        poisoner: Some(crate::sim::FIRST_RIVAL),
+        is_witness_by_call,
+        ..new_scene(CallKind::Message, false)
+    });
 }

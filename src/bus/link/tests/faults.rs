@@ -213,3 +213,31 @@ fn bytes_that_are_no_resp3_end_the_connection() {
         assert!(rig.peers[0].link.is_up());
     }
 }
+
+#[test]
+fn engine_of_an_old_version_is_refused() {
+    let says = |version: &str| {
+        let mut link = BusLink::new(settings(0), &Seed::predictable(1));
+        link.handle_timeout(Instant::START);
+        link.connected(Instant::START);
+        let length = version.len();
+        let hello = format!(
+            "%3\r\n$6\r\nserver\r\n$5\r\nredis\r\n$7\r\nversion\r\n${length}\r\n{version}\r\n\
+             $4\r\nrole\r\n$6\r\nmaster\r\n"
+        );
+        link.received(Instant::START, hello.as_bytes());
+        std::iter::from_fn(|| link.poll()).find_map(|event| match event {
+            BusEvent::Down { reason } => Some(reason.to_string()),
+            _ => None,
+        })
+    };
+    let refused = |version| {
+        format!("the engine has the version {version}: Redis 6.2 or later, or Valkey, is needed")
+    };
+    for version in ["5.0.14", "6.0.9"] {
+        assert_eq!(says(version), Some(refused(version)));
+    }
+    for version in ["6.2.0", "7.0.15", "9.1.2", "255.255.255", "unstable"] {
+        assert_eq!(says(version), None, "{version}");
+    }
+}

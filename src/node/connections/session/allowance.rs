@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use crate::node::connections::session::chat_allowance::ChatAllowance;
+use crate::node::connections::session::flags::Flags;
 use crate::node::connections::session::{Session, Verdict};
 use crate::node::policy::Policy;
 use crate::protocol::{CloseReason, ErrorCode, MAX_REFUSED_A_MINUTE};
@@ -26,8 +27,16 @@ impl Session {
         if is_pong && self.pings.take_pong() {
             return Ok(());
         }
-        let allowance = allowance.unwrap_or(&mut self.frames);
-        allowance.charge(now, policy).map_err(|_| CloseReason::RateLimited)
+        let is_its_own = allowance.is_none() && !self.flags.has(Flags::ADMITTED);
+        let mut own = ChatAllowance::default();
+        if is_its_own {
+            own.used_until = self.until;
+        }
+        let charged = allowance.unwrap_or(&mut own).charge(now, policy);
+        if is_its_own {
+            self.until = own.used_until;
+        }
+        charged.map_err(|_| CloseReason::RateLimited)
     }
 
     /// Counts anew when the minute is over.

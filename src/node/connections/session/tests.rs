@@ -41,8 +41,8 @@ const AUTH: &str =
     r#"{"type":"auth","id":"a","timestamp":"2026-11-22T10:00:00Z","payload":{"token":"t"}}"#;
 
 #[test]
-fn a_session_is_48_bytes() {
-    assert_eq!(size_of::<Session>(), 48);
+fn a_session_is_40_bytes() {
+    assert_eq!(size_of::<Session>(), 40);
 }
 
 #[test]

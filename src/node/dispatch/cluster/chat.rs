@@ -48,7 +48,7 @@ impl Node {
                 content,
                 asks: true,
                 tag: cluster.next_tag(),
-                connection: asker.to_bits(),
+                connection: cluster.origin_of(asker),
                 frame: text.clone(),
             },
         };
@@ -138,7 +138,7 @@ impl Node {
     fn deliver_published(&mut self, ticket: Ticket, (position, previous): (Position, Position)) {
         let Self { cluster: Some(cluster), work, .. } = self else { return };
         let Some(question) = work.questions.find(ticket) else { return };
-        let connection = question.asker.to_bits();
+        let connection = cluster.origin_of(question.asker);
         let QuestionKind::Message { room, shared: Some(message), .. } = &mut question.kind else {
             return;
         };

@@ -65,12 +65,11 @@ impl Node {
                     return Some(accepted);
                 }
             }
-            Wanted::Read if cluster.read_room(now, &room).is_err() => {
-                cluster.rooms.forget_waiting(&room, id);
-                self.lose_room(&room);
-                return Some(accepted);
+            Wanted::Read => {
+                self.wait_for_room(slot, accepted);
+                self.read_soon(&room);
+                return None;
             }
-            Wanted::Read => {}
         }
         self.wait_for_room(slot, accepted);
         None
@@ -115,9 +114,17 @@ impl Node {
         let Some(cluster) = &mut self.cluster else { return };
         let was_read = self.cx.fault.is(Planted::ReadBeforeSubscribed);
         if !was_read || cluster.rooms.state(room) == Some(FollowState::Lost) {
-            cluster.rooms.queue_read(room);
-            self.read_queued();
+            self.read_soon(room);
         }
+    }
+
+    /// Reads what the log of `room` has behind what this node has delivered, when fewer rooms are being
+    /// read.
+    pub(super) fn read_soon(&mut self, room: &SmolStr) {
+        if let Some(cluster) = &mut self.cluster {
+            cluster.rooms.queue_read(room);
+        }
+        self.read_queued();
     }
 
     /// Reads the rooms that wait for it, as many as may be read at once.
@@ -130,8 +137,7 @@ impl Node {
         }
     }
 
-    /// Reads what the log of `room` has behind what this node has delivered.
-    pub(super) fn read_room(&mut self, room: &SmolStr) {
+    fn read_room(&mut self, room: &SmolStr) {
         let now = self.cx.now.monotonic;
         let Some(cluster) = &mut self.cluster else { return };
         if cluster.read_room(now, room).is_err() {
@@ -256,9 +262,7 @@ impl Node {
     pub(super) fn deliver_entry(&mut self, room: &SmolStr, entry: &LogEntry) {
         let frame = self.frame_of(entry);
         let Self { cx, connections, cluster: Some(cluster), rooms, .. } = self else { return };
-        let origin = &entry.origin;
-        let is_own = origin.node == cluster.name && origin.connection != 0;
-        let except = is_own.then(|| ConnId::from_bits(origin.connection));
+        let except = cluster.own_sender(&entry.origin);
         let kind = if entry.frame.starts_with(CHAT) { Delivered::Chat } else { Delivered::Update };
         let message = (Some(entry.position), frame, kind);
         rooms.distribute(cx, connections, room, except, message);

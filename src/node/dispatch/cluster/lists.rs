@@ -31,13 +31,13 @@ impl Node {
         let ticket = self.work.questions.issue();
         self.connections.await_answer(asker.slot(), ticket);
         let connections = &self.connections;
-        let (node, run) = (cluster.name.clone(), cluster.run);
+        let node = cluster.name.clone();
         let is_awaited = |open: &OpenList| connections.awaits_response(open.asker, open.ticket);
         cluster.nodes.drop_lists(&node, is_awaited);
         let page = PageBuilder::new(after.clone(), limit);
         let open = OpenList { asker, ticket, list: list.clone(), page, answered: Vec::new() };
         let round = cluster.nodes.begin_list(now.monotonic, &node, open);
-        let question = ListQuestion { round, run, node, list, after, limit };
+        let question = ListQuestion { round, node, list, after, limit };
         let payload = control::write(&Word::List(question.clone()));
         cluster.send_off(now.monotonic, BusCommand::Tell { node: None, payload }, ROUND);
         // This node's own calls are as many as its admin listener has connections.
@@ -103,11 +103,8 @@ impl Node {
     /// A node reports its part of a list.
     pub(super) fn list_reported(&mut self, part: ListPart) {
         let Some(cluster) = &mut self.cluster else { return };
-        // An answer to an earlier process of this name is not for this one.
-        if part.run == cluster.run {
-            cluster.nodes.listed(part);
-            self.end_rounds();
-        }
+        cluster.nodes.listed(part);
+        self.end_rounds();
     }
 
     /// All nodes have reported their parts, but for those that are `missing`.
@@ -118,7 +115,10 @@ impl Node {
         answered.sort_unstable();
         missing.sort_unstable();
         // A node whose own lease is not in the list at hand does not know which others there are.
-        let knows_others = cluster.link.is_up() && cluster.nodes.is_live(now, &cluster.name);
+        // Of two processes with one name, one answers.
+        let knows_others = cluster.link.is_up()
+            && cluster.nodes.is_live(now, &cluster.name)
+            && !cluster.nodes.has_twin();
         let complete = missing.is_empty() && knows_others;
         let (entries, next) = page.into_page();
         let nodes = ListedBy { complete, answered, missing };

@@ -72,7 +72,7 @@ impl Node {
         let Some(cluster) = &mut self.cluster else { return };
         let name = cluster.name.clone();
         let round = purpose.map(|purpose| cluster.nodes.begin_round(now, (&name, count), purpose));
-        let frame = control::write(&OrderEntry { round, order });
+        let frame = control::write(&OrderEntry { round, run: cluster.run, order });
         let command = cluster.publication(LogName::Control, None, frame);
         let pending = Pending::Order { round };
         if let Err((fault, _)) = cluster.send(now, command, (pending, now + COMMAND_TIME)) {
@@ -94,15 +94,18 @@ impl Node {
             return self.end_rounds();
         };
         self.cx.metrics.cluster_unpublished += 1;
+        cluster.nodes.owes_orders |= round.is_none() && cluster.nodes.is_owner;
         let Some(round) = round.and_then(|round| cluster.nodes.fail_round(round)) else { return };
         match round.purpose {
             // It is stored, and the others do not know: whoever gave it is told to give it again.
             RoundPurpose::EndSessions { ticket } => self.revocation_failed(ticket, fault),
-            RoundPurpose::Call { asker, noun } => {
-                self.tell_confirmed(asker, (noun, round.count), (1, 0));
+            // This node has carried it out, and the others never will.
+            RoundPurpose::Call { asker, .. } => {
+                let count = round.count;
+                self.tell_operator(asker, OperatorEvent::NotShared { count });
             }
             // These are no orders.
-            RoundPurpose::Publication(ended) => self.end_publication(*ended, false),
+            RoundPurpose::Publication(ended) => self.end_counted(*ended, true),
             RoundPurpose::List(list) => self.end_list(*list, round.expected),
         }
     }
@@ -125,7 +128,7 @@ impl Node {
                 }
                 RoundPurpose::Publication(mut ended) => {
                     ended.tally.count_nodes(round.count, round.confirmed, nodes);
-                    self.end_publication(*ended, false);
+                    self.end_counted(*ended, false);
                 }
                 RoundPurpose::List(list) => self.end_list(*list, round.expected),
             }
@@ -205,6 +208,15 @@ impl Node {
         }
     }
 
+    /// What the application has ordered while the engine was gone is not known any more: who may not be in a
+    /// room is found out by asking again.
+    pub(super) fn make_up_for_orders(&mut self) {
+        let owes = self.cluster.as_mut().map(|it| std::mem::take(&mut it.nodes.owes_orders));
+        if owes == Some(true) {
+            self.order_everywhere(ClusterOrder::AskEverybody, 0, None);
+        }
+    }
+
     /// Asks every connection for a fresh token, upon which the application is asked again.
     fn ask_everybody_for_auth(&mut self) {
         let now = self.cx.now.monotonic;
@@ -227,10 +239,12 @@ impl Node {
         let Some(cluster) = &mut self.cluster else { return };
         cluster.control_head = Some(entry.position);
         let node = cluster.name.clone();
-        if entry.origin.node == node {
+        let Ok(OrderEntry { round, run, order }) = serde_json::from_slice(&entry.frame) else {
+            return;
+        };
+        if cluster.is_own(&entry.origin.node, run) {
             return;
         }
-        let Ok(OrderEntry { round, order }) = serde_json::from_slice(&entry.frame) else { return };
         let count = self.obey(order);
         let Some(cluster) = self.cluster.as_mut().filter(|_| round.is_some()) else { return };
         let word = Word::Done { round: round.unwrap_or_default(), node, count };
@@ -261,6 +275,10 @@ impl Node {
             }
             ClusterOrder::TellUser { user, room, except, text } => {
                 self.tell_user(&user, (room.as_deref(), &except), &text)
+            }
+            ClusterOrder::AskEverybody => {
+                self.ask_everybody_for_auth();
+                0
             }
             ClusterOrder::Unknown => 0,
         }
@@ -313,6 +331,7 @@ impl Node {
     /// Refuses a user's tokens up to `at`, and closes the connections. Those that were let in afterwards,
     /// with a newer token, stay: this node may hear of it late.
     fn revoke_here(&mut self, user: &str, at: UnixTime) -> usize {
+        self.end_sessions_of_app(user, at);
         let hash = self.cx.hash(&[user]);
         let revocations = &mut self.gate.tokens.revocations;
         revocations.revoke(self.cx.now, hash, at);
@@ -365,8 +384,10 @@ impl Node {
                 cluster.nodes.confirmed(round, &node, count);
                 self.end_rounds();
             }
-            Ok(Word::CountDelivered { round, node, rooms, users }) => {
-                self.tell_delivered((round, node), (rooms, users));
+            Ok(Word::CountDelivered { round, node, run, rooms, users }) => {
+                if !cluster.is_own(&node, run) {
+                    self.tell_delivered((round, node), (rooms, users));
+                }
             }
             Ok(Word::List(question)) => self.list_asked(question),
             Ok(Word::Listed(part)) => self.list_reported(part),

@@ -140,11 +140,37 @@ impl Node {
         let node = cluster.name.clone();
         let purpose = RoundPurpose::Publication(Box::new(ended));
         let round = cluster.nodes.begin_round(now, (&node, 0), purpose);
-        let payload = control::write(&Word::CountDelivered { round, node, rooms, users });
-        cluster.send_off(now, BusCommand::Tell { node: None, payload }, ROUND);
-        // Also where it could not be sent: then nobody answers.
-        cluster.nodes.round_published(round);
-        self.end_rounds();
+        let run = cluster.run;
+        let payload = control::write(&Word::CountDelivered { round, node, run, rooms, users });
+        // The engine answers in order: when it has this, it has answered what was published before.
+        let pending = Pending::Order { round: Some(round) };
+        let command = BusCommand::Tell { node: None, payload };
+        if let Err((fault, _)) = cluster.send(now, command, (pending, now + ROUND)) {
+            self.order_published(Some(round), &Err(fault));
+        }
+    }
+
+    /// There is a cluster, whose engine cannot be reached: nobody can be told anything.
+    pub(crate) fn is_cut_off(&self) -> bool {
+        self.cluster.as_ref().is_some_and(|cluster| !cluster.link.is_up())
+    }
+
+    /// A publication is over. At rooms that are broken it has failed: what was published there did not reach
+    /// the engine. `is_lost`: the engine has none of it.
+    pub(super) fn end_counted(&mut self, mut ended: EndedPublication, is_lost: bool) {
+        let Some(cluster) = &self.cluster else { return };
+        for (index, target) in ended.targets.iter().enumerate() {
+            let has_failed = match target {
+                PublishTarget::Room(room) => is_lost || cluster.rooms.is_broken(room),
+                PublishTarget::User(_) => is_lost,
+                PublishTarget::Connection(_) => false,
+            };
+            if has_failed {
+                ended.tally.fail(index, ErrorCode::BackendUnavailable.into());
+            }
+        }
+        let has_failed = ended.has_failed();
+        self.end_publication(ended, has_failed);
     }
 
     /// Another node has published to these rooms and users: for how many connections here? What it has
@@ -165,9 +191,7 @@ impl Node {
             })
             .map(Slot::index)
             .collect();
-        let Some(cluster) = self.cluster.as_mut().filter(|cluster| cluster.name != node) else {
-            return;
-        };
+        let Some(cluster) = &mut self.cluster else { return };
         let count = in_rooms + told.len();
         let word = Word::Done { round, node: cluster.name.clone(), count };
         let command = BusCommand::Tell { node: Some(node), payload: control::write(&word) };

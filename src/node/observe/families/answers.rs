@@ -44,7 +44,7 @@ impl<'a> View<'a> {
             ),
             total(
                 "vestibule_never_answered_total",
-                "Messages that the application began with and did not answer in 10 minutes.",
+                "Messages, and publications with a key, that the application began with and did not answer in 10 minutes.",
                 metrics.never_answered,
             ),
             total(

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::bus::BusFault;
 use crate::node::cluster::ClusterMember;
+use crate::node::cluster::owner::second_owner;
 use crate::node::observe::dependency::Dependency;
 use crate::node::observe::family::{Family, counter, gauge, level, total};
 use crate::node::observe::metrics::Metrics;
@@ -124,7 +125,7 @@ fn engine<'a>(cluster: &ClusterMember) -> Vec<Family<'a>> {
 }
 
 /// How the engine is.
-pub(crate) fn dependency(cluster: &ClusterMember) -> Dependency {
+pub(crate) fn dependency(cluster: &ClusterMember, now: Instant) -> Dependency {
     let mut dependency = Dependency::working("cluster");
     if !cluster.has_revocations {
         dependency = dependency.failed(
@@ -142,6 +143,9 @@ pub(crate) fn dependency(cluster: &ClusterMember) -> Dependency {
             "cluster_name_taken",
             "Another node has the name of this one: give each its own cluster.name",
         );
+    }
+    if let Some(other) = cluster.other_owner(now) {
+        dependency = dependency.failed("cluster_second_owner", second_owner(other));
     }
     dependency
 }

@@ -23,6 +23,14 @@ pub(crate) struct MessageKey {
     pub(crate) content: u64,
 }
 
+impl MessageKey {
+    /// The half of the content's hash that is kept. It is compared only under the same id of the same
+    /// user, so another text passes for this one once in 2³² ids that a client has used twice.
+    pub(super) fn kept_content(self) -> u32 {
+        self.content as u32
+    }
+}
+
 /// What is known of a message that came before.
 #[derive(Clone, Debug)]
 pub(crate) enum Lookup {
@@ -46,9 +54,6 @@ pub(crate) struct Absent {
     pub(crate) id: u64,
     /// The entry of its user and room, if there is one.
     pub(crate) index: Option<u32>,
-    /// The oldest message of that, and the one that came right after it.
-    pub(crate) oldest: u32,
-    pub(crate) newer: u32,
 }
 
 impl Absent {
@@ -57,52 +62,65 @@ impl Absent {
     }
 }
 
-/// A message with an id that is remembered.
-#[derive(Debug)]
-pub(crate) struct RememberedMessage {
-    pub(crate) id: u64,
-    pub(crate) content: u64,
-    pub(crate) state: MessageState,
+/// What has become of a message.
+#[derive(Clone, Debug)]
+pub(super) enum MessageState {
+    /// The application works on it.
+    Asked(Ticket),
+    Answered(Arc<Update>),
+    Failed(ErrorCode),
+    NotDone,
 }
 
-/// 16 bytes: each variant repeats what they share, so that it can lie beside the tag.
+/// Which of those, in a byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum StateKind {
+    Asked,
+    Answered,
+    /// The same, and the answer counts as its user's, who was the first to get it.
+    Charged,
+    Failed,
+    NotDone,
+}
+
+/// A message with an id that is remembered: 24 bytes.
 ///
-/// `older` is the message before this one. `second` counts anew every 18 hours, which no two messages
-/// of an entry are apart: each of the 32 came within 20 minutes of the one before. `is_charged`: the
-/// answer counts as its user's, as it was the first to get it.
-#[derive(Debug)]
-pub(crate) enum MessageState {
-    Asked { older: u32, second: u16, ticket: Ticket },
-    Answered { older: u32, second: u16, is_charged: bool, update: Arc<Update> },
-    Failed { older: u32, second: u16, error: ErrorCode },
-    NotDone { older: u32, second: u16 },
+/// `second` counts anew every 18 hours, which no two messages of an entry are apart: each of the 32
+/// came within 20 minutes of the one before.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RememberedMessage {
+    pub(super) id: u64,
+    pub(super) content: u32,
+    /// The message after this one; of the newest, it is the oldest.
+    pub(super) newer: u32,
+    /// By kind: the number of the ticket or of the answer, or the error's place in
+    /// [`ErrorCode::ALL`].
+    pub(super) value: u32,
+    pub(super) second: u16,
+    pub(super) kind: StateKind,
 }
 
-const _: () = assert!(size_of::<MessageState>() == 16);
-
-impl MessageState {
-    pub(crate) fn older(&self) -> u32 {
-        let (Self::Asked { older, .. }
-        | Self::Answered { older, .. }
-        | Self::Failed { older, .. }
-        | Self::NotDone { older, .. }) = *self;
-        older
+impl RememberedMessage {
+    pub(super) fn is_fresh(&self, now: Instant) -> bool {
+        second_of(now).wrapping_sub(self.second) < LIFETIME_SECONDS
     }
 
-    pub(crate) fn older_mut(&mut self) -> &mut u32 {
-        match self {
-            Self::Asked { older, .. }
-            | Self::Answered { older, .. }
-            | Self::Failed { older, .. }
-            | Self::NotDone { older, .. } => older,
-        }
+    pub(super) fn is_answered(&self) -> bool {
+        matches!(self.kind, StateKind::Answered | StateKind::Charged)
     }
 
-    pub(crate) fn is_fresh(&self, now: Instant) -> bool {
-        let (Self::Asked { second, .. }
-        | Self::Answered { second, .. }
-        | Self::Failed { second, .. }
-        | Self::NotDone { second, .. }) = *self;
-        (now.whole_seconds() as u16).wrapping_sub(second) < LIFETIME_SECONDS
+    /// The error that it was answered with.
+    pub(super) fn error(&self) -> ErrorCode {
+        ErrorCode::ALL.get(self.value as usize).copied().unwrap_or(ErrorCode::Internal)
     }
+}
+
+/// The place of an error in the list of all.
+pub(super) fn place_of(error: ErrorCode) -> u32 {
+    ErrorCode::ALL.iter().position(|it| *it == error).unwrap_or(usize::MAX) as u32
+}
+
+/// The second of a message that comes now.
+pub(super) fn second_of(now: Instant) -> u16 {
+    now.whole_seconds() as u16
 }

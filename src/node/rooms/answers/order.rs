@@ -12,6 +12,7 @@ impl DedupCache {
         } else {
             self.entry(previous).next = index;
         }
+        self.by_user.linked_back(index);
     }
 
     pub(super) fn unlink(&mut self, index: u32) {
@@ -26,5 +27,6 @@ impl DedupCache {
         } else {
             self.entry(next).previous = previous;
         }
+        self.by_user.unlinked(index, next);
     }
 }

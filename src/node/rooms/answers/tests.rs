@@ -125,6 +125,31 @@ fn nobody_is_forgotten_for_who_fills_the_memory() {
 }
 
 #[test]
+fn users_are_indexed_while_half_the_bound_is_used() {
+    let mut answers = cache(100 * one());
+    let fill = |answers: &mut DedupCache, members: std::ops::Range<u64>, second| {
+        members.for_each(|it| answers.answered(at(second), key(it, 1), &Ok(Update::text("x"))));
+    };
+    let indexed = |answers: &DedupCache| {
+        let holdings = answers.by_user.holdings.as_ref();
+        holdings.map(|it| (it.len(), it.weight_of(3) as usize, answers.by_user.next == NONE))
+    };
+    fill(&mut answers, 0..50, 0);
+    assert_eq!(indexed(&answers), None);
+    // What is written anew meanwhile is weighed as it is now, and once.
+    fill(&mut answers, 50..60, 1);
+    answers.answered(at(1), key(3, 2), &Ok(Update::text("x")));
+    fill(&mut answers, 60..90, 1);
+    let message = one() - ENTRY_WEIGHT;
+    assert_eq!(indexed(&answers), Some((90, one() + message, true)), "before the bound is reached");
+    // All but the last expire.
+    fill(&mut answers, 200..201, 700);
+    assert_eq!((indexed(&answers), answers.entries.len()), (None, 1));
+    fill(&mut answers, 300..380, 701);
+    assert_eq!(indexed(&answers).map(|it| (it.0, it.2)), Some((81, true)));
+}
+
+#[test]
 fn a_shared_answer_counts_once() {
     let mut answers = cache(0);
     let shared = Update::text("the same");
@@ -145,10 +170,10 @@ fn a_shared_answer_counts_once() {
 }
 
 #[test]
-fn a_message_costs_32_bytes_and_an_entry_24() {
+fn a_message_costs_24_bytes_and_an_entry_32() {
     // An Option has a tag exactly where a slab's place has one.
     let sizes = (size_of::<Option<RememberedMessage>>(), size_of::<Option<MemberLog>>());
-    assert_eq!(sizes, (32, 24));
+    assert_eq!(sizes, (24, 32));
 }
 
 #[test]

@@ -301,68 +301,6 @@ fn a_refused_subscription_is_tried_again() {
     assert_eq!(cluster.contents(1, b), ["hello"]);
 }
 
-#[test]
-fn rooms_are_read_a_few_at_a_time_after_a_cut() {
-    let mut cluster = ClusterWorld::new(0);
-    cluster.add(|config| {
-        let limits = &mut config.limits;
-        (limits.connections_per_user, limits.auth_per_minute_per_ip) = (0, 0);
-        limits.auth_per_minute_per_user = 0;
-    });
-    cluster.seconds(1);
-    for number in 0..200 {
-        cluster.connected(0, &format!("room-{number}"), "ann");
-    }
-    cluster.cut(0);
-    cluster.mend(0);
-    let mut most = 0;
-    for _ in 0..1_000 {
-        let world = &mut cluster.nodes[0];
-        world.advance(Duration::from_millis(10));
-        world.node.handle_timeout(world.now);
-        cluster.carry(0);
-        most = most.max(cluster.nodes[0].node.cluster.as_ref().unwrap().reads);
-    }
-    assert_eq!(most, crate::node::cluster::READS_AT_ONCE);
-    let member = cluster.nodes[0].node.cluster.as_ref().unwrap();
-    let is_live = |number: &i32| {
-        let state = member.rooms.state(&format!("room-{number}"));
-        state == Some(crate::node::cluster::room_states::FollowState::Live)
-    };
-    assert_eq!(((0..200).filter(is_live).count(), member.reads), (200, 0));
-}
-
-#[test]
-fn who_is_awaited_is_read_first_after_a_cut() {
-    let mut cluster = ClusterWorld::new(0);
-    cluster.add(|config| {
-        let limits = &mut config.limits;
-        (limits.connections_per_user, limits.auth_per_minute_per_ip) = (0, 0);
-        limits.auth_per_minute_per_user = 0;
-    });
-    cluster.seconds(1);
-    for number in 0..150 {
-        cluster.connected(0, &format!("room-{number}"), "ann");
-    }
-    cluster.cut(0);
-    let world = &mut cluster.nodes[0];
-    let joining = world.authenticating("room-149");
-    let token = world.token("bob", 900);
-    world.auth(joining, &token);
-    cluster.mend(0);
-    for _ in 0..300 {
-        let world = &mut cluster.nodes[0];
-        world.advance(Duration::from_millis(10));
-        world.node.handle_timeout(world.now);
-        cluster.carry(0);
-        let member = cluster.nodes[0].node.cluster.as_ref().unwrap();
-        if member.reads > 0 && !cluster.see(0, joining).is_empty() {
-            return; // Others are still being read.
-        }
-    }
-    panic!("the client has waited for rooms that nobody waits for");
-}
-
 /// Each that waits for the revocations is a pending connection, of which there are `limits.pending`.
 #[test]
 fn who_ends_before_revocations_are_read_is_forgotten() {

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::*;
+use crate::shares::rivalry::{self, RivalQueue, Rivalry};
 
 /// What a hash takes of a thread.
 const HASH: Duration = Duration::from_millis(50);
@@ -308,7 +309,7 @@ struct RivalScene {
     refused: Vec<usize>,
 }
 
-impl crate::shares::rivalry::RivalQueue for RivalScene {
+impl RivalQueue for RivalScene {
     fn push(&mut self, now: Instant, user: usize, job: usize) {
         // Each attempt is for an account of its own.
         let attempt = caller(user as u16, job as u64);
@@ -339,10 +340,9 @@ impl crate::shares::rivalry::RivalQueue for RivalScene {
     }
 }
 
-#[test]
-fn rival_has_twice_its_part_of_the_hashes_at_most() {
-    use crate::shares::rivalry::{self, Rivalry};
+const RIVALRY: Rivalry = Rivalry { rivals: 5, servers: 2, differs_in_cost: false };
 
+fn new_scene(is_first_come: bool) -> RivalScene {
     let accounts = config::Accounts {
         queue: 64,
         queue_per_ip: 64,
@@ -350,12 +350,20 @@ fn rival_has_twice_its_part_of_the_hashes_at_most() {
         guesses_per_minute_per_ip: 0,
         ..config::Accounts::default()
     };
-    let rivalry = Rivalry { rivals: 5, servers: 2, differs_in_cost: false };
-    rivalry::check(rivalry, |is_first_come| {
-        let mut queue = HashQueue::new(&accounts, &Seed::predictable(1));
-        if is_first_come {
-            queue.waiting.plant_first_come();
-        }
-        RivalScene { queue, running: BTreeMap::new(), refused: Vec::new() }
-    });
+    let mut queue = HashQueue::new(&accounts, &Seed::predictable(1));
+    if is_first_come {
+        queue.waiting.plant_first_come();
+    }
+    RivalScene { queue, running: BTreeMap::new(), refused: Vec::new() }
+}
+
+#[test]
+fn rival_has_twice_its_part_of_the_hashes_at_most() {
+    rivalry::check(RIVALRY, new_scene);
+}
+
+#[cfg(feature = "sim")]
+#[test]
+fn rivals_share_the_hashes_of_a_whole_node() {
+    crate::sim::check_in_a_node(RIVALRY, new_scene);
 }

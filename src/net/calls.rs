@@ -1,0 +1,286 @@
+//! The sockets of a listener for the calls of other nodes, within the reactor.
+//!
+//! Unlike the connections of clients, these are few, of nodes that are known, and kept open; so they have
+//! places of their own and pass through no node. What is read and written is a [`CallServer`]'s to say.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::io::{self, ErrorKind, IoSlice};
+
+use mio::{Interest, Registry, Token, event};
+
+use super::handle::{Event, Handle};
+use super::listener::{self, Listener};
+use super::sockets::ListenerAddress;
+use super::transport::{self, Stream};
+use crate::config::Config;
+use crate::driver::ACCEPT_PAUSE;
+use crate::net::error::StartError;
+use crate::node::{Completion, Outcome, Ticket};
+use crate::time::{Instant, Now};
+
+/// The most listeners, and the most connections: as many tokens are kept for them.
+const MAX_LISTENERS: usize = 1 << 10;
+const MAX_CONNECTIONS: usize = 1 << 12;
+/// How many tokens these sockets have.
+pub(super) const TOKENS: usize = MAX_LISTENERS + MAX_CONNECTIONS;
+
+/// What a call takes beside its body and its answer: the head, and what is read ahead.
+#[cfg(feature = "recipes")]
+pub(crate) const CALL_BYTES: usize = (8 << 10) + READ_BYTES;
+/// What one connection reads in a step of the reactor, and at once.
+const STEP_BYTES: usize = 128 << 10;
+const READ_BYTES: usize = 16 << 10;
+/// Connections that are accepted in a step.
+const ACCEPTS: usize = 64;
+
+/// Answers callers, of which it sees bytes only. Sans I/O: the contract is the
+/// [node's](crate::node), mutate, then drain. A connection is known by its slot until
+/// [`handle_hangup`](Self::handle_hangup).
+pub trait CallServer: Send + fmt::Debug {
+    /// Has it room for one more connection? Until then, new ones stay in the backlog.
+    fn has_place(&self) -> bool;
+
+    /// A caller has connected: its slot, less than `recipes.connections`. `None`: there is no place.
+    fn handle_connect(&mut self, now: Now) -> Option<usize>;
+
+    /// May more bytes be read of this connection?
+    fn wants_input(&self, slot: usize) -> bool;
+
+    /// A caller has sent these bytes.
+    fn handle_bytes(&mut self, now: Now, slot: usize, bytes: &[u8]);
+
+    /// The socket of this connection is gone.
+    fn handle_hangup(&mut self, slot: usize);
+
+    /// What a call has asked is answered.
+    fn handle_completion(&mut self, now: Now, done: Completion);
+
+    /// The time of [`poll_timeout`](Self::poll_timeout) has come.
+    fn handle_timeout(&mut self, now: Now);
+
+    /// What is to be written next.
+    fn output(&self, slot: usize) -> &[u8];
+
+    /// So many bytes of it are written.
+    fn consume_output(&mut self, now: Now, slot: usize, count: usize);
+
+    /// Is the socket to be closed?
+    fn is_over(&self, slot: usize) -> bool;
+
+    /// A connection that has something to write, or is over.
+    fn poll_changed(&mut self) -> Option<usize>;
+
+    /// When there is something to do without input.
+    fn poll_timeout(&self) -> Option<Instant>;
+}
+
+/// The listeners and the connections of a [`CallServer`].
+#[derive(Debug)]
+pub(crate) struct CallSockets {
+    server: Box<dyn CallServer>,
+    listeners: Vec<Listener>,
+    /// The token of the first listener. The others count down, and so do those of the connections behind
+    /// [`MAX_LISTENERS`].
+    first: usize,
+    /// By slot.
+    sockets: Vec<Option<CallSocket>>,
+    /// Slots that have something to do.
+    ready: VecDeque<usize>,
+    /// There may be connections to accept.
+    has_backlog: bool,
+    /// After an accept that failed.
+    paused_until: Option<Instant>,
+    buffer: Box<[u8]>,
+}
+
+#[derive(Debug)]
+struct CallSocket {
+    stream: Stream,
+    /// It may have more to read: the poller says so once.
+    is_readable: bool,
+    is_queued: bool,
+}
+
+impl CallSockets {
+    /// Listens at `recipes.listen`.
+    pub(super) fn open(
+        config: &Config,
+        server: Box<dyn CallServer>,
+        registry: &Registry,
+        first: usize,
+    ) -> Result<Self, StartError> {
+        let mut listeners = listener::open_for_calls(config)?;
+        listeners.truncate(MAX_LISTENERS);
+        for (number, listener) in listeners.iter_mut().enumerate() {
+            listener.register(registry, Token(first - number)).map_err(StartError::Poll)?;
+        }
+        let connections = config.recipes.connections.min(MAX_CONNECTIONS);
+        Ok(Self {
+            server,
+            listeners,
+            first,
+            sockets: (0..connections).map(|_| None).collect(),
+            ready: VecDeque::new(),
+            has_backlog: true,
+            paused_until: None,
+            buffer: vec![0; READ_BYTES].into_boxed_slice(),
+        })
+    }
+
+    pub(super) fn addresses(&self) -> Vec<ListenerAddress> {
+        self.listeners.iter().filter_map(Listener::address).collect()
+    }
+
+    /// An event of one of these sockets? Then it is noted.
+    pub(super) fn on_event(&mut self, event: &event::Event) -> bool {
+        let Some(number) = self.first.checked_sub(event.token().0).filter(|it| *it < TOKENS) else {
+            return false;
+        };
+        match number.checked_sub(MAX_LISTENERS) {
+            None => self.has_backlog = true,
+            Some(slot) => {
+                let is_readable = event.is_readable() || event.is_read_closed() || event.is_error();
+                if let Some(socket) = self.sockets.get_mut(slot).and_then(Option::as_mut) {
+                    socket.is_readable |= is_readable;
+                }
+                self.queue(slot);
+            }
+        }
+        true
+    }
+
+    /// What a call has asked is answered.
+    pub(super) fn complete(&mut self, now: Now, done: Completion) {
+        self.server.handle_completion(now, done);
+    }
+
+    /// Accepts, reads and writes, as far as one step goes.
+    pub(super) fn step(&mut self, registry: &Registry, now: Now) {
+        self.server.handle_timeout(now);
+        self.accept(registry, now);
+        for _ in 0..self.ready.len() {
+            let Some(slot) = self.ready.pop_front() else { break };
+            if let Some(socket) = self.sockets.get_mut(slot).and_then(Option::as_mut) {
+                socket.is_queued = false;
+            }
+            self.serve(now, slot);
+        }
+        // Those that have their answers now, or whose time is over.
+        while let Some(slot) = self.server.poll_changed() {
+            self.serve(now, slot);
+        }
+    }
+
+    /// Is there more to do at once?
+    pub(super) fn has_more(&self) -> bool {
+        !self.ready.is_empty() || self.wants_to_accept() && self.paused_until.is_none()
+    }
+
+    /// When there is something to do without an event.
+    pub(super) fn next(&self) -> Option<Instant> {
+        let paused = self.paused_until.filter(|_| self.wants_to_accept());
+        [paused, self.server.poll_timeout()].into_iter().flatten().min()
+    }
+
+    fn wants_to_accept(&self) -> bool {
+        self.has_backlog && self.server.has_place()
+    }
+
+    fn queue(&mut self, slot: usize) {
+        let socket = self.sockets.get_mut(slot).and_then(Option::as_mut);
+        if let Some(socket) = socket.filter(|socket| !socket.is_queued) {
+            socket.is_queued = true;
+            self.ready.push_back(slot);
+        }
+    }
+
+    fn accept(&mut self, registry: &Registry, now: Now) {
+        if self.paused_until.is_some_and(|until| until > now.monotonic) {
+            return;
+        }
+        self.paused_until = None;
+        for _ in 0..ACCEPTS {
+            if !self.wants_to_accept() {
+                return;
+            }
+            let mut accepted = self.listeners.iter().map(Listener::accept);
+            let next = accepted.find(|it| !matches!(it, Err(error) if is_empty(error)));
+            match next {
+                None => self.has_backlog = false,
+                Some(Ok((stream, _))) => self.take(registry, now, stream),
+                Some(Err(error)) if listener::is_passing(&error) => {}
+                Some(Err(error)) => {
+                    log::warn!("recipes.listen: accepting fails: {error}");
+                    self.paused_until = Some(now.monotonic + ACCEPT_PAUSE);
+                    return;
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, registry: &Registry, now: Now, mut stream: Stream) {
+        let Some(slot) = self.server.handle_connect(now) else { return };
+        let token = Token(self.first - MAX_LISTENERS - slot);
+        // Both from the start: nothing is registered anew, and the poller says each change once.
+        let interests = Interest::READABLE | Interest::WRITABLE;
+        let registered = registry.register(&mut stream, token, interests);
+        match (self.sockets.get_mut(slot), registered) {
+            (Some(place), Ok(())) => {
+                *place = Some(CallSocket { stream, is_readable: true, is_queued: false });
+                self.queue(slot);
+            }
+            _ => self.server.handle_hangup(slot),
+        }
+    }
+
+    /// Reads what has come, and writes what there is to write.
+    fn serve(&mut self, now: Now, slot: usize) {
+        let Self { server, sockets, buffer, .. } = self;
+        let Some(socket) = sockets.get_mut(slot).and_then(Option::as_mut) else { return };
+        let mut left = STEP_BYTES;
+        let mut is_gone = false;
+        while socket.is_readable && left > 0 && !is_gone && server.wants_input(slot) {
+            match transport::read(&socket.stream, buffer) {
+                Ok(0) => is_gone = true,
+                Ok(count) => {
+                    left = left.saturating_sub(count);
+                    server.handle_bytes(now, slot, buffer.get(..count).unwrap_or_default());
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => socket.is_readable = false,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => is_gone = true,
+            }
+        }
+        while !is_gone && !server.output(slot).is_empty() {
+            match transport::write(&socket.stream, &[IoSlice::new(server.output(slot))]) {
+                Ok(count) => server.consume_output(now, slot, count),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => is_gone = true,
+            }
+        }
+        if is_gone || server.is_over(slot) {
+            transport::finish(&socket.stream);
+            server.handle_hangup(slot);
+            // Dropped, and so closed: epoll forgets it.
+            if let Some(place) = sockets.get_mut(slot) {
+                *place = None;
+            }
+        } else if socket.is_readable && server.wants_input(slot) {
+            self.queue(slot);
+        }
+    }
+}
+
+impl Handle {
+    /// Answers a question of a [`CallServer`]. Blocks while the mailbox is full, so never call it on the
+    /// reactor's thread. Returns false if the server has ended.
+    pub fn complete_call(&self, ticket: Ticket, outcome: Outcome) -> bool {
+        self.mailbox().deliver(Event::Call(Completion { ticket, outcome }))
+    }
+}
+
+fn is_empty(error: &io::Error) -> bool {
+    error.kind() == ErrorKind::WouldBlock
+}

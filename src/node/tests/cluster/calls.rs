@@ -1,0 +1,119 @@
+//! Calls of operators: at a node that is cut off from the engine, and where two processes have one name.
+
+use super::*;
+use crate::admin::tests::split;
+
+impl ClusterWorld {
+    /// Makes a call, and what it is answered within two seconds.
+    fn post(&mut self, node: usize, path: &str, body: Value) -> (u16, Value) {
+        let id = self.nodes[node].operator();
+        let body = body.to_string();
+        let call = format!(
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        self.nodes[node].bytes(id, call.as_bytes());
+        self.pump();
+        self.seconds(2);
+        split(&self.nodes[node].raw(id))
+    }
+
+    fn reason(&mut self, node: usize, id: ConnId) -> Value {
+        self.see(node, id).pop().unwrap_or_default()["reason"].clone()
+    }
+}
+
+#[test]
+fn nothing_is_published_by_a_node_that_is_cut_off() {
+    let mut cluster = ClusterWorld::new(2);
+    let (a, b) = (cluster.connected(0, "soup", "ann"), cluster.connected(1, "soup", "bob"));
+    cluster.seconds(6);
+    cluster.cut(1);
+    cluster.seconds(3);
+    for (path, body) in [
+        ("/v1/rooms/soup/publish", json!({ "content": "lost?" })),
+        ("/v1/rooms/soup/publish", json!({ "content": "lost?", "idempotency_key": "k" })),
+        ("/v1/publish", json!({ "content": "lost?", "users": ["ann", "bob"] })),
+    ] {
+        let (status, answer) = cluster.post(1, path, body);
+        assert_eq!((status, &answer["error"]), (503, &"backend_unavailable".into()), "{answer}");
+    }
+    cluster.mend(1);
+    cluster.seconds(15);
+    // Nobody was told, and nobody has missed anything.
+    assert_eq!(cluster.see(0, a), [] as [Value; 0]);
+    assert_eq!(cluster.see(1, b), [] as [Value; 0]);
+    let (status, answer) = cluster.post(
+        1,
+        "/v1/rooms/soup/publish",
+        json!({ "content": "x", "idempotency_key": "k" }),
+    );
+    assert_eq!((status, &answer["delivered"]), (200, &2.into()), "{answer}");
+}
+
+/// The node's link is up, and the engine takes nothing.
+#[test]
+fn a_publication_that_the_engine_refuses_has_failed() {
+    let mut cluster = ClusterWorld::new(2);
+    cluster.connected(0, "soup", "ann");
+    cluster.seconds(6);
+    cluster.engine.faults.error = Some(crate::bus::model::EngineError::OutOfMemory);
+    let (status, answer) = cluster.post(0, "/v1/rooms/soup/publish", json!({ "content": "x" }));
+    assert_eq!((status, &answer["error"]), (503, &"backend_unavailable".into()), "{answer}");
+}
+
+#[test]
+fn a_call_that_other_nodes_miss_says_so() {
+    let mut cluster = ClusterWorld::new(2);
+    let a = cluster.connected(0, "soup", "ann");
+    let b = cluster.connected(1, "soup", "bob");
+    cluster.seconds(6);
+    cluster.cut(1);
+    cluster.seconds(3);
+    for path in ["/v1/users/ann/require-auth", "/v1/rooms/soup/disconnect"] {
+        let (status, answer) = cluster.post(1, path, json!({}));
+        assert_eq!((status, &answer["error"]), (503, &"cluster_unavailable".into()), "{answer}");
+    }
+    assert_eq!(cluster.reason(1, b), "Disconnected by operator");
+    assert_eq!(cluster.see(0, a), [] as [Value; 0]);
+}
+
+/// Two processes with one name, and a third that has another. They know of each other.
+fn twins() -> ClusterWorld {
+    let mut cluster = ClusterWorld::new(2);
+    cluster.add(|config| config.cluster.name = "n0".to_owned());
+    cluster.seconds(12);
+    cluster
+}
+
+#[test]
+fn an_order_reaches_another_process_of_the_same_name() {
+    let mut cluster = twins();
+    let twin = cluster.connected(2, "soup", "ann");
+    let (status, answer) = cluster.post(0, "/v1/users/ann/disconnect", json!({}));
+    assert_eq!(cluster.reason(2, twin), "Session revoked");
+    let nodes = json!({ "confirmed": 3, "total": 3 });
+    assert_eq!((status, answer), (200, json!({ "disconnected": 1, "nodes": nodes })));
+    let bob = cluster.connected(2, "soup", "bob");
+    let (status, answer) = cluster.post(0, "/v1/rooms/soup/disconnect", json!({}));
+    assert_eq!((status, &answer["disconnected"]), (200, &1.into()), "{answer}");
+    assert_eq!(cluster.reason(2, bob), "Disconnected by operator");
+}
+
+/// All processes count their connections from the beginning.
+#[test]
+fn messages_reach_another_process_of_the_same_name() {
+    let mut cluster = twins();
+    let ids = [0, 1, 2].map(|node| cluster.connected(node, "soup", &format!("u{node}")));
+    assert_eq!(ids[0], ids[2]);
+    for node in [0, 2] {
+        cluster.chat(node, ids[node], "hello");
+        for (other, id) in ids.into_iter().enumerate().filter(|(other, _)| *other != node) {
+            assert!(cluster.contents(other, id).contains(&"hello".to_owned()), "{node} {other}");
+        }
+        cluster.see(node, ids[node]);
+    }
+    let (status, answer) = cluster.post(0, "/v1/rooms/soup/publish", json!({ "content": "x" }));
+    assert_eq!((status, &answer["delivered"]), (200, &3.into()), "{answer}");
+}

@@ -1,0 +1,115 @@
+//! A node whose application the others ask.
+
+use std::sync::Mutex;
+
+use super::*;
+use crate::node::app::{OrderKind, OrderResult, UserOrder};
+use crate::node::{AppEvent, Completion, Outcome, Ticket};
+use crate::time::UnixTime;
+
+/// Sessions that were ordered to end, up to when.
+type EndedSessions = Arc<Mutex<Vec<(String, Option<UnixTime>)>>>;
+
+/// Notes which sessions are ended.
+struct OwnerApp(EndedSessions);
+
+impl App for OwnerApp {
+    fn is_owner(&self) -> bool {
+        true
+    }
+
+    fn on_message(&mut self, _: &Incoming<'_>) -> Reply<Answer> {
+        Reply::Now(Ok(Update::text("yes")))
+    }
+
+    fn on_order(&mut self, order: &UserOrder<'_>) -> Reply<OrderResult> {
+        assert_eq!(order.kind, OrderKind::Disconnect);
+        self.0.lock().unwrap().push((order.user.to_owned(), order.up_to));
+        Reply::Now(Ok(()))
+    }
+}
+
+impl ClusterWorld {
+    fn add_owner(&mut self) -> (usize, EndedSessions) {
+        let ended = EndedSessions::default();
+        let apps = Arc::clone(&ended);
+        let owner = self.add_with(|_| {}, move || Box::new(OwnerApp(Arc::clone(&apps))));
+        self.seconds(1);
+        (owner, ended)
+    }
+
+    fn happens(&mut self, node: usize, event: AppEvent) {
+        let world = &mut self.nodes[node];
+        let (ticket, outcome) = (Ticket::UNASKED, Outcome::Event(event));
+        world.node.handle_completion(world.now, Completion { ticket, outcome });
+        world.settle();
+        self.pump();
+    }
+
+    fn has_second_owner(&self, node: usize) -> bool {
+        let world = &self.nodes[node];
+        let faults = world.node.dependencies(world.now).into_iter().flat_map(|it| it.faults);
+        faults.map(|fault| fault.code).any(|code| code == "cluster_second_owner")
+    }
+}
+
+#[test]
+fn order_of_another_node_reaches_the_application() {
+    let mut cluster = ClusterWorld::new(1);
+    let (owner, ended) = cluster.add_owner();
+    let order = |cluster: &mut ClusterWorld, node: usize| {
+        let world = &mut cluster.nodes[node];
+        let at = world.now.unix;
+        world.node.order(world.now, OrderKind::Disconnect, "ann", |_| {});
+        world.settle();
+        cluster.pump();
+        at
+    };
+    let at = order(&mut cluster, 0);
+    assert_eq!(*ended.lock().unwrap(), [("ann".to_owned(), Some(at))]);
+    // Its own orders end all sessions, and it is told of them once.
+    order(&mut cluster, owner);
+    assert_eq!(ended.lock().unwrap().get(1..), Some(&[("ann".to_owned(), None)][..]));
+    // What was ordered while it was away it finds with the revocations.
+    cluster.cut(owner);
+    cluster.seconds(1);
+    let at = order(&mut cluster, 0);
+    cluster.mend(owner);
+    cluster.seconds(10);
+    assert_eq!(ended.lock().unwrap().last(), Some(&("ann".to_owned(), Some(at))));
+}
+
+#[test]
+fn two_owners_find_each_other() {
+    let mut cluster = ClusterWorld::new(1);
+    let (first, _) = cluster.add_owner();
+    cluster.seconds(10);
+    assert!(!cluster.has_second_owner(first) && !cluster.has_second_owner(0));
+    let (second, _) = cluster.add_owner();
+    cluster.seconds(10);
+    assert!(cluster.has_second_owner(first) && cluster.has_second_owner(second));
+    assert!(!cluster.has_second_owner(0), "it is none");
+    // One that ends without a word counts until it is due.
+    cluster.cut(second);
+    cluster.seconds(15);
+    assert!(!cluster.has_second_owner(first));
+}
+
+#[test]
+fn orders_that_the_engine_missed_are_made_up_for() {
+    let mut cluster = ClusterWorld::new(1);
+    let (owner, _) = cluster.add_owner();
+    let ann = cluster.connected(0, "soup", "ann");
+    let removal = || AppEvent::MemberRemoved { room: "soup".to_owned(), user: "bob".to_owned() };
+    cluster.happens(owner, removal());
+    cluster.seconds(20);
+    assert_eq!(cluster.see(0, ann), [] as [Value; 0]);
+    cluster.cut(owner);
+    cluster.seconds(1);
+    cluster.happens(owner, removal());
+    cluster.seconds(20);
+    cluster.mend(owner);
+    cluster.seconds(10);
+    let asked = cluster.see(0, ann).pop().unwrap();
+    assert_eq!(asked["type"], "auth_required", "{asked}");
+}
