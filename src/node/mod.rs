@@ -92,7 +92,7 @@ pub(crate) use self::work::port::Payer;
 pub use self::work::port::{
     Action, BusInput, BusOrder, Command, Completion, Hangup, Outcome, Refused, StoreError, Work,
 };
-pub(crate) use self::work::publication::{MAX_TARGETS, PublishTarget, Published};
+pub(crate) use self::work::publication::{MAX_TARGETS, PublishError, PublishTarget, Published};
 #[cfg(any(feature = "net", feature = "recipes"))]
 pub(crate) use self::work::questions::QUESTION_BYTES;
 pub use self::work::ticket::{StartFlag, Ticket};

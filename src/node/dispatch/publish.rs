@@ -51,7 +51,7 @@ impl Node {
                 KeyUse::First => None,
                 KeyUse::Done(tally) => {
                     self.cx.metrics.repeated_publishes += 1;
-                    Some(Published::Done { tally, targets: targets.clone() })
+                    Some(Published::Done { tally, targets: targets.clone(), reason: None })
                 }
                 KeyUse::UnderWay => Some(Published::KeyInUse),
                 KeyUse::OtherContent => Some(Published::KeyReused),
@@ -78,14 +78,16 @@ impl Node {
         outcome: Result<&Outcome, ErrorCode>,
     ) {
         let is_over = outcome.is_err();
-        if let Some(PublishTarget::Room(room)) = publication.next() {
+        if let (Ok(Outcome::NotPublished(refusal)), Some(_)) = (outcome, publication.next()) {
+            publication.refuse(refusal);
+        } else if let Some(PublishTarget::Room(room)) = publication.next() {
             let answer = outcome.and_then(answer_of);
             let told = match answer {
                 // It was published before the answer came.
                 Ok(_) if self.cx.policy.app_publishes => Ok(publication.take_reached()),
                 answer => self.publish_in_room(&publication, &room.clone(), answer),
             };
-            publication.record(told);
+            publication.record(told.map_err(Into::into));
         }
         if is_over || !self.connections.awaits_response(publication.asker, ticket) {
             publication.fail_rest(ErrorCode::BackendTimeout);
@@ -166,7 +168,7 @@ impl Node {
         while let Some(PublishTarget::Room(room)) = publication.next() {
             let room = room.clone();
             if self.is_cut_off() {
-                publication.record(Err(ErrorCode::BackendUnavailable));
+                publication.record(Err(ErrorCode::BackendUnavailable.into()));
                 continue;
             }
             let ticket = self.work.questions.issue();
@@ -176,7 +178,7 @@ impl Node {
             let job = match self.work.app.on_publish(&publish) {
                 Reply::Now(answer) => {
                     let told = self.publish_in_room(&publication, &room, answer);
-                    publication.record(told);
+                    publication.record(told.map_err(Into::into));
                     continue;
                 }
                 Reply::Later(job) => Some(Work::Message(job)),
@@ -185,8 +187,8 @@ impl Node {
             return self.await_publication(publication, ticket, job);
         }
         self.publish_directly(&mut publication);
-        let Publication { asker, targets, key, tally, round, .. } = *publication;
-        let ended = EndedPublication { asker, awaited, targets, key, tally, round };
+        let Publication { asker, targets, key, tally, reason, round, .. } = *publication;
+        let ended = EndedPublication { asker, awaited, targets, key, tally, reason, round };
         let has_failed = ended.has_failed();
         if self.cluster.is_some() && !has_failed {
             return self.count_delivered(ended, asker);
@@ -230,8 +232,8 @@ impl Node {
 
     /// Answers a publication that is done, or has failed.
     pub(crate) fn tell_published(&mut self, ended: EndedPublication) {
-        let EndedPublication { asker, awaited, targets, tally, .. } = ended;
-        let event = OperatorEvent::Published(Published::Done { tally, targets });
+        let EndedPublication { asker, awaited, targets, tally, reason, .. } = ended;
+        let event = OperatorEvent::Published(Published::Done { tally, targets, reason });
         match awaited {
             None => self.tell_operator(asker, event),
             Some(ticket) => self.tell_later(asker, ticket, event),
@@ -261,7 +263,7 @@ impl Node {
         let is_cut_off = self.is_cut_off();
         while let Some(target) = publication.next() {
             if is_cut_off && matches!(target, PublishTarget::User(_)) {
-                publication.record(Err(ErrorCode::BackendUnavailable));
+                publication.record(Err(ErrorCode::BackendUnavailable.into()));
                 continue;
             }
             let slots: Vec<Slot> = match target {
@@ -290,7 +292,7 @@ impl Node {
                 if let Some(user) = user {
                     let (target, rooms) = (publication.told_target(), publication.told_rooms());
                     if let Err(error) = self.tell_user_for(target, user, rooms, &frame) {
-                        publication.record(Err(error));
+                        publication.record(Err(error.into()));
                         continue;
                     }
                 }

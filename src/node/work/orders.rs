@@ -16,6 +16,7 @@ use std::fmt;
 use crate::id::ConnId;
 use crate::node::app::{OrderFault, OrderKind, OrderResult};
 use crate::node::observe::MinuteThrottle;
+use crate::node::observe::dependency::Dependency;
 use crate::node::work::port::StoreError;
 use crate::node::work::ticket::Ticket;
 use crate::time::UnixTime;
@@ -100,6 +101,18 @@ pub(crate) struct Orders {
     pub(crate) store: Option<Box<dyn RevocationStore>>,
     /// Revocations that could not be stored.
     pub(crate) unstored: MinuteThrottle,
+    /// Why the last revocation could not be stored. `None`: it was, or there was none.
+    pub(crate) store_fault: Option<Box<str>>,
+}
+
+/// How the storing of revocations is, by the last one. `None`: nothing stores them.
+pub(crate) fn dependency(orders: &Orders) -> Option<Dependency> {
+    orders.store.as_ref()?;
+    let revocations = Dependency::working("revocations");
+    let Some(fault) = &orders.store_fault else { return Some(revocations) };
+    let message =
+        format!("The last revocation could not be stored, and a restart forgets it: {fault}");
+    Some(revocations.degraded("revocations_not_stored", message))
 }
 
 impl fmt::Debug for Orders {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use smol_str::SmolStr;
 
 use crate::id::ConnId;
-use crate::node::app::Update;
+use crate::node::app::{PublishRefusal, Update};
 use crate::node::cluster::told::ToldTarget;
 use crate::node::work::ticket::Ticket;
 use crate::protocol::ErrorCode;
@@ -24,6 +24,38 @@ pub(crate) enum PublishTarget {
 /// As many targets as one call may have: each has a bit in [`PublishTally::failed`].
 pub(crate) const MAX_TARGETS: usize = 64;
 
+/// Why a publication failed somewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PublishError {
+    Code(ErrorCode),
+    NoSuchRoom,
+    InvalidData,
+}
+
+impl PublishError {
+    /// The code in answers.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Code(code) => code.as_str(),
+            Self::NoSuchRoom => "not_found",
+            Self::InvalidData => "invalid_field",
+        }
+    }
+
+    /// What this code stands for; one that another version has is a fault of the server.
+    pub(crate) fn of_code(text: &str) -> Self {
+        let codes = ErrorCode::ALL.iter().copied().map(Self::Code);
+        let mut all = codes.chain([Self::NoSuchRoom, Self::InvalidData]);
+        all.find(|error| error.as_str() == text).unwrap_or(Self::Code(ErrorCode::Internal))
+    }
+}
+
+impl From<ErrorCode> for PublishError {
+    fn from(code: ErrorCode) -> Self {
+        Self::Code(code)
+    }
+}
+
 /// What became of a publication.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct PublishTally {
@@ -32,7 +64,7 @@ pub(crate) struct PublishTally {
     /// The targets at which it failed: a bit each, the first one's lowest.
     pub(crate) failed: u64,
     /// Why it failed at the first of them.
-    pub(crate) error: Option<ErrorCode>,
+    pub(crate) error: Option<PublishError>,
     /// In a cluster: how many nodes have counted, and how many there are; at most 255. 0: the server is
     /// alone.
     pub(crate) confirmed: u8,
@@ -52,7 +84,7 @@ impl PublishTally {
         self.delivered = self.delivered.saturating_add(u32::try_from(more).unwrap_or(u32::MAX));
     }
 
-    fn record(&mut self, index: usize, result: Result<usize, ErrorCode>) {
+    fn record(&mut self, index: usize, result: Result<usize, PublishError>) {
         match result {
             Ok(reached) => self.add(reached),
             Err(error) => self.fail(index, error),
@@ -60,7 +92,7 @@ impl PublishTally {
     }
 
     /// It has failed at this target.
-    pub(crate) fn fail(&mut self, index: usize, error: ErrorCode) {
+    pub(crate) fn fail(&mut self, index: usize, error: PublishError) {
         self.failed |= 1_u64.checked_shl(index as u32).unwrap_or(0);
         self.error.get_or_insert(error);
     }
@@ -95,6 +127,8 @@ pub(crate) struct EndedPublication {
     pub(crate) targets: Vec<PublishTarget>,
     pub(crate) key: Option<IdempotencyKey>,
     pub(crate) tally: PublishTally,
+    /// What is wrong, if that is the first failure and the application has said it.
+    pub(crate) reason: Option<Box<str>>,
     pub(crate) round: u64,
 }
 
@@ -115,6 +149,8 @@ pub(crate) struct Publication {
     pub(crate) update: Arc<Update>,
     pub(crate) key: Option<IdempotencyKey>,
     pub(crate) tally: PublishTally,
+    /// What is wrong, if that is the first failure and the application has said it.
+    pub(crate) reason: Option<Box<str>>,
     /// In a cluster: the number of the round in which the nodes count, later.
     pub(crate) round: u64,
     /// Targets that are done.
@@ -132,7 +168,7 @@ impl Publication {
     ) -> Self {
         debug_assert!(targets.len() <= MAX_TARGETS, "the caller has counted them");
         let tally = PublishTally::default();
-        Self { asker, targets, update, key, tally, round: 0, done: 0, reached: 0 }
+        Self { asker, targets, update, key, tally, reason: None, round: 0, done: 0, reached: 0 }
     }
 
     /// The target that is next.
@@ -146,9 +182,23 @@ impl Publication {
     }
 
     /// The target that was next has been told, or has failed.
-    pub(crate) fn record(&mut self, result: Result<usize, ErrorCode>) {
+    pub(crate) fn record(&mut self, result: Result<usize, PublishError>) {
         self.tally.record(self.done, result);
         self.done += 1;
+    }
+
+    /// The application refuses it for the target that is next.
+    pub(crate) fn refuse(&mut self, refusal: &PublishRefusal) {
+        let error = match refusal {
+            PublishRefusal::NoSuchRoom => PublishError::NoSuchRoom,
+            PublishRefusal::InvalidData(why) => {
+                if self.tally.error.is_none() {
+                    self.reason = Some(why.as_str().into());
+                }
+                PublishError::InvalidData
+            }
+        };
+        self.record(Err(error));
     }
 
     /// The application has published it in the room that is next.
@@ -164,7 +214,7 @@ impl Publication {
     /// Nothing more is begun.
     pub(crate) fn fail_rest(&mut self, error: ErrorCode) {
         while self.done < self.targets.len() {
-            self.record(Err(error));
+            self.record(Err(error.into()));
         }
     }
 
@@ -199,7 +249,12 @@ impl Publication {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Published {
     /// It was done, now or when its key was used first, for these targets.
-    Done { tally: PublishTally, targets: Vec<PublishTarget> },
+    Done {
+        tally: PublishTally,
+        targets: Vec<PublishTarget>,
+        /// What is wrong, if that is the first failure and the application has said it.
+        reason: Option<Box<str>>,
+    },
     /// Its key was used with another body.
     KeyReused,
     /// The first call with its key is not done.
@@ -217,7 +272,7 @@ mod tests {
         let mut publication = Publication::new(asker, rooms.collect(), Update::text("x"), None);
         for n in 0..63 {
             assert!(publication.next().is_some());
-            let failure = Err(ErrorCode::Internal);
+            let failure = Err(ErrorCode::Internal.into());
             publication.record(if n % 2 == 0 { Ok(2) } else { failure });
         }
         assert!(!publication.tally.has_failed(MAX_TARGETS));
@@ -225,7 +280,7 @@ mod tests {
         assert_eq!(publication.next(), None);
         assert_eq!(publication.tally.delivered, 64);
         assert_eq!(publication.tally.failed, 0xaaaa_aaaa_aaaa_aaaa);
-        assert_eq!(publication.tally.error, Some(ErrorCode::Internal));
+        assert_eq!(publication.tally.error, Some(ErrorCode::Internal.into()));
         assert!(publication.has_told_room(&"r0".into()));
         assert!(!publication.has_told_room(&"r63".into()));
     }

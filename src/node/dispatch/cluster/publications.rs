@@ -77,7 +77,7 @@ impl Node {
                 let tally = stored_answer::read_tally(&text);
                 self.work.idempotency.end(key, tally);
                 let targets = std::mem::take(&mut publication.targets);
-                Published::Done { tally, targets }
+                Published::Done { tally, targets, reason: None }
             }
             Ok(_) | Err(_) => {
                 // Nobody knows whether it was done.
@@ -85,7 +85,7 @@ impl Node {
                 self.work.idempotency.forget(key);
                 let (tally, targets) =
                     (publication.tally, std::mem::take(&mut publication.targets));
-                Published::Done { tally, targets }
+                Published::Done { tally, targets, reason: None }
             }
         };
         if !matches!(known, Published::Done { .. }) {
@@ -188,7 +188,7 @@ impl Node {
         let failed = cluster.nodes.told.take_failed(ended.round);
         for (index, target) in ended.targets.iter().enumerate() {
             if failed.checked_shr(index as u32).is_some_and(|bits| bits & 1 == 1) {
-                ended.tally.fail(index, ErrorCode::BackendUnavailable);
+                ended.tally.fail(index, ErrorCode::BackendUnavailable.into());
             }
             if let PublishTarget::Room(room) = target
                 && !ended.tally.has_failed_at(index)
