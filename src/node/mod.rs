@@ -85,7 +85,7 @@ pub use self::work::events::AppEvent;
 #[cfg(feature = "net")]
 pub(crate) use self::work::idempotency::IDEMPOTENCY_KEY_BYTES;
 pub use self::work::keys::{Fetched, KeyNews, KeyRequest};
-pub(crate) use self::work::orders::ConfirmedBy;
+pub(crate) use self::work::orders::{ConfirmedBy, NotShared};
 pub use self::work::orders::{Revocation, RevocationStore};
 #[cfg(any(feature = "net", feature = "recipes"))]
 pub(crate) use self::work::port::Payer;
