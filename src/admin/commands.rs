@@ -11,7 +11,7 @@ use super::call::{Route, decode_user};
 use super::listing::ListPage;
 use super::publish::{self, PublishCall};
 use crate::node::app::{OrderFault, OrderKind};
-use crate::node::{CollectedForm, ConfirmedBy, OperatorCall, Response};
+use crate::node::{CollectedForm, ConfirmedBy, NotShared, OperatorCall, Response};
 
 /// The longest drain: as long as any length that can be configured, 366 days.
 const MAX_DRAIN_SECONDS: f64 = 366.0 * 86_400.0;
@@ -196,14 +196,9 @@ pub(super) fn order_response(
     Response::error(status, code, &message)
 }
 
-/// What is answered where only this node has carried something out, for so many connections.
-pub(super) fn not_shared(count: usize) -> Response {
-    let here = crate::config::counted(count, "connection");
-    let message = format!(
-        "Done for {here} at this node only: the cluster's engine cannot be reached, so the other \
-         nodes do not hear of it. Call again when it can"
-    );
-    Response::error(503, "cluster_unavailable", &message)
+/// What is answered where only this node has carried something out.
+pub(super) fn not_shared(fault: NotShared) -> Response {
+    Response::error(503, "cluster_unavailable", &fault.to_string())
 }
 
 /// What is answered to an order that is not carried out in time.

@@ -6,6 +6,7 @@ mod gossip;
 mod lists;
 mod orders;
 mod publications;
+mod revocations;
 mod user_counts;
 
 use std::time::Duration;

@@ -13,6 +13,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use crate::config::counted;
 use crate::id::ConnId;
 use crate::node::app::{OrderFault, OrderKind, OrderResult};
 use crate::node::observe::MinuteThrottle;
@@ -57,6 +58,18 @@ pub(crate) enum Asker {
 pub(crate) struct ConfirmedBy {
     pub(crate) confirmed: usize,
     pub(crate) total: usize,
+}
+
+/// Something was carried out on this node, and the other nodes of the cluster do not hear of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "Done for {} at this node only: the cluster's engine cannot be reached, so the other nodes do not \
+     hear of it. Call again when it can",
+    counted(*connections, "connection")
+)]
+pub(crate) struct NotShared {
+    /// The connections of this node that it was carried out for.
+    pub(crate) connections: usize,
 }
 
 /// What an order waits for.
