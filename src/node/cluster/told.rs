@@ -16,10 +16,10 @@ pub(crate) struct ToldTarget {
 
 /// What is open, and what has failed, by the number of the round.
 #[derive(Debug, Default)]
-pub(crate) struct ToldTargets(BTreeMap<u64, Told>);
+pub(crate) struct ToldTargets(BTreeMap<u64, OpenTargets>);
 
 #[derive(Debug, Default)]
-struct Told {
+struct OpenTargets {
     /// Targets about which the engine has not answered.
     open: usize,
     /// A bit for each target that has failed.

@@ -116,7 +116,7 @@ fn a_publication_whose_answers_are_lost_is_done_once() {
 
 /// Nobody is in the room at the node that has something to say there.
 #[test]
-fn an_update_of_a_room_elsewhere_is_not_lost_in_silence() {
+fn update_of_a_room_elsewhere_is_not_lost() {
     let mut cluster = ClusterWorld::new(2);
     let b = cluster.connected(1, "soup", "bob");
     cluster.cut(0);
