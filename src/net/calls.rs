@@ -16,7 +16,7 @@ use super::transport::{self, Stream};
 use crate::config::Config;
 use crate::driver::ACCEPT_PAUSE;
 use crate::net::error::StartError;
-use crate::node::{Completion, MinuteThrottle, Outcome, Ticket};
+use crate::node::{AppEvent, Completion, MinuteThrottle, Outcome, Ticket};
 use crate::time::{Instant, Now};
 
 /// The most listeners, and the most connections: as many tokens are kept for them.
@@ -60,8 +60,9 @@ pub trait CallServer: Send + fmt::Debug {
     /// The socket of this connection is gone.
     fn handle_hangup(&mut self, slot: usize);
 
-    /// What a call has asked is answered.
-    fn handle_completion(&mut self, now: Now, done: Completion);
+    /// What a call has asked is answered. If its caller is gone, this returns what the room has to hear all
+    /// the same.
+    fn handle_completion(&mut self, now: Now, done: Completion) -> Option<AppEvent>;
 
     /// The time of [`poll_timeout`](Self::poll_timeout) has come.
     fn handle_timeout(&mut self, now: Now);
@@ -167,9 +168,10 @@ impl CallSockets {
         true
     }
 
-    /// What a call has asked is answered.
-    pub(super) fn complete(&mut self, now: Now, done: Completion) {
-        self.server.handle_completion(now, done);
+    /// What a call has asked is answered. Returns what the node has to be told of it.
+    pub(super) fn complete(&mut self, now: Now, done: Completion) -> Option<Completion> {
+        let event = self.server.handle_completion(now, done)?;
+        Some(Completion { ticket: Ticket::UNASKED, outcome: Outcome::Event(event) })
     }
 
     /// Accepts, reads and writes, as far as one step goes.

@@ -37,6 +37,7 @@ pub(super) struct AskedCall {
     pub(super) start: StartFlag,
     pub(super) kind: CallKind,
     pub(super) is_last: bool,
+    pub(super) room: String,
 }
 
 impl ServedConnection {

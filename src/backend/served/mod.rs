@@ -13,6 +13,7 @@
 //! withdraws its request, unless its work has begun. Callers without the secret get one answer: their
 //! connections end with it, and what else they send is dropped for a moment, so that they can read it.
 
+mod abandoned;
 mod authentication;
 mod calls;
 mod connection;
@@ -25,6 +26,7 @@ use std::mem;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
+use self::abandoned::AbandonedCalls;
 use self::calls::{CallAnswer, CallBody, CallerContext};
 use self::connection::{AskedCall, DISCARD_TIME, READ_AHEAD, ServedConnection};
 pub use self::counts::ServedCounts;
@@ -34,7 +36,7 @@ use super::signature::SigningSecret;
 use crate::id::ConnId;
 use crate::net::CallServer;
 use crate::node::app::{App, Reply};
-use crate::node::{Completion, MinuteThrottle, Outcome, StartFlag, Ticket};
+use crate::node::{AppEvent, Completion, MinuteThrottle, Outcome, StartFlag, Ticket};
 use crate::time::{Instant, Now};
 
 /// How long a connection may be idle. The nodes reuse theirs for 4 seconds.
@@ -54,6 +56,8 @@ pub struct ServedCalls {
     max_body: usize,
     /// Connections that have something to write, or are over.
     changed: VecDeque<usize>,
+    /// Calls that have begun, and whose callers are gone.
+    abandoned: AbandonedCalls,
     /// At or before the first deadline of a connection.
     timeout: Option<Instant>,
     serial: u32,
@@ -86,6 +90,7 @@ impl ServedCalls {
             free: (0..connections).rev().collect(),
             max_body,
             changed: VecDeque::new(),
+            abandoned: AbandonedCalls::new(connections),
             timeout: None,
             serial: 0,
             counts: Arc::new(ServedCounts::default()),
@@ -175,30 +180,31 @@ impl ServedCalls {
         let ticket = Ticket { index: u32::try_from(slot).unwrap_or(u32::MAX), serial: self.serial };
         let start = StartFlag::default();
         match self.ask(now, (ticket, &start), kind, request.body) {
-            Some(answer) => {
+            Err(answer) => {
                 self.counts.count(Some(kind), answer.0);
                 self.answer(now, slot, answer, is_last);
             }
-            None => {
+            Ok(room) => {
                 if let Some(connection) = self.get_mut(slot) {
-                    connection.asked = Some(AskedCall { ticket, start, kind, is_last });
+                    connection.asked = Some(AskedCall { ticket, start, kind, is_last, room });
                     connection.deadline = Instant::NEVER;
                 }
             }
         }
     }
 
-    /// The answer, or `None` if it comes later.
+    /// The room of a call whose answer comes later. `Err`: the answer.
     fn ask(
         &mut self,
         now: Now,
         (ticket, start): (Ticket, &StartFlag),
         kind: CallKind,
         body: &[u8],
-    ) -> Option<CallAnswer> {
-        const MALFORMED: (u16, &str) = (400, "bad_request");
-        let malformed = || Some(calls::refusal(MALFORMED.0, MALFORMED.1));
+    ) -> Result<String, CallAnswer> {
+        let malformed = || Err(calls::refusal(400, "bad_request"));
+        let later = || Err(calls::refusal(503, "unavailable"));
         let Some(body) = CallBody::parse(body) else { return malformed() };
+        let held = || Ok(body.room().to_owned());
         // Never an id of one of this node's own connections, nor of another caller whose work goes on.
         let connection = ConnId::new(u32::MAX, ticket.serial);
         let caller = CallerContext { ticket, start, now: now.unix, connection };
@@ -206,19 +212,19 @@ impl ServedCalls {
         match kind {
             CallKind::Leave => {
                 body.leave(app, connection);
-                Some((204, Vec::new()))
+                Err((204, Vec::new()))
             }
             CallKind::Join | CallKind::Return => match body.join(app, &caller) {
                 None => malformed(),
-                Some(Reply::Now(admission)) => Some(calls::admission(&admission)),
-                Some(Reply::Held) => None,
-                Some(Reply::Later(_)) => Some(calls::refusal(503, "unavailable")),
+                Some(Reply::Now(admission)) => Err(calls::admission(&admission)),
+                Some(Reply::Held) => held(),
+                Some(Reply::Later(_)) => later(),
             },
             CallKind::Message => match body.message(app, &caller) {
                 None => malformed(),
-                Some(Reply::Now(said)) => Some(calls::message(&said)),
-                Some(Reply::Held) => None,
-                Some(Reply::Later(_)) => Some(calls::refusal(503, "unavailable")),
+                Some(Reply::Now(said)) => Err(calls::message(&said)),
+                Some(Reply::Held) => held(),
+                Some(Reply::Later(_)) => later(),
             },
         }
     }
@@ -290,24 +296,27 @@ impl CallServer for ServedCalls {
             return;
         };
         if let Some(asked) = connection.asked {
-            // What has begun is done, and its answer is for nobody.
-            let _ = asked.start.withdraw();
             self.counts.count(Some(asked.kind), 499);
+            // What has begun is done, and its answer is for nobody; but the room has to hear of a change.
+            if !asked.start.withdraw() && asked.kind == CallKind::Message {
+                self.abandoned.add(asked.ticket, asked.room);
+            }
         }
         self.free.push(slot);
         self.counts.set_connections(self.connections.len() - self.free.len());
     }
 
-    fn handle_completion(&mut self, now: Now, done: Completion) {
+    fn handle_completion(&mut self, now: Now, done: Completion) -> Option<AppEvent> {
         let Completion { ticket, outcome } = done;
         debug_assert!(!matches!(outcome, Outcome::Event(_)), "events are the node's");
         let slot = ticket.index as usize;
-        let Some(connection) = self.get_mut(slot) else { return };
+        let asked = self.get_mut(slot).and_then(|it| it.asked.take_if(|it| it.ticket == ticket));
         // The slot may have another caller by now.
-        let Some(asked) = connection.asked.take_if(|it| it.ticket == ticket) else { return };
+        let Some(asked) = asked else { return self.abandoned.answered(ticket, outcome) };
         let answer = calls::outcome(&outcome);
         self.counts.count(Some(asked.kind), answer.0);
         self.answer(now, slot, answer, asked.is_last);
+        None
     }
 
     fn handle_timeout(&mut self, now: Now) {

@@ -112,9 +112,9 @@ impl Stage {
         self.asked.try_recv().unwrap()
     }
 
-    fn complete(&mut self, question: &Question, outcome: Outcome) {
+    fn complete(&mut self, question: &Question, outcome: Outcome) -> Option<AppEvent> {
         let ticket = question.ticket.unwrap();
-        self.served.handle_completion(self.now, Completion { ticket, outcome });
+        self.served.handle_completion(self.now, Completion { ticket, outcome })
     }
 
     /// Writes what is to be written: the status, and the body.

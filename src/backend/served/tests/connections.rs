@@ -141,6 +141,31 @@ fn longest_idle_connection_makes_place() {
 }
 
 #[test]
+fn change_whose_caller_is_gone_reaches_the_room() {
+    let mut stage = Stage::new();
+    let call = stage.signed("/message", &message_of("Double it"));
+    let update = |broadcast| {
+        let recipe_data = Json::parse("{}".to_owned()).ok();
+        Arc::new(Update { recipe_data, broadcast, ..Update::default() })
+    };
+    for (has_begun, broadcast) in [(true, true), (true, false), (false, true)] {
+        let slot = stage.connect();
+        stage.send(slot, &call);
+        let question = stage.question();
+        assert!(!has_begun || question.start.begin());
+        stage.served.handle_hangup(slot);
+        let event = stage.complete(&question, Outcome::Message(Ok(update(broadcast))));
+        match event {
+            Some(AppEvent::RecipeChanged { room, .. }) => {
+                assert!(has_begun && broadcast && room == "soup");
+            }
+            event => assert!(!(has_begun && broadcast), "{event:?}"),
+        }
+        assert!(stage.served.abandoned.is_empty());
+    }
+}
+
+#[test]
 fn each_call_has_a_connection_of_its_own() {
     let mut stage = Stage::new();
     let slot = stage.connect();
