@@ -344,3 +344,6 @@ impl Handle {
 fn is_empty(error: &io::Error) -> bool {
     error.kind() == ErrorKind::WouldBlock
 }
+
+#[cfg(test)]
+mod tests;
