@@ -16,7 +16,8 @@ use crate::config::{Config, ConfigError, FaultKind, Limits, Log, Size};
 use crate::memory::MemoryApp;
 use crate::net::{PLACE_BYTES, STACK_BYTES, TLS_CONNECTION_BYTES};
 use crate::node::{
-    CLAIMS_BYTES, CLIENT_DETAILS_BYTES, CONNECTION_BYTES, PENDING_ADDRESS_BYTES, Watched,
+    CLAIMS_BYTES, CLIENT_DETAILS_BYTES, CONNECTION_BYTES, MessageFilter, PENDING_ADDRESS_BYTES,
+    Watched,
 };
 
 /// A bound that gets a part of what is left.
@@ -215,7 +216,7 @@ fn divide(config: &mut Config, left: u128, most: usize) {
     if is_free(config, "limits.connections") {
         // Each may wait for its handshake, at most.
         let tls = if config.tls.is_on() { TLS_CONNECTION_BYTES + PLACE_BYTES } else { 0 };
-        let names = NAME_BYTES + Watched::ROOM_BYTES;
+        let names = NAME_BYTES + Watched::ROOM_BYTES + MessageFilter::MEMBER_BYTES;
         let each = CONNECTION_BYTES + names + PENDING_ADDRESS_BYTES + tls + kept_bytes(config);
         let connections = narrow((rest / wide(each)).max(1)).min(most).min(MOST_CONNECTIONS);
         config.limits.connections = connections;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use smol_str::SmolStr;
 
 use super::body::{bad_request, object, room_of, some};
@@ -10,7 +11,7 @@ use super::call::{Route, decode_user};
 use super::listing::ListPage;
 use super::publish::{self, PublishCall};
 use crate::node::app::{OrderFault, OrderKind};
-use crate::node::{CollectedForm, ConfirmedBy, OperatorCall, Response};
+use crate::node::{CollectedForm, ConfirmedBy, NotShared, OperatorCall, Response};
 
 /// The longest drain: as long as any length that can be configured, 366 days.
 const MAX_DRAIN_SECONDS: f64 = 366.0 * 86_400.0;
@@ -19,7 +20,7 @@ const MAX_DRAIN_SECONDS: f64 = 366.0 * 86_400.0;
 #[serde(deny_unknown_fields)]
 struct DrainWish {
     #[serde(default, deserialize_with = "some")]
-    seconds: Option<f64>,
+    seconds: Option<Value>,
 }
 
 #[derive(Deserialize)]
@@ -28,7 +29,7 @@ struct InvitationWish {
     #[serde(default, deserialize_with = "some")]
     email: Option<String>,
     #[serde(default, deserialize_with = "some")]
-    valid_seconds: Option<f64>,
+    valid_seconds: Option<Value>,
 }
 
 #[derive(Deserialize)]
@@ -129,21 +130,22 @@ impl<'a> Operation<'a> {
 
 fn invitation(body: &[u8]) -> Result<(Option<String>, Duration), Response> {
     let InvitationWish { email, valid_seconds } = object(body)?;
-    let seconds = valid_seconds.unwrap_or(VALID_SECONDS);
-    if (60.0..=MAX_VALID_SECONDS).contains(&seconds) {
-        return Ok((email, Duration::from_secs_f64(seconds)));
+    let seconds = valid_seconds.map_or(Some(VALID_SECONDS), |value| value.as_f64());
+    match seconds.filter(|seconds| (60.0..=MAX_VALID_SECONDS).contains(seconds)) {
+        Some(seconds) => Ok((email, Duration::from_secs_f64(seconds))),
+        None => Err(bad_request("`valid_seconds` must be a number of 60 to 31622400, 366 days")),
     }
-    Err(bad_request("`valid_seconds` must be 60 to 31622400, 366 days"))
 }
 
 fn drain_length(body: &[u8]) -> Result<Option<Duration>, Response> {
     let DrainWish { seconds } = object(body)?;
     seconds
-        .map(|seconds| {
-            let is_within = (0.0..=MAX_DRAIN_SECONDS).contains(&seconds);
-            is_within
-                .then(|| Duration::from_secs_f64(seconds))
-                .ok_or_else(|| bad_request("`seconds` must be 0 to 31622400, 366 days"))
+        .map(|value| {
+            let seconds = value.as_f64();
+            let seconds = seconds.filter(|seconds| (0.0..=MAX_DRAIN_SECONDS).contains(seconds));
+            seconds
+                .map(Duration::from_secs_f64)
+                .ok_or_else(|| bad_request("`seconds` must be a number of 0 to 31622400, 366 days"))
         })
         .transpose()
 }
@@ -194,14 +196,9 @@ pub(super) fn order_response(
     Response::error(status, code, &message)
 }
 
-/// What is answered where only this node has carried something out, for so many connections.
-pub(super) fn not_shared(count: usize) -> Response {
-    let here = crate::config::counted(count, "connection");
-    let message = format!(
-        "Done for {here} at this node only: the cluster's engine cannot be reached, so the other \
-         nodes do not hear of it. Call again when it can"
-    );
-    Response::error(503, "cluster_unavailable", &message)
+/// What is answered where only this node has carried something out.
+pub(super) fn not_shared(fault: NotShared) -> Response {
+    Response::error(503, "cluster_unavailable", &fault.to_string())
 }
 
 /// What is answered to an order that is not carried out in time.

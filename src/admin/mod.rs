@@ -47,7 +47,7 @@ pub fn answer(node: &mut Node, now: Now) {
             OperatorEvent::Confirmed { noun, count, by } => {
                 Some(Response::json(200, &json!({ noun: count, "nodes": by })))
             }
-            OperatorEvent::NotShared { count } => Some(commands::not_shared(count)),
+            OperatorEvent::NotShared(fault) => Some(commands::not_shared(fault)),
             OperatorEvent::Published(published) => Some(publish::response(published)),
             OperatorEvent::Ordered(kind, result, by) => Some(order_response(kind, result, by)),
             OperatorEvent::OrderOverdue { is_in_force } => Some(order_overdue(is_in_force)),

@@ -8,8 +8,8 @@ use smol_str::SmolStr;
 
 use super::body::{bad_request, object, room_of, some};
 use crate::node::app::{Json, Update};
-use crate::node::{ConfirmedBy, MAX_TARGETS, PublishTarget, Published, Response};
-use crate::protocol::{ErrorCode, MAX_CONTENT_CHARS, MAX_USER_CHARS};
+use crate::node::{ConfirmedBy, MAX_TARGETS, PublishError, PublishTarget, Published, Response};
+use crate::protocol::{ErrorCode, MAX_CONTENT_CHARS, MAX_USER_CHARS, is_forwardable};
 
 /// The longest idempotency key, in characters.
 const MAX_KEY_CHARS: usize = 255;
@@ -126,8 +126,9 @@ fn update(content: String, recipe_data: Option<Box<RawValue>>) -> Result<Update,
     if !(1..=MAX_CONTENT_CHARS).contains(&content.chars().count()) {
         return Err(bad_request("`content` must have 1 to 16384 characters"));
     }
-    if recipe_data.as_ref().is_some_and(|data| !data.get().starts_with('{')) {
-        return Err(bad_request("`recipe_data` must be a JSON object"));
+    if recipe_data.as_ref().is_some_and(|data| !is_forwardable(data)) {
+        let message = "`recipe_data` must be a JSON object of Unicode text, nested at most 32 deep";
+        return Err(bad_request(message));
     }
     let recipe_data = recipe_data.map(Json::from_raw);
     Ok(Update { content: content.into(), recipe_data, broadcast: true, ..Update::default() })
@@ -135,10 +136,10 @@ fn update(content: String, recipe_data: Option<Box<RawValue>>) -> Result<Update,
 
 /// What is answered: for how many it was, at which rooms it failed, or why it was refused.
 pub(super) fn response(published: Published) -> Response {
-    let (tally, targets) = match published {
-        Published::Done { tally, targets } => (tally, targets),
+    let (tally, targets, reason) = match published {
+        Published::Done { tally, targets, reason } => (tally, targets, reason),
         Published::KeyReused => {
-            let message = "This idempotency key was used for a call with another body";
+            let message = "This idempotency key was used for a call with another path or body";
             return Response::error(422, "idempotency_key_reused", message);
         }
         Published::KeyInUse => {
@@ -161,7 +162,7 @@ pub(super) fn response(published: Published) -> Response {
         }
     }
     if let Some(error) = tally.error.filter(|_| rooms.len() + users.len() == targets.len()) {
-        return refused(error);
+        return refused(error, reason.as_deref());
     }
     let failed = tally.error.map(|error| FailedTargets { rooms, users, error: error.as_str() });
     let nodes = (tally.nodes > 0)
@@ -188,12 +189,20 @@ struct FailedTargets<'a> {
     error: &'static str,
 }
 
-fn refused(error: ErrorCode) -> Response {
-    let status = match error {
-        ErrorCode::BackendUnavailable => 503,
-        ErrorCode::BackendTimeout => 504,
-        ErrorCode::InvalidMessage => 400,
-        _ => 500,
+/// `reason`: what the application has said of it.
+fn refused(error: PublishError, reason: Option<&str>) -> Response {
+    let (status, message) = match error {
+        PublishError::NoSuchRoom => (404, "There is no such recipe"),
+        PublishError::InvalidData => (400, "The application cannot use `recipe_data`"),
+        PublishError::Code(code) => {
+            let status = match code {
+                ErrorCode::BackendUnavailable => 503,
+                ErrorCode::BackendTimeout => 504,
+                ErrorCode::InvalidMessage => 400,
+                _ => 500,
+            };
+            (status, code.message())
+        }
     };
-    Response::error(status, error.as_str(), error.message())
+    Response::error(status, error.as_str(), reason.unwrap_or(message))
 }

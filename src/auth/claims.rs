@@ -18,7 +18,12 @@ pub(super) struct Claims<'a> {
     pub(super) not_before: Claim<'a>,
     pub(super) issued: Claim<'a>,
     pub(super) token_id: Claim<'a>,
+    pub(super) issued_here: Claim<'a>,
 }
+
+/// The claim of tokens that this server issues itself: the milliseconds since 1970 at which it did, by its
+/// own clock. `iat` has whole seconds.
+pub(crate) const ISSUED_CLAIM: &str = "vestibule_issued_ms";
 
 /// A claim as it was found: judged later, so that each fault has its place in the order.
 #[derive(Default)]
@@ -58,6 +63,19 @@ impl Claim<'_> {
     }
 }
 
+impl Claims<'_> {
+    /// When this server has issued the token, if it has. It must be in the second of `iat`, so that whoever
+    /// can have a claim of this name signed elsewhere gains nothing by it but that second and the leeway.
+    pub(super) fn issued_here(&self) -> Option<UnixTime> {
+        let (Claim::Number(millis), Some(issued)) = (&self.issued_here, self.issued.required())
+        else {
+            return None;
+        };
+        let moment = UnixTime::from_millis(*millis as u64);
+        (moment.as_millis() / 1_000 == issued.as_millis() / 1_000).then_some(moment)
+    }
+}
+
 impl<'de> Deserialize<'de> for Claims<'de> {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(ClaimsVisitor)
@@ -84,6 +102,7 @@ impl<'de> Visitor<'de> for ClaimsVisitor {
                 "nbf" => &mut claims.not_before,
                 "iat" => &mut claims.issued,
                 "jti" => &mut claims.token_id,
+                ISSUED_CLAIM => &mut claims.issued_here,
                 _ => {
                     map.next_value::<IgnoredAny>()?;
                     continue;

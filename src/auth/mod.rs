@@ -21,6 +21,8 @@ mod verifier;
 #[cfg(feature = "net")]
 pub(crate) use cause::MAX_CAUSE_BYTES;
 pub use cause::token_summary;
+#[cfg(feature = "recipes")]
+pub(crate) use claims::ISSUED_CLAIM;
 pub use error::{KeyError, TokenError};
 pub use fault::{KeyFault, Skipped};
 #[cfg(any(feature = "net", test))]

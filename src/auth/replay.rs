@@ -17,10 +17,14 @@ use crate::time::{Instant, Now, UnixTime};
 /// The same message always carries the same token, so its expiry is part of the key. The message is 64
 /// bits of hash under a secret seed, so that no peer can make two messages meet.
 ///
-/// When the set is full, the oldest entry of the user that has most is forgotten. So only a user who
-/// has more tokens accepted than the others can have a token forgotten, and it is one of its own. Who
-/// has how many is known only while the set is more than half full: nobody asks before. From then on
-/// each new entry has a few older ones counted, so all are before the set is full.
+/// When the set is full, an entry of the user that has most is forgotten. So only a user who has more
+/// tokens accepted than the others can have a token forgotten, and it is one of its own. Who has how
+/// many is known only while the set is more than half full: nobody asks before. From then on each new
+/// entry has a few others counted, so all are before the set is full.
+///
+/// Of a user's entries the one that was counted first is forgotten: of those that came after all were
+/// counted, the oldest. Those before are counted by their numbers, which are used again, so they go in
+/// any order: their ages would cost bytes in each entry.
 #[derive(Debug)]
 pub(crate) struct ReplaySet {
     /// The numbers of the entries, by their hashes.
@@ -53,7 +57,8 @@ struct Reservation {
 
 /// Entries that are counted by user with each new one. Two would do to be done when the set is full.
 const COUNTED_AT_ONCE: u32 = 4;
-/// Places for so many are reserved, which is address space: 32 MiB of it.
+/// Places for so many are reserved, which is address space: 24 MiB for the entries and 12 MiB for their
+/// order.
 const MOST_RESERVED: usize = 1 << 20;
 
 impl ReplaySet {
@@ -87,8 +92,8 @@ impl ReplaySet {
 
     /// Remembers the message of this `hash`, of this `user`, until `expires`.
     ///
-    /// When the set is full, the oldest entry of the user that has most is forgotten, and counted.
-    /// O(log n).
+    /// When the set is full, an entry of the user that has most is forgotten, and counted: this one only
+    /// if its user has no other, and nobody has more. O(log n).
     ///
     /// # Errors
     /// [`TokenError::Replayed`] when it is remembered already.
@@ -104,13 +109,15 @@ impl ReplaySet {
         if self.find(hash, expires).is_some() {
             return Err(TokenError::Replayed);
         }
-        self.insert(Reservation { hash, user, expires });
+        let number = self.insert(Reservation { hash, user, expires });
         self.count_by_user();
         while self.capacity != 0 && self.entries.len() > self.capacity {
             // The bound may have been lowered: all are counted then, whatever that takes.
             self.count_until(self.end);
-            let by_user = self.by_user.as_ref();
-            let Some(victim) = by_user.and_then(|it| it.victim(user, 0)) else { break };
+            let Some(by_user) = &mut self.by_user else { break };
+            // Its number may be that of an older entry, and then it was counted before others.
+            by_user.refresh(number);
+            let Some(victim) = by_user.victim(user, 0) else { break };
             self.remove(victim);
             self.evictions += 1;
         }
@@ -179,7 +186,8 @@ impl ReplaySet {
         self.by_hash.find(hash, is_it).copied()
     }
 
-    fn insert(&mut self, entry: Reservation) {
+    /// The number of the new entry.
+    fn insert(&mut self, entry: Reservation) -> u32 {
         let (hash, expires) = (entry.hash, entry.expires);
         let number = self.entries.insert(entry) as u32;
         self.end = self.end.max(number + 1);
@@ -195,6 +203,7 @@ impl ReplaySet {
         if number < self.counted {
             self.count(number);
         }
+        number
     }
 
     /// Begins, goes on with, or ends the count by user, by how full the set is.
@@ -345,6 +354,19 @@ mod tests {
         }
         assert_eq!(set.reserve(now(0), 99, 9_999, at(900)), Err(TokenError::Replayed));
         assert_eq!(set.reserve(now(0), 99, 1_000, at(900)), Ok(()), "its own is forgotten");
+    }
+
+    #[test]
+    fn a_new_entry_with_a_used_number_goes_last() {
+        let mut set = set(0);
+        for hash in 0..10 {
+            assert_eq!(set.reserve(now(0), ALICE, hash, at(60)), Ok(()));
+        }
+        set.release(0, at(60));
+        set.set_capacity(5);
+        assert_eq!(set.reserve(now(0), ALICE, 10, at(60)), Ok(()));
+        assert_eq!((set.len(), set.evictions()), (5, 5));
+        assert_eq!(set.reserve(now(0), ALICE, 10, at(60)), Err(TokenError::Replayed));
     }
 
     #[test]

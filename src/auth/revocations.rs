@@ -93,6 +93,13 @@ impl Revocations {
             .is_some_and(|&at| issued_at.is_none_or(|issued| issued <= at + self.leeway))
     }
 
+    /// The same of a token that this server has issued then, by the clock of the revocation, and to the
+    /// millisecond: so one that is issued after it is taken at once.
+    #[must_use]
+    pub(crate) fn refuses_own(&self, user: u64, issued: UnixTime) -> bool {
+        self.by_user.get(&user).is_some_and(|&at| issued <= at)
+    }
+
     /// Was a token that is refused surely issued before the revocation, by clocks that agree?
     #[must_use]
     pub(crate) fn is_before(&self, user: u64, issued_at: Option<UnixTime>) -> bool {

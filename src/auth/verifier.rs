@@ -38,6 +38,8 @@ pub struct Principal {
     pub expires_at: UnixTime,
     /// `iat`, where there is one.
     pub issued_at: Option<UnixTime>,
+    /// When this server has issued the token by its own clock, if it is one of its own accounts.
+    pub issued_here: Option<UnixTime>,
     /// `jti`, where there is one.
     pub token_id: Option<String>,
     /// The claims, as the JSON text that was signed.
@@ -260,7 +262,8 @@ impl Verifier {
             return Err(invalid(TokenError::LivesTooLong));
         }
         let token_id = claims.token_id.text().map(str::to_owned);
-        Ok(Principal { user, expires_at, issued_at, token_id, claims: text })
+        let issued_here = claims.issued_here();
+        Ok(Principal { user, expires_at, issued_at, issued_here, token_id, claims: text })
     }
 
     /// The principal of `token` at `now`: all of the above at once.

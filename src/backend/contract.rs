@@ -13,7 +13,7 @@ use super::counts::{CallKind, CallOutcome};
 use crate::config::BACKEND_ANSWER_BYTES;
 use crate::node::Outcome;
 use crate::node::app::{Admission, Incoming, Join, JoinClient, Json, Left, Moderation, Update};
-use crate::protocol::{ErrorCode, JsonObject, MAX_CONTENT_CHARS, UpdateSource};
+use crate::protocol::{ErrorCode, JsonObject, MAX_CONTENT_CHARS, UpdateSource, is_forwardable};
 use crate::time::Rfc3339;
 
 /// The longest response body that is read, in bytes.
@@ -345,10 +345,11 @@ fn update(kind: CallKind, body: Option<&[u8]>, moderate: bool) -> Result<Update,
     let content = answer.content.ok_or("the response has no content")?.into();
     let recipe_data = match answer.recipe_data {
         None => None,
-        Some(data) if data.get().starts_with('{') => {
-            Some(Json::new(&data).map_err(|error| error.to_string())?)
+        Some(data) if is_forwardable(&data) => Some(Json::from_raw(data)),
+        Some(_) => {
+            let why = "recipe_data in the response is not an object of text, at most 32 deep";
+            return Err(why.to_owned());
         }
-        Some(_) => return Err("recipe_data in the response is not an object".to_owned()),
     };
     let history = match answer.history {
         Some(history) if kind != CallKind::Message => {

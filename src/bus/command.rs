@@ -1,5 +1,7 @@
 //! What the node asks of the engine, and what it is answered.
 
+use std::fmt;
+
 use smol_str::SmolStr;
 
 use super::entry::{LogEntry, LogName};
@@ -199,6 +201,23 @@ pub(crate) enum BusFault {
     Timeout,
     /// Any other error, in the engine's words.
     Other(String),
+}
+
+impl fmt::Display for BusFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Down => "it cannot be reached",
+            Self::Full => "too many commands wait for it",
+            Self::TooLong => "the command is too long",
+            Self::Loading => "it reads its data from disk",
+            Self::Busy => "it runs a script that does not end",
+            Self::OutOfMemory => "it has no memory left",
+            Self::ReadOnly => "it has become a replica",
+            Self::Protocol => "its answer was not understood",
+            Self::Timeout => "it did not answer in time",
+            Self::NoPermission(text) | Self::Other(text) => text,
+        })
+    }
 }
 
 impl BusFault {

@@ -16,9 +16,9 @@ use crate::net::{CHECK_STACK_BYTES, PLACE_BYTES, SCRATCH_BYTES, STACK_BYTES};
 use crate::net::{TLS_CONNECTION_BYTES, TLS_RECORD_BYTES};
 use crate::node::{
     CLAIMS_BYTES, CLIENT_DETAILS_BYTES, CLUSTER_LIST_BYTES, CONNECTION_BYTES, END_BYTES,
-    ENDS_A_TOKEN_FAULT, IDEMPOTENCY_KEY_BYTES, PENDING_ADDRESS_BYTES, QUESTION_BYTES,
-    ROOM_STATE_BYTES, SESSION_TOKEN_BYTES, TOKEN_FAULT_BYTES, UNKEPT_BYTES, USER_ELSEWHERE_BYTES,
-    Watched,
+    ENDS_A_TOKEN_FAULT, IDEMPOTENCY_KEY_BYTES, MessageFilter, PENDING_ADDRESS_BYTES,
+    QUESTION_BYTES, ROOM_STATE_BYTES, SESSION_TOKEN_BYTES, TOKEN_FAULT_BYTES, UNKEPT_BYTES,
+    USER_ELSEWHERE_BYTES, Watched,
 };
 use crate::protocol::{MAX_ROOM_CHARS, MAX_USER_CHARS};
 #[cfg(feature = "recipes")]
@@ -197,6 +197,11 @@ fn tables(config: &Config, rows: &mut Vec<Row>) {
         entries("limits.users", limits.users, USER_BYTES),
         entries("limits.rooms", limits.rooms, MemoryApp::ROOM_BYTES + NAME_BYTES),
         Row { is_loose: true, ..entries("limits.answer_bytes *", answers, 1) },
+        row(
+            "limits.connections, filter of their answers",
+            1,
+            MessageFilter::bytes(limits.connections),
+        ),
         loose("limits.history_bytes *", 1, limits.history_bytes.get()),
         row("limits.recent_ends, twice", limits.recent_ends.saturating_mul(2), END_BYTES),
         row(

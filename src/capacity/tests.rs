@@ -112,6 +112,15 @@ fn a_limit_that_is_none_makes_the_memory_unbounded() {
 }
 
 #[test]
+fn filter_of_answers_has_a_row() {
+    for (connections, bytes) in [(100, 512), (1_000_000, 64 << 10)] {
+        let limits = Limits { connections, pending: 1, ..Limits::default() };
+        let rows = rows(&Config { limits, ..Config::program_defaults() });
+        assert!(rows.iter().any(|row| row.what.contains("filter") && row.sum() == Some(bytes)));
+    }
+}
+
+#[test]
 fn a_budget_takes_the_place_of_what_it_bounds() {
     let limits = Limits { connections: 1_000, pending: 500, ..Limits::default() };
     let open = total(&rows(&Config { limits: limits.clone(), ..Config::program_defaults() }));

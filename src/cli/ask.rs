@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use socket2::{Domain, SockAddr, Socket, Type};
-use vestibule::config::{Config, ListenAddress, counted};
+use vestibule::config::{Config, Length, ListenAddress, ParseError, counted};
 
 use super::secret;
 use super::settings::located;
@@ -51,6 +51,13 @@ pub(super) fn address(text: &str) -> Result<String, String> {
         return Err("expected HOST:PORT or unix:PATH".to_owned());
     }
     Ok(text.to_owned())
+}
+
+/// Parses a length of time that the server takes: at most 366 days.
+pub(super) fn length(text: &str) -> Result<Length, String> {
+    let length: Length = text.parse().map_err(|fault: ParseError| fault.to_string())?;
+    let is_within = length <= Length::from_secs(366 * 86_400);
+    is_within.then_some(length).ok_or_else(|| "expected at most 366d".to_owned())
 }
 
 impl AdminAddress {

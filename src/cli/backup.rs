@@ -24,6 +24,7 @@ pub(super) fn backup(args: &CopyArgs, config: &Config) -> CommandResult {
 /// Puts the file in place of the database.
 pub(super) fn restore(args: &CopyArgs, config: &Config) -> CommandResult {
     let restored = vestibule::recipes::restore_database(Path::new(&config.data), &args.file);
-    let bytes = restored.map_err(|error| vec![error.to_string()])?;
-    print(&format!("restored {bytes} bytes; what was there is kept as recipes.db.replaced\n"))
+    let restored = restored.map_err(|error| vec![error.to_string()])?;
+    let kept = restored.kept.map(|kept| format!("; what was there is kept as {}", kept.display()));
+    print(&format!("restored {} bytes{}\n", restored.bytes, kept.unwrap_or_default()))
 }

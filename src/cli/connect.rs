@@ -2,6 +2,7 @@
 //! messages; what the server says is printed.
 
 mod conversation;
+mod stream;
 
 use std::io::{self, BufRead as _};
 use std::net::TcpStream;
@@ -17,6 +18,7 @@ use vestibule::auth::TokenSigner;
 use vestibule::config::{Auth, Config};
 
 use self::conversation::{Conversation, Reaction};
+use self::stream::ClientStream;
 use super::ask::encoded;
 use super::output::{self, CommandResult};
 use super::server_address::ServerAddress;
@@ -41,14 +43,15 @@ pub(super) struct ConnectArgs {
     /// File with the token to send instead; it is read again when the server asks for a fresh one
     #[arg(long, value_name = "FILE", conflicts_with = "sub")]
     token_file: Option<PathBuf>,
-    /// Server to connect to: ws://HOST:PORT
-    #[arg(
-        long,
-        default_value = "ws://127.0.0.1:8080",
-        value_name = "URL",
-        value_parser = ServerAddress::parse
-    )]
-    url: ServerAddress,
+    /// Server to connect to: ws://HOST:PORT, or wss://HOST:PORT with --ca-file [default: `listen`]
+    #[arg(long, value_name = "URL", value_parser = ServerAddress::parse_any)]
+    url: Option<ServerAddress>,
+    /// PEM file with the authorities that the certificate of a wss:// server may be from
+    #[arg(long, value_name = "FILE")]
+    ca_file: Option<String>,
+    /// Accept any certificate of a wss:// server on this host
+    #[arg(long, conflicts_with = "ca_file")]
+    insecure: bool,
     /// Print each message of the server as it came, in one line of JSON
     #[arg(long)]
     json: bool,
@@ -58,6 +61,11 @@ impl ConnectArgs {
     /// Whether the configured secret signs the tokens.
     pub(super) const fn signs(&self) -> bool {
         self.token_file.is_none()
+    }
+
+    /// The server at `--url`, or else the one that listens as configured.
+    fn server(&self, config: &Config) -> Result<ServerAddress, String> {
+        self.url.clone().map_or_else(|| ServerAddress::of_listener(config), Ok)
     }
 
     fn token(&self, config: &Config, secret: &str) -> Result<String, String> {
@@ -79,7 +87,7 @@ impl ConnectArgs {
 
 /// Connects, and talks until the input ends and everything is answered, or the server closes.
 pub(super) fn run(args: &ConnectArgs, config: &Config, secret: &str) -> CommandResult {
-    let mut socket = open(args)?;
+    let mut socket = open(args, config)?;
     let mut talk = Conversation::new(args.json, &random()?);
     let first = args.token(config, secret)?;
     send(&mut socket, talk.auth(&first, token::now()))?;
@@ -125,8 +133,8 @@ pub(super) fn run(args: &ConnectArgs, config: &Config, secret: &str) -> CommandR
     }
 }
 
-fn open(args: &ConnectArgs) -> Result<WebSocket<TcpStream>, String> {
-    let server = &args.url;
+fn open(args: &ConnectArgs, config: &Config) -> Result<WebSocket<ClientStream>, String> {
+    let server = &args.server(config)?;
     let broken = |error: &dyn std::fmt::Display| format!("{}: {error}", server.host);
     let stream = TcpStream::connect_timeout(&server.address, PATIENCE)
         .map_err(|error| format!("cannot connect to {}: {error}", server.host))?;
@@ -134,6 +142,7 @@ fn open(args: &ConnectArgs) -> Result<WebSocket<TcpStream>, String> {
     wait(PATIENCE)?;
     stream.set_nodelay(true).map_err(|error| broken(&error))?;
     let shared = stream.try_clone().map_err(|error| broken(&error))?;
+    let shared = ClientStream::open(shared, server, (args.ca_file.as_deref(), args.insecure))?;
     let path = format!("ws://{}/v1/chat/{}", server.host, encoded(&args.room));
     let config = WebSocketConfig::default()
         .max_message_size(Some(MAX_MESSAGE_BYTES))
@@ -157,7 +166,7 @@ fn open(args: &ConnectArgs) -> Result<WebSocket<TcpStream>, String> {
     Ok(socket)
 }
 
-fn send(socket: &mut WebSocket<TcpStream>, text: String) -> Result<(), String> {
+fn send(socket: &mut WebSocket<ClientStream>, text: String) -> Result<(), String> {
     match socket.send(Message::text(text)) {
         // What the server said last is still to be read.
         Ok(()) | Err(Error::ConnectionClosed | Error::AlreadyClosed) => Ok(()),

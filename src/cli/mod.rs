@@ -31,12 +31,14 @@ mod serve_args;
 mod server_address;
 mod settings;
 mod text;
+#[cfg(feature = "tls")]
+mod tls_client;
 mod token;
 mod token_check;
 
 use std::process::ExitCode;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory as _, Parser, Subcommand};
 use vestibule::config::Config;
 
@@ -106,7 +108,7 @@ enum CliCommand {
 
 /// Parses the arguments, runs the command, and prints its errors to standard error.
 pub(crate) fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::try_parse().unwrap_or_else(|error| near_only(error).exit());
     let takes = matches!(cli.command, None | Some(CliCommand::Serve(_) | CliCommand::Check(_)));
     if !takes && cli.serve.is_given() {
         let problem = "--listen, --app and --backend are options of `serve` and `check`";
@@ -116,6 +118,37 @@ pub(crate) fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => error.report(),
     }
+}
+
+/// The same error without suggestions that are not close to what was written. `clap` suggests `room` for
+/// `foo`.
+fn near_only(mut error: clap::Error) -> clap::Error {
+    for (written, suggested) in [
+        (ContextKind::InvalidSubcommand, ContextKind::SuggestedSubcommand),
+        (ContextKind::InvalidArg, ContextKind::SuggestedArg),
+    ] {
+        let Some(ContextValue::String(written)) = error.get(written).cloned() else { continue };
+        let is_near = |name: &String| settings::is_near(&written, name);
+        match error.remove(suggested) {
+            Some(ContextValue::String(name)) if is_near(&name) => {
+                error.insert(suggested, ContextValue::String(name));
+            }
+            Some(ContextValue::Strings(names)) => {
+                let near: Vec<String> = names.into_iter().filter(is_near).collect();
+                if !near.is_empty() {
+                    error.insert(suggested, ContextValue::Strings(near));
+                }
+            }
+            _ => {}
+        }
+    }
+    // Nothing is suggested then, and clap would leave a line for it.
+    if let Some(ContextValue::StyledStrs(more)) = error.get(ContextKind::Suggested)
+        && more.is_empty()
+    {
+        error.remove(ContextKind::Suggested);
+    }
+    error
 }
 
 /// The command line as clap's type, from which manuals and completions are generated.

@@ -122,7 +122,7 @@ impl DisconnectArgs {
 #[derive(Debug, clap::Args)]
 pub(super) struct DrainArgs {
     /// Spread the closes over this time [default: the server's `drain`]
-    #[arg(long, value_name = "DURATION")]
+    #[arg(long, value_name = "DURATION", value_parser = ask::length)]
     over: Option<Length>,
     #[command(flatten)]
     admin: AdminArgs,
@@ -179,7 +179,7 @@ fn answer(command: &OperatorCommand, config: &Config) -> Result<String, String> 
         Lock(args) => about(args, "lock", disconnected),
         Unlock(args) => about(args, "unlock", |_| "unlocked\n".to_owned()),
         Drain(args) => {
-            let seconds = args.over.map(|over| json!({ "seconds": over.get().as_secs() }));
+            let seconds = args.over.map(|over| json!({ "seconds": over.get().as_secs_f64() }));
             let body = seconds.map(|body| body.to_string()).unwrap_or_default();
             Admin::of(&args.admin, config)?.post("/v1/drain", &body, |answer| {
                 format!("draining {}\n", connections(answer, "connections"))

@@ -89,6 +89,9 @@ pub(super) fn lifetime(auth: &Auth) -> Duration {
 
 fn whole_seconds(text: &str) -> Result<u64, String> {
     let wanted = "expected at least a whole second: write `90s`, `15m` or `1h`";
+    if text.bytes().all(|byte| byte.is_ascii_digit()) && !text.is_empty() {
+        return Err(format!("it has no unit: write `{text}s`, `{text}m` or `{text}h`"));
+    }
     let length: Length = text.parse().map_err(|_: ParseError| wanted.to_owned())?;
     if length.get().subsec_nanos() != 0 || length.get().is_zero() {
         return Err(wanted.to_owned());

@@ -123,7 +123,7 @@ section! {
     ping: Length = Length::from_secs(30), "`0s` to `366d`", reload;
 
     /// Accepted `auth` messages that are remembered until their token expires. When the table is
-    /// full, the oldest of the user with most of them is dropped and could be replayed. If you do not
+    /// full, one of the user with most of them is dropped and could be replayed. If you do not
     /// set it, it is raised to 3 for each of `limits.connections`, or 9 with `auth.single_use_jti`.
     /// 0: unlimited.
     replay_entries: usize = 65_536, "0 or more messages", reload + memory;

@@ -90,7 +90,9 @@ section! {
 
     /// Directory for the generated signing key, the `revocations` of operators and the embedded
     /// recipe chat's `recipes.db`. It is created with mode 0700 if it does not exist. `token` finds
-    /// the same key in the same directory.
+    /// the same key in the same directory. Without the recipe chat, which locks it, two servers may use
+    /// one directory, as they do while one takes over from the other: both write to `revocations`, but
+    /// each reads it only when it starts.
     data: String = "./vestibule-data".to_owned(), "a path", restart;
 
     /// Time over which a shutdown spreads the closes, so that clients do not all reconnect at once.

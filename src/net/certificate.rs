@@ -6,6 +6,7 @@
 
 use std::convert::Infallible;
 use std::fs;
+use std::ops::RangeInclusive;
 use std::os::unix::fs::MetadataExt as _;
 use std::sync::mpsc::{self, RecvTimeoutError, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -31,7 +32,7 @@ pub(super) struct CertificateState(Arc<Mutex<Known>>);
 
 #[derive(Debug, Default)]
 struct Known {
-    not_after: Option<UnixTime>,
+    validity: Option<RangeInclusive<UnixTime>>,
     /// Why the files, which have changed, are not used.
     fault: Option<String>,
 }
@@ -41,21 +42,22 @@ impl CertificateState {
         change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// This certificate is shown from here on. Warns of its end.
+    /// This certificate is shown from here on. Warns if it is not valid now, or not for
+    /// long.
     pub(super) fn set(&self, now: UnixTime, acceptor: &Acceptor) {
-        let not_after = acceptor.not_after();
-        self.edit(|known| *known = Known { not_after, fault: None });
-        if let Some((_, warning)) = warning(now, not_after) {
+        let validity = acceptor.validity();
+        if let Some((_, warning)) = warning(now, validity.as_ref()) {
             log::warn!("tls.cert_file: {warning}");
         }
+        self.edit(|known| *known = Known { validity, fault: None });
     }
 
-    /// How the certificate is. Clients decide themselves whether they take one that has expired, and a
+    /// How the certificate is. Clients decide themselves whether they take one that is not valid, and a
     /// proxy in front may not look, so this keeps nobody out.
     pub(super) fn dependency(&self, now: Now) -> Dependency {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut certificate = Dependency::working("certificate");
-        if let Some((code, message)) = warning(now.unix, known.not_after) {
+        if let Some((code, message)) = warning(now.unix, known.validity.as_ref()) {
             certificate = certificate.degraded(code, message);
         }
         if let Some(fault) = &known.fault {
@@ -68,7 +70,7 @@ impl CertificateState {
     /// For the metrics.
     pub(super) fn readings(&self) -> Vec<Reading> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let end = known.not_after.map_or(0, |end| end.as_millis() / 1_000);
+        let end = known.validity.as_ref().map_or(0, |valid| valid.end().as_millis() / 1_000);
         vec![Reading::new(
             "vestibule_tls_certificate_not_after_seconds",
             "When the certificate of the public listeners expires, in seconds since 1970; or 0.",
@@ -77,14 +79,20 @@ impl CertificateState {
     }
 }
 
-/// What there is to say of a certificate that ends then.
+/// What there is to say of a certificate that is valid from then to then.
 pub(super) fn warning(
     now: UnixTime,
-    not_after: Option<UnixTime>,
+    validity: Option<&RangeInclusive<UnixTime>>,
 ) -> Option<(&'static str, String)> {
-    let end = not_after?;
+    let (&start, &end) = (validity?.start(), validity?.end());
     let date = end.to_rfc3339();
-    if end <= now {
+    if now < start {
+        let text = format!(
+            "the certificate is not valid before {}: use one that is valid now, or set this host's clock",
+            start.to_rfc3339()
+        );
+        Some(("certificate_not_yet_valid", text))
+    } else if end <= now {
         Some(("certificate_expired", format!("the certificate expired at {date}: renew it")))
     } else if end.since(now) <= WARN_BEFORE {
         let days = end.since(now).as_secs() / 86_400;
@@ -189,16 +197,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_end_within_14_days_is_warned_about() {
+    fn end_within_14_days_or_late_start_is_warned_about() {
         let end = UnixTime::from_millis(1_800_000_000_000);
         let before = |seconds: u64| UnixTime::from_millis(end.as_millis() - seconds * 1_000);
-        let code = |now| warning(now, Some(end)).map(|(code, _)| code);
+        let valid = before(90 * 86_400)..=end;
+        let code = |now| warning(now, Some(&valid)).map(|(code, _)| code);
+        assert_eq!(code(before(90 * 86_400 + 1)), Some("certificate_not_yet_valid"));
+        assert_eq!(code(before(90 * 86_400)), None);
         assert_eq!(code(before(15 * 86_400)), None);
         assert_eq!(code(before(14 * 86_400)), Some("certificate_expires"));
         assert_eq!(code(before(1)), Some("certificate_expires"));
         assert_eq!(code(end), Some("certificate_expired"));
         assert_eq!(warning(end, None), None);
-        let (_, text) = warning(before(3 * 86_400 + 7), Some(end)).unwrap();
+        let (_, text) = warning(before(3 * 86_400 + 7), Some(&valid)).unwrap();
         assert!(text.contains("in 3 days, at 2027-01-15T08:00:00"), "{text}");
     }
 }

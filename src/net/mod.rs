@@ -331,12 +331,12 @@ pub fn check_revocations(path: &Path) -> Result<(), RevocationsError> {
 }
 
 /// Checks the files that `tls` names. Blocks while it reads them. Returns a warning if the certificate
-/// has expired, or soon will.
+/// is not valid yet, has expired, or soon will.
 ///
 /// # Errors
 /// The TLS errors of [`Server::bind`].
 pub fn check_tls(tls: &config::Tls) -> Result<Option<String>, TlsError> {
-    let end = tls::Acceptor::load(tls)?.and_then(|acceptor| acceptor.not_after());
-    Ok(certificate::warning(Clock::start().now().unix, end)
+    let validity = tls::Acceptor::load(tls)?.and_then(|acceptor| acceptor.validity());
+    Ok(certificate::warning(Clock::start().now().unix, validity.as_ref())
         .map(|(_, warning)| format!("tls.cert_file: {warning}")))
 }

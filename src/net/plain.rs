@@ -1,6 +1,7 @@
 //! Replaces `tls` in a build without the feature: bytes pass through unchanged.
 
 use std::io::{self, IoSlice};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use super::error::TlsError;
@@ -22,7 +23,7 @@ impl Acceptor {
         if tls.is_on() { Err(TlsError::NoFeature) } else { Ok(None) }
     }
 
-    pub(super) fn not_after(&self) -> Option<UnixTime> {
+    pub(super) fn validity(&self) -> Option<RangeInclusive<UnixTime>> {
         match *self {}
     }
 }

@@ -21,7 +21,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 pub use self::json::Json;
-pub use self::reply::{Job, Reply};
+pub use self::reply::{Job, PublishRefusal, Reply};
 pub use self::room_message::{RoomMessage, RoomPublication, RoomTail};
 use crate::config::Config;
 use crate::id::{ConnId, MessageId};
@@ -82,7 +82,8 @@ pub trait App: Send {
     }
 
     /// An operator says something to everybody in a room. The update that is returned goes to them,
-    /// so an application that keeps recipes can store it first.
+    /// so an application that keeps recipes can store it first. One that answers later may also refuse by
+    /// [`Outcome::NotPublished`](crate::node::Outcome::NotPublished).
     fn on_publish(&mut self, publish: &Publish<'_>) -> Reply<Answer> {
         Reply::Now(Ok(Arc::clone(publish.update)))
     }
@@ -102,14 +103,14 @@ pub trait App: Send {
     /// An operator invites somebody to sign up. The answer is 201 with the invitation.
     fn on_invite(&mut self, invite: &Invite<'_>) -> Reply<Response> {
         let _ = invite;
-        Reply::Now(Response::error(409, "not_supported", &OrderFault::NotSupported.to_string()))
+        Reply::Now(without_accounts("invite people where the accounts are"))
     }
 
     /// An operator gives a user who has forgotten the password another one, and ends the sessions. The
     /// answer is 200 with the new password.
     fn on_password_reset(&mut self, reset: &PasswordReset<'_>) -> Reply<Response> {
         let _ = reset;
-        Reply::Now(Response::error(409, "not_supported", &OrderFault::NotSupported.to_string()))
+        Reply::Now(without_accounts("set the password where the accounts are"))
     }
 
     /// The configuration has changed while the node runs: its keys may have, and its limits.
@@ -367,4 +368,10 @@ impl Update {
         };
         RoomMessage::new(&ServerMessage::new(id, now.to_rfc3339(), update))
     }
+}
+
+/// 409: the application has no accounts, and what to do instead.
+fn without_accounts(instead: &str) -> Response {
+    let message = format!("This application keeps no accounts: {instead}");
+    Response::error(409, "not_supported", &message)
 }

@@ -77,7 +77,9 @@ pub use self::observe::metrics::{AuthEnd, Call, Histogram, Legacy, Metrics, REFU
 pub use self::observe::process_metrics::{Probe, Reading};
 pub use self::observe::usage::Usage;
 #[cfg(feature = "net")]
-pub(crate) use self::rooms::answers::{LIFETIME as ANSWER_LIFETIME, remembered_answer_bytes};
+pub(crate) use self::rooms::answers::{
+    LIFETIME as ANSWER_LIFETIME, MessageFilter, remembered_answer_bytes,
+};
 pub use self::rooms::stored_logs::HistoryError;
 #[cfg(feature = "net")]
 pub(crate) use self::rooms::{claims::CLAIMS_BYTES, watched::Watched};
@@ -85,14 +87,14 @@ pub use self::work::events::AppEvent;
 #[cfg(feature = "net")]
 pub(crate) use self::work::idempotency::IDEMPOTENCY_KEY_BYTES;
 pub use self::work::keys::{Fetched, KeyNews, KeyRequest};
-pub(crate) use self::work::orders::ConfirmedBy;
+pub(crate) use self::work::orders::{ConfirmedBy, NotShared};
 pub use self::work::orders::{Revocation, RevocationStore};
 #[cfg(any(feature = "net", feature = "recipes"))]
 pub(crate) use self::work::port::Payer;
 pub use self::work::port::{
     Action, BusInput, BusOrder, Command, Completion, Hangup, Outcome, Refused, StoreError, Work,
 };
-pub(crate) use self::work::publication::{MAX_TARGETS, PublishTarget, Published};
+pub(crate) use self::work::publication::{MAX_TARGETS, PublishError, PublishTarget, Published};
 #[cfg(any(feature = "net", feature = "recipes"))]
 pub(crate) use self::work::questions::QUESTION_BYTES;
 pub use self::work::ticket::{StartFlag, Ticket};

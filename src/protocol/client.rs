@@ -176,7 +176,13 @@ pub fn parse(text: &str) -> Parsed<'_> {
 /// The same, by the JSON parser alone: what [`parse`] is compared with.
 #[doc(hidden)]
 pub fn parse_by_serde(text: &str) -> Parsed<'_> {
-    validate(read(text)?)
+    read(text).and_then(validate).and_then(|message| require_unicode(text, message))
+}
+
+/// Refuses a message with half of a surrogate pair in any string or key, also in one that is ignored:
+/// whether a message is one does not depend on which of its fields this server knows.
+fn require_unicode<'a>(text: &str, message: ClientMessage<'a>) -> Parsed<'a> {
+    if replace_lone(text, "").is_some() { Err(unreadable(text)) } else { Ok(message) }
 }
 
 /// Parses the JSON, and collects the known fields without validating them.
@@ -187,8 +193,8 @@ fn read(text: &str) -> Result<RawEnvelope<'_>, MalformedMessage<'_>> {
     root.ok_or(MalformedMessage::Field { id: None, envelope: true, fault: MessageFault::Object })
 }
 
-/// Explains a text that the JSON parser refused: it is not JSON, or it is, but one of its strings
-/// has a lone surrogate.
+/// Explains a text that is refused whatever its fields hold: it is not JSON, or it is, but one of its
+/// strings has a lone surrogate.
 ///
 /// The message's id is usable if the lone surrogate is not part of it. That is tested by putting
 /// two different characters in its place: the id must stay the same.
@@ -203,10 +209,8 @@ fn unreadable<'a>(text: &str) -> MalformedMessage<'a> {
 /// JSON even then.
 fn id_with(text: &str, instead: &str) -> Option<Option<String>> {
     let mended = replace_lone(text, instead)?;
-    let id = match parse(&mended) {
-        Ok(ClientMessage::Auth { id, .. } | ClientMessage::Chat { id, .. }) => Some(id),
-        Ok(ClientMessage::Ping { id }) => id,
-        Ok(ClientMessage::Unknown) => None,
+    let id = match read(&mended) {
+        Ok(envelope) => envelope.id.usable_id(),
         Err(MalformedMessage::Field { id, .. }) => id,
         Err(MalformedMessage::Json) => return None,
     };

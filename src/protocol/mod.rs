@@ -16,8 +16,8 @@ pub mod schema;
 mod server;
 mod surrogates;
 
-pub(crate) use client::data::KeptJsonObject;
 pub use client::data::{JsonObject, Said};
+pub(crate) use client::data::{KeptJsonObject, is_forwardable};
 #[doc(hidden)]
 pub use client::old::parse_old;
 #[doc(hidden)]

@@ -34,7 +34,7 @@ use crate::node::app::{
     PasswordReset, Publish, Reply, Update, UserOrder,
 };
 use crate::node::{Dependency, Outcome, Probe, Request, RequestPlace, Response};
-use crate::protocol::{ErrorCode, MAX_CONTENT_CHARS};
+use crate::protocol::MAX_CONTENT_CHARS;
 use crate::time::UnixTime;
 
 /// Recipe chat on SQLite, in `recipes.db` in the data directory.
@@ -237,8 +237,7 @@ impl App for RecipesApp {
         let question = StorageQuestion { ticket: publish.ticket, origin };
         let read = move || {
             let recipe = recipe.map(|recipe| Draft::parse(recipe.as_str().as_bytes()));
-            let draft = recipe.transpose().map_err(|_| ErrorCode::InvalidMessage)?;
-            Ok((said, draft))
+            Ok((said, recipe.transpose()))
         };
         self.tasks.answer(question, read, move |database, said| {
             // What is only said is not kept then: the room that is left is for what must work.

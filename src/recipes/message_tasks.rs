@@ -171,6 +171,7 @@ fn answer_of(outcome: ChatOutcome) -> Outcome {
     match outcome {
         ChatOutcome::Answer(answer) => Outcome::Message(answer),
         ChatOutcome::UsedId => Outcome::UsedId,
+        ChatOutcome::NotPublished(refusal) => Outcome::NotPublished(refusal),
         ChatOutcome::AskModel(..) => Outcome::Message(Err(ErrorCode::Internal)),
     }
 }

@@ -83,7 +83,7 @@ pub use read::{MAX_TEXT_BYTES, ReadError, ReadRecipe, extract_list, read};
 pub use recipe::{Draft, DraftError, Recipe, Step};
 pub use room_calls::SharedRecipes;
 pub use storage::{
-    BackupError, DatabaseState, StorageError, backup as backup_database,
+    BackupError, DatabaseState, Restored, StorageError, backup as backup_database,
     inspect as inspect_database, restore as restore_database,
 };
 pub use unit_kind::Precision;

@@ -30,7 +30,7 @@ scene('a form says what is wrong, at the field, and takes the focus there', {}, 
   // What only the server finds.
   await fill(page, 'ann@-example-.com', PASSWORD);
   await submit.click();
-  await page.getByText('Write an address such as ann@example.com.').waitFor();
+  await page.getByText('Must be an address such as ann@example.com.').waitFor();
   assert.ok(await isFocused(email));
 });
 

@@ -220,6 +220,42 @@ fn renewed_files_are_found_without_a_signal() {
 }
 
 #[test]
+fn connect_talks_over_tls() {
+    let server = Server::open(&with_lines(""));
+    let url = format!("wss://{}", server.address);
+    let connect = |trust: &[&str]| {
+        let output =
+            server.run(&[&["connect", "hall", "--sub", "alice", "--url", &url], trust].concat());
+        let [out, err] = [output.stdout, output.stderr].map(|it| String::from_utf8(it).unwrap());
+        (output.status.code(), out, err)
+    };
+    for trust in [&["--ca-file", &fixture("p256.pem")][..], &["--insecure"]] {
+        let (code, out, err) = connect(trust);
+        assert!(code == Some(0) && out.starts_with("* authenticated as alice"), "{out}{err}");
+    }
+    for (trust, why) in [
+        (&["--ca-file", &fixture("other.pem")][..], "invalid peer certificate"),
+        (&[], "--ca-file FILE"),
+    ] {
+        let (code, out, err) = connect(trust);
+        assert!(code == Some(1) && err.contains(why), "{out}{err}");
+    }
+}
+
+#[test]
+fn certificate_of_the_future_is_told_everywhere() {
+    let future = config(&fixture("future.pem"), &fixture("server.key.pem"), "");
+    let server = Server::open(&future);
+    server.wait_for("log", "the certificate is not valid before 2120-01-01T00:00:00.000Z: use one");
+    let (status, ready) = server.ask("GET /readyz", "");
+    assert_eq!((status, ready["degraded"][0].as_str()), (200, Some("certificate_not_yet_valid")));
+    let checked = server.run(&["check"]);
+    let told = String::from_utf8(checked.stderr).unwrap();
+    assert!(told.contains("the certificate is not valid before"), "{told}");
+    assert_eq!(checked.status.code(), Some(0));
+}
+
+#[test]
 fn expired_certificate_is_told_everywhere() {
     let expired = config(&fixture("expired.pem"), &fixture("server.key.pem"), "");
     let server = Server::open(&expired);

@@ -48,6 +48,18 @@ fn lines_are_sent_and_answers_are_printed() {
 }
 
 #[test]
+fn server_is_found_from_the_configuration() {
+    let home = Home::new();
+    let (child, url) = server(&home);
+    home.write("v.toml", &format!("listen = '{}'", url.trim_start_matches("ws://")));
+    let mut command = home.command(&["connect", "soup", "--sub", "alice", "--config", "v.toml"]);
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    let done = Done::of(output);
+    assert!(done.succeeded().starts_with("* authenticated as alice until 20"), "{}", done.stderr);
+    stop(child);
+}
+
+#[test]
 fn refused_token_ends_with_the_reason() {
     let home = Home::new();
     let (child, url) = server(&home);

@@ -78,7 +78,7 @@ pub(crate) fn assert_watched(alert: &str, metric: &str) {
     assert!(expression.contains(metric), "{expression}");
 }
 
-fn assert_state(server: &Server, dependency: &str, state: &str) {
+pub(crate) fn assert_state(server: &Server, dependency: &str, state: &str) {
     let series = |state| {
         format!("vestibule_dependency_state{{dependency=\"{dependency}\",state=\"{state}\"}}")
     };
@@ -257,4 +257,21 @@ fn full_pipe_of_the_log_is_told_and_holds_nobody_up() {
         }
     }
     wait_until(&server, &[], &[]);
+}
+
+#[test]
+fn backup_to_a_full_disk_names_the_copy() {
+    let server = Server::start("recipes", CONFIG);
+    assert_eq!(sign_up(&server, "ann"), 201);
+    fs::create_dir(server.path().join("small")).unwrap();
+    let mount = "mount -t tmpfs -o size=16k tmpfs small && exec \"$0\" \"$@\"";
+    let unshare = ["--map-root-user", "--mount", "--", "sh", "-c", mount, BINARY];
+    let backup = ["backup", "--data", "vestibule-data", "small/copy.db"];
+    let mut command = Command::new("unshare");
+    let done =
+        command.args(unshare).args(backup).current_dir(server.path()).env_clear().output().unwrap();
+    let said = String::from_utf8(done.stderr).unwrap();
+    assert_eq!(done.status.code(), Some(1), "{said}");
+    assert!(said.starts_with("error: small/copy.db: "), "{said}");
+    assert!(said.contains("disk is full"), "{said}");
 }

@@ -1,5 +1,7 @@
 //! `vestibule reset-password` beside a running server.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use vestibule::testing::logs;
 
@@ -27,6 +29,15 @@ fn user_signs_in_with_the_operators_password() {
     logs::known(password);
     assert_eq!(create(&token), 401);
     assert_eq!(sign("/v1/auth/signin", "correct horse").0, 401);
+    let (status, token) = sign("/v1/auth/signin", password);
+    assert_eq!((status, create(&token)), (200, 201));
+    // Nobody has to wait after an order that ended the sessions.
+    let claims = token.split('.').nth(1).unwrap();
+    let claims = URL_SAFE_NO_PAD.decode(claims).unwrap();
+    let claims: Value = serde_json::from_slice(&claims).unwrap();
+    let user = claims["sub"].as_str().unwrap();
+    assert_eq!(server.ask(&format!("POST /v1/users/{user}/disconnect"), "").0, 200);
+    assert_eq!(create(&token), 401);
     let (status, token) = sign("/v1/auth/signin", password);
     assert_eq!((status, create(&token)), (200, 201));
     let done = server.run(&["reset-password", "--admin", &admin, "eve@example.com"]);

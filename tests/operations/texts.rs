@@ -51,6 +51,71 @@ fn help_of_every_command_is_as_written() {
 /// Variables and arguments.
 type Invocation<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str]);
 
+const VARIABLES: &[(&str, &str)] = &[
+    ("VESTIBULE_PORT", "tcp://10.0.0.1:80"),
+    ("VESTIBULE_DRAIN", "400d"),
+    ("VESTIBULE_BACKLOG", "many"),
+    ("VESTIBULE_LOG__LEVLE", "info"),
+    ("VESTIBULE_LIMITS__MESSAGE_BYTES", "1"),
+    ("VESTIBULE_RESUME__TRUST_JOIN", "soon"),
+];
+
+const SECTIONS: &[(&str, &str)] = &[("VESTIBULE_LIMITS", "5"), ("VESTIBULE_AUTH__ISSUERS", "x")];
+
+const SMALL: &[(&str, &str)] = &[("VESTIBULE_LIMITS__MEMORY", "10MiB")];
+
+const SECRET: &[(&str, &str)] = &[("VESTIBULE_AUTH__SECRET_FILE", "nope")];
+
+const FAR: &[(&str, &str)] = &[("VESTIBULE_BACKEND__URL", "http://192.0.2.1")];
+
+const MODERATED: &[(&str, &str)] = &[("VESTIBULE_BACKEND__MODERATE", "true")];
+
+const PORTS: &[(&str, &str)] = &[
+    ("VESTIBULE_ASSISTANT__MODEL", "m"),
+    ("VESTIBULE_ASSISTANT__URL", "https://192.0.2.1:70000/v1/chat/completions"),
+    ("VESTIBULE_AUTH__ALGORITHMS", "RS256"),
+    ("VESTIBULE_AUTH__JWKS_URL", "https://192.0.2.1:0/jwks"),
+    ("VESTIBULE_BACKEND__URL", "http://127.0.0.1:80000/api"),
+];
+
+const OFF: &[(&str, &str)] = &[("VESTIBULE_ADMIN__LISTEN", "")];
+
+const CASES: &[Invocation<'static>] = &[
+    (&[], &["nope"]),
+    (&[], &["foo"]),
+    (&[], &["chekc"]),
+    (&[], &["token"]),
+    (&[], &["token", "--sub", ""]),
+    (&[], &["token", "--sub", "alice", "--ttl", "1500ms"]),
+    (&[], &["token", "--sub", "alice", "--ttl", "15"]),
+    (&[], &["invite", "--valid", "0s"]),
+    (&[], &["drain", "--over", "400d"]),
+    (&[], &["explain", "--address", "here"]),
+    (&[], &["token", "--sub", "alice", "--claim", "role"]),
+    (&[], &["serve", "--listen", "localhost"]),
+    (&[], &["serve", "--app", "soup"]),
+    (&[], &["check", "--backend", "ftp://192.0.2.1"]),
+    (&[], &["--app", "memory", "token", "--sub", "alice"]),
+    (&[], &["connect", "soup"]),
+    (&[], &["connect", "soup", "--sub", "alice", "--url", "http://127.0.0.1"]),
+    (&[], &["check", "--config", "nope.toml"]),
+    (&[], &["check", "--config", "broken.toml"]),
+    (&[], &["check", "--config", "v.toml"]),
+    (VARIABLES, &["check"]),
+    (SECTIONS, &["check"]),
+    (&[], &["check", "--config", "quoted.toml"]),
+    (&[], &["check", "--config", "issuers.toml"]),
+    (SMALL, &["check"]),
+    (SECRET, &["check"]),
+    (FAR, &["check"]),
+    (PORTS, &["check"]),
+    (MODERATED, &["check"]),
+    (MODERATED, &["serve", "--app", "recipes"]),
+    (OFF, &["status"]),
+    (&[], &["status", "--admin", "here"]),
+    (&[], &["publish", "Hello"]),
+];
+
 #[test]
 fn errors_of_every_kind_are_as_written() {
     let home = Home::new();
@@ -58,47 +123,12 @@ fn errors_of_every_kind_are_as_written() {
                 connections = -1\nmemory = '1MiB'\n[lock]\nx = 1";
     home.write("v.toml", file);
     home.write("broken.toml", "drain = ");
-    let variables = [
-        ("VESTIBULE_PORT", "tcp://10.0.0.1:80"),
-        ("VESTIBULE_DRAIN", "400d"),
-        ("VESTIBULE_BACKLOG", "many"),
-        ("VESTIBULE_LOG__LEVLE", "info"),
-        ("VESTIBULE_LIMITS__MESSAGE_BYTES", "1"),
-        ("VESTIBULE_RESUME__TRUST_JOIN", "soon"),
-    ];
-    let alone: &[(&str, &str)] = &[];
-    let small = [("VESTIBULE_LIMITS__MEMORY", "10MiB")];
-    let secret = [("VESTIBULE_AUTH__SECRET_FILE", "nope")];
-    let far = [("VESTIBULE_BACKEND__URL", "http://192.0.2.1")];
-    let moderated = [("VESTIBULE_BACKEND__MODERATE", "true")];
-    let off = [("VESTIBULE_ADMIN__LISTEN", "")];
-    let cases: &[Invocation<'_>] = &[
-        (alone, &["nope"]),
-        (alone, &["token"]),
-        (alone, &["token", "--sub", ""]),
-        (alone, &["token", "--sub", "alice", "--ttl", "1500ms"]),
-        (alone, &["token", "--sub", "alice", "--claim", "role"]),
-        (alone, &["serve", "--listen", "localhost"]),
-        (alone, &["serve", "--app", "soup"]),
-        (alone, &["check", "--backend", "ftp://192.0.2.1"]),
-        (alone, &["--app", "memory", "token", "--sub", "alice"]),
-        (alone, &["connect", "soup"]),
-        (alone, &["connect", "soup", "--sub", "alice", "--url", "http://127.0.0.1"]),
-        (alone, &["check", "--config", "nope.toml"]),
-        (alone, &["check", "--config", "broken.toml"]),
-        (alone, &["check", "--config", "v.toml"]),
-        (&variables, &["check"]),
-        (&small, &["check"]),
-        (&secret, &["check"]),
-        (&far, &["check"]),
-        (&moderated, &["check"]),
-        (&moderated, &["serve", "--app", "recipes"]),
-        (&off, &["status"]),
-        (alone, &["status", "--admin", "here"]),
-        (alone, &["publish", "Hello"]),
-    ];
+    let quoted =
+        "reuse_port = \"true\"\nbacklog = \"4\"\n[auth.issuers]\nissuer = \"a\"\nsecret = \"b\"";
+    home.write("quoted.toml", quoted);
+    home.write("issuers.toml", "[[auth.issuers]]\nisuer = \"a\"\nsecret = \"b\"");
     let mut all = String::new();
-    for (variables, arguments) in cases {
+    for (variables, arguments) in CASES {
         let done = home.run_with(variables, arguments);
         assert_ne!(done.code, Some(0), "{arguments:?}");
         let set: String =

@@ -36,7 +36,7 @@ impl World {
         self.node.handle_accept_admin(self.now, peer).unwrap()
     }
 
-    pub(super) fn get(&mut self, path: &str) -> (u16, Value) {
+    pub(crate) fn get(&mut self, path: &str) -> (u16, Value) {
         split(&self.call(&format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n")))
     }
 

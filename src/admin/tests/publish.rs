@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use super::*;
-use crate::node::app::{Answer, App, Incoming, Publish, Reply, Update};
+use crate::node::app::{Answer, App, Incoming, Publish, PublishRefusal, Reply, Update};
 use crate::protocol::ErrorCode;
 
 /// Stores what is published as it is told to.
@@ -89,6 +89,25 @@ fn an_application_that_cannot_store_it_is_told_of() {
     let (status, body) = split(&world.call(&hello()));
     assert_eq!((status, &body["error"]), (503, &"backend_unavailable".into()));
     assert_eq!(world.see(alice), []);
+    let (mut world, tickets) = keeper(Mode::Held);
+    let refusals = [
+        (PublishRefusal::NoSuchRoom, 404, ["not_found", "There is no such recipe"]),
+        (
+            PublishRefusal::InvalidData("`a` must be b".to_owned()),
+            400,
+            ["invalid_field", "`a` must be b"],
+        ),
+    ];
+    for (refusal, status, [code, text]) in refusals {
+        let id = world.operator();
+        world.bytes(id, hello().as_bytes());
+        let ticket = tickets.lock().unwrap().remove(0);
+        let outcome = Outcome::NotPublished(refusal);
+        world.node.handle_completion(world.now, Completion { ticket, outcome });
+        world.settle();
+        let (found, body) = split(&world.raw(id));
+        assert_eq!((found, &body["error"], &body["message"]), (status, &code.into(), &text.into()));
+    }
     let (mut world, _) = keeper(Mode::Later);
     for (outcome, status) in [(Outcome::Refused, 503), (Outcome::Panicked, 500)] {
         let id = world.operator();
@@ -174,7 +193,22 @@ fn malformed_publication_is_refused_whole() {
     ] {
         assert_eq!(split(&world.call(&circular(bad))).0, 400, "{bad}");
     }
+    let deep = |depth: usize| {
+        let (open, close) = ("[".repeat(depth - 1), "]".repeat(depth - 1));
+        circular(&format!("\"rooms\":[\"soup\"],\"recipe_data\":{{\"a\":{open}{close}}}"))
+    };
+    let half = circular("\"rooms\":[\"soup\"],\"recipe_data\":{\"a\":\"\\ud800\"}");
+    for bad in [deep(33), deep(5_000), half] {
+        let (status, body) = split(&world.call(&bad));
+        let message = body["message"].as_str().unwrap();
+        assert!(
+            status == 400 && message.starts_with("`recipe_data` must be"),
+            "{status} {message}"
+        );
+    }
     assert_eq!(world.see(alice), []);
+    assert_eq!(split(&world.call(&deep(32))).0, 200);
+    assert_eq!(world.see(alice).len(), 1);
 }
 
 #[test]

@@ -136,6 +136,14 @@ fn answer_of_another_form_is_refused() {
     ] {
         assert_eq!(said(body), Err((CallOutcome::Failed, CallEvidence::Fails)), "{body}");
     }
+    let nested = |depth: usize| {
+        let (open, close) = ("[".repeat(depth - 1), "]".repeat(depth - 1));
+        format!(r#"{{"content":"x","recipe_data":{{"a":{open}{close}}}}}"#)
+    };
+    assert!(said(&nested(32)).is_ok());
+    for body in [&nested(33), &nested(5_000), r#"{"content":"x","recipe_data":{"a":"\ud800"}}"#] {
+        assert_eq!(said(body), Err((CallOutcome::Failed, CallEvidence::Fails)), "{body}");
+    }
     let result = interpret(CallKind::Message, received(200, b"{\"content\":\"\xff\"}"), false);
     assert_eq!((result.outcome, result.evidence), (CallOutcome::Failed, CallEvidence::Fails));
     let result = interpret(CallKind::Join, Ok(BackendResponse { status: 200, body: None }), false);

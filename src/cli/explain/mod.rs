@@ -3,6 +3,8 @@
 
 mod words;
 
+use std::net::IpAddr;
+
 use vestibule::config::Config;
 use vestibule::id::ConnId;
 
@@ -20,9 +22,9 @@ pub(super) struct ExplainArgs {
     /// List closed connections of this user
     #[arg(long, value_name = "USER")]
     user: Option<String>,
-    /// List closed connections from this address
-    #[arg(long, value_name = "IP")]
-    address: Option<std::net::IpAddr>,
+    /// List closed connections from this address; `unix`: those through a Unix socket
+    #[arg(long, value_name = "IP", value_parser = address)]
+    address: Option<String>,
     /// List at most this many, the latest first
     #[arg(long, value_name = "N", default_value_t = 20,
           value_parser = clap::value_parser!(u16).range(1..=1_000))]
@@ -33,6 +35,12 @@ pub(super) struct ExplainArgs {
     /// Print the server's JSON response
     #[arg(long)]
     json: bool,
+}
+
+/// The value of `--address`, as the list shows it.
+fn address(text: &str) -> Result<String, String> {
+    let is_one = text == "unix" || text.parse::<IpAddr>().is_ok();
+    is_one.then(|| text.to_owned()).ok_or_else(|| "expected an IP address, or `unix`".to_owned())
 }
 
 /// Asks the server, and prints the response as text for people or as JSON.
@@ -56,7 +64,7 @@ fn ask(args: &ExplainArgs, config: &Config) -> Result<String, String> {
         Some(id) => format!("/v1/connections/{id}"),
         None => {
             let user = args.user.as_deref().map(|user| format!("&user={}", encoded(user)));
-            let address = args.address.map(|address| format!("&address={address}"));
+            let address = args.address.as_deref().map(|address| format!("&address={address}"));
             let (user, address) = (user.unwrap_or_default(), address.unwrap_or_default());
             format!("/v1/ends?limit={}{user}{address}", args.last)
         }

@@ -18,6 +18,10 @@ pub(super) fn read(variables: impl Iterator<Item = (OsString, OsString)>, layers
         match (known, value.into_string()) {
             (Some(path), Ok(text)) => layers.set_text(&path, &text, SettingOrigin::Variable(name)),
             (Some(_), Err(_)) => layers.faults.push(format!("{name}: its value is not UTF-8")),
+            (None, _) if layers.has_section(&path_of(&name)) => {
+                let problem = format!("it is a section: set its keys, as {name}__KEY");
+                layers.faults.push(format!("{name}: {problem}"));
+            }
             (None, _) => {
                 let hint = match hint(&name, layers) {
                     hint if hint.is_empty() && is_of_kubernetes(&name) => {
@@ -41,9 +45,13 @@ fn variable(path: &str) -> String {
     format!("{PREFIX}{}", path.to_ascii_uppercase().replace('.', "__"))
 }
 
+/// The path that a variable of our prefix names.
+fn path_of(name: &str) -> String {
+    name.strip_prefix(PREFIX).unwrap_or_default().to_ascii_lowercase().replace("__", ".")
+}
+
 /// The variables that may have been meant, if there are any.
 fn hint(name: &str, layers: &Layers) -> String {
-    let path = name.strip_prefix(PREFIX).unwrap_or_default().to_ascii_lowercase();
     let known = layers.known.keys().map(String::as_str);
-    layers::hint(layers::near(&path.replace("__", "."), known).into_iter().map(variable))
+    layers::hint(layers::near(&path_of(name), known).into_iter().map(variable))
 }

@@ -86,7 +86,14 @@ impl Layers {
     fn refusal(&self, path: &str, value: &Value, message: &str) -> String {
         let key = Config::keys().find(|key| key.path == path);
         match (self.known.get(path), value, key) {
+            _ if path == "auth.issuers" => of_issuers(value, message),
             _ if is_secret(path) => "expected a text".to_owned(),
+            (Some(Value::Boolean(_)), Value::String(text), _) if text.parse::<bool>().is_ok() => {
+                format!("write {text} without quotes")
+            }
+            (Some(Value::Integer(_)), Value::String(text), _) if text.parse::<i64>().is_ok() => {
+                format!("write {text} without quotes")
+            }
             (Some(Value::Integer(_)), Value::Integer(number), Some(key)) => key.refusal(*number),
             (Some(Value::Integer(_)), ..) => "expected a whole number".to_owned(),
             (_, Value::String(text), Some(key))
@@ -174,6 +181,21 @@ fn is_secret(path: &str) -> bool {
     matches!(path, "auth.secret" | "auth.issuers")
 }
 
+/// What is wrong with `auth.issuers`. Its tables hold secrets, so no value is shown.
+fn of_issuers(value: &Value, message: &str) -> String {
+    let is_table = |value: &Value| matches!(value, Value::Table(_));
+    match value {
+        Value::Array(entries) if !entries.is_empty() && entries.iter().all(is_table) => {
+            let is_of_names = ["unknown field", "missing field"].iter().any(|it| message.starts_with(it));
+            let told = if is_of_names { message.lines().next() } else { None };
+            told.unwrap_or("a value in one of its tables has the wrong type").to_owned()
+        }
+        _ => "it is a list of tables: write [[auth.issuers]] in the configuration file, and the keys of \
+              one issuer below it"
+            .to_owned(),
+    }
+}
+
 /// What is said of the names that may have been meant.
 pub(super) fn hint(near: impl Iterator<Item = String>) -> String {
     let near: Vec<String> = near.collect();
@@ -199,6 +221,11 @@ fn distance(path: &str, name: &str) -> Option<(u8, usize)> {
         return Some((0, by_name?));
     }
     edits(path, name).map(|edits| (1, edits)).or_else(|| Some((2, by_name?)))
+}
+
+/// Is `name` close enough to `known` to be meant by it?
+pub(crate) fn is_near(name: &str, known: &str) -> bool {
+    edits(name, known).is_some()
 }
 
 /// How many edits make `known` of `name`; `None`: more than a third of it. A beginning of `known`

@@ -1,6 +1,6 @@
 //! Rules for the assistant's model.
 
-use super::url::Url;
+use super::url::{Url, UrlFault};
 use crate::config::Config;
 use crate::config::error::FaultKind::{Malformed, Missing};
 use crate::config::error::Faults;
@@ -11,11 +11,15 @@ impl Faults {
         if assistant.url.is_empty() {
             return;
         }
-        if Url::parse(&assistant.url).is_none_or(|url| url.path.contains('#')) {
-            let problem = "no address of a chat completions interface: write \
+        let fault = match Url::parse(&assistant.url) {
+            Ok(url) => url.path.contains('#').then_some(UrlFault::NotHttp),
+            Err(fault) => Some(fault),
+        };
+        if let Some(fault) = fault {
+            let wanted = "no address of a chat completions interface: write \
                            `https://host/v1/chat/completions` or \
                            `http://127.0.0.1:8000/v1/chat/completions`, without a user or fragment";
-            self.add("assistant.url", Malformed, problem);
+            self.add("assistant.url", Malformed, fault.or(wanted));
         }
         if assistant.model.is_empty() {
             let problem = "none, and assistant.url is set: name the model that its server has";
@@ -54,7 +58,7 @@ mod tests {
         assert_eq!(keys("https://example.com/v1/chat?version=1", "m", 4), [""; 0]);
         assert_eq!(keys("", "", 60), [""; 0], "it is off");
         assert_eq!(keys(url, "", 5), ["assistant.model", "assistant.timeout"]);
-        for url in ["ftp://a/b", "http://u:p@a/b", "https://a/b#c", "model"] {
+        for url in ["ftp://a/b", "http://u:p@a/b", "https://a/b#c", "model", "http://a:0/b"] {
             assert_eq!(keys(url, "m", 4), ["assistant.url"], "{url}");
         }
     }

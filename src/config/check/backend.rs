@@ -1,6 +1,6 @@
 //! Rules for the application behind the edge.
 
-use super::url::Url;
+use super::url::{Url, UrlFault};
 use crate::config::Backend;
 use crate::config::error::FaultKind::{Malformed, Missing, OutOfRange};
 use crate::config::error::Faults;
@@ -24,17 +24,18 @@ impl Faults {
         }
         if !backend.url.is_empty() {
             match Url::parse(&backend.url) {
-                Some(url) if !url.path.contains(['?', '#']) => {
+                Ok(url) if !url.path.contains(['?', '#']) => {
                     if backend.secret_file.is_empty() && !url.is_loopback() {
                         let problem = "is required, as backend.url is not on this host. Make one: \
                                        `echo \"whsec_$(openssl rand -base64 32)\" > FILE`";
                         self.add("backend.secret_file", Missing, problem);
                     }
                 }
-                _ => {
-                    let problem = "not an address of a backend: write `https://host/path` or \
+                found => {
+                    let wanted = "not an address of a backend: write `https://host/path` or \
                                    `http://127.0.0.1:8000`, without a user, query or fragment";
-                    self.add("backend.url", Malformed, problem);
+                    let fault = found.err().unwrap_or(UrlFault::NotHttp);
+                    self.add("backend.url", Malformed, fault.or(wanted));
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! Rules for `auth.algorithms` and where their keys are.
 
-use super::url::{Url, is_private};
+use super::url::{Url, UrlFault, is_private};
 use crate::config::Auth;
 use crate::config::error::FaultKind::{Conflict, Malformed, Missing};
 use crate::config::error::Faults;
@@ -39,11 +39,13 @@ impl Faults {
         {
             self.add("auth.secret", Malformed, problem);
         }
-        if !auth.jwks_url.is_empty() && !is_safe_url(&auth.jwks_url, auth.jwks_allow_http) {
-            let problem = "not an address that can be trusted: write `https://…`; `http://` is taken \
+        if !auth.jwks_url.is_empty()
+            && let Err(fault) = safe_url(&auth.jwks_url, auth.jwks_allow_http)
+        {
+            let wanted = "not an address that can be trusted: write `https://…`; `http://` is taken \
                            for 127.0.0.1 and [::1], and for private addresses with \
                            auth.jwks_allow_http";
-            self.add("auth.jwks_url", Malformed, problem);
+            self.add("auth.jwks_url", Malformed, fault.or(wanted));
         }
         for host in auth.jwks_hosts.iter().filter(|host| !is_host(host)) {
             let problem =
@@ -110,17 +112,22 @@ pub fn secret_problem(secret: impl AsRef<[u8]>, algorithms: &[String]) -> Option
 /// Keys that come unprotected could be anybody's, unless they never leave this host. `localhost` is
 /// a name, and whoever answers for names could be anybody too. With `allow_http` a private network
 /// is trusted like this host; what a name stands for is judged when it is resolved.
+#[cfg(any(feature = "jwks-url", test))]
 pub(crate) fn is_safe_url(text: &str, allow_http: bool) -> bool {
-    Url::parse(text).is_some_and(|url| {
-        url.is_protected
-            || url.is_loopback_address()
-            || (allow_http && url.ip().is_none_or(is_private))
-    })
+    safe_url(text, allow_http).is_ok()
+}
+
+fn safe_url(text: &str, allow_http: bool) -> Result<(), UrlFault> {
+    let url = Url::parse(text)?;
+    let is_safe = url.is_protected
+        || url.is_loopback_address()
+        || (allow_http && url.ip().is_none_or(is_private));
+    if is_safe { Ok(()) } else { Err(UrlFault::NotHttp) }
 }
 
 /// A host as a URL has it, without a port.
 fn is_host(text: &str) -> bool {
-    Url::parse(&format!("https://{text}")).is_some_and(|url| url.host() == text)
+    Url::parse(&format!("https://{text}")).is_ok_and(|url| url.host() == text)
 }
 
 #[cfg(test)]
@@ -191,6 +198,8 @@ mod tests {
             "file:///etc/keys",
             "https://a b/",
             "https://user:password@example.com/",
+            "https://example.com:70000/jwks",
+            "http://127.0.0.1:0/jwks",
         ] {
             assert!(!is_safe_url(url, false), "{url}");
         }

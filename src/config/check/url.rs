@@ -13,38 +13,77 @@ pub(crate) struct Url<'a> {
     pub(super) path: &'a str,
 }
 
+/// Why a text is not an address that can be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum UrlFault {
+    /// It is not an address of HTTP, or holds an `@` that may end a password in front of the host: and
+    /// addresses are logged.
+    NotHttp,
+    /// Its port is not a number that a port has. A client of HTTP would call the scheme's own port.
+    Port,
+}
+
+impl UrlFault {
+    /// What is wrong, where the caller knows what the address should be like.
+    pub(super) fn or(self, wanted: &'static str) -> &'static str {
+        match self {
+            Self::NotHttp => wanted,
+            Self::Port => "a port is 1 to 65535",
+        }
+    }
+}
+
 impl<'a> Url<'a> {
-    /// `None`: it is no address of HTTP, or holds an `@` that may end a password in front of the
-    /// host: and addresses are logged.
-    pub(crate) fn parse(text: &'a str) -> Option<Self> {
+    pub(crate) fn parse(text: &'a str) -> Result<Self, UrlFault> {
         if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
-            return None;
+            return Err(UrlFault::NotHttp);
         }
         let protected = text.strip_prefix("https://").map(|rest| (true, rest));
-        let (is_protected, rest) =
-            protected.or_else(|| Some((false, text.strip_prefix("http://")?)))?;
+        let (is_protected, rest) = protected
+            .or_else(|| Some((false, text.strip_prefix("http://")?)))
+            .ok_or(UrlFault::NotHttp)?;
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         let (authority, path) = rest.split_at(end);
-        let has_host = !authority.is_empty() && !authority.starts_with(':');
         let url = Self { is_protected, authority, path };
-        (has_host && (!text.contains('@') || url.is_before_every_at())).then_some(url)
+        if !url.has_host() || text.contains('@') && !url.is_before_every_at() {
+            return Err(UrlFault::NotHttp);
+        }
+        if url.port().is_some_and(|port| !is_port(port)) {
+            return Err(UrlFault::Port);
+        }
+        Ok(url)
+    }
+
+    /// Is there a host, in which colons are only those of an IPv6 address in brackets?
+    fn has_host(&self) -> bool {
+        let host = self.host();
+        let inner = host.strip_prefix('[').map(|host| host.strip_suffix(']').unwrap_or_default());
+        inner.map_or(!host.is_empty() && !host.contains(':'), |inner| !inner.is_empty())
     }
 
     /// Is every `@` in the path, after a host that is none of a password's? The addresses of some
     /// keys have one there, such as those of Firebase.
     fn is_before_every_at(&self) -> bool {
-        let port = self.authority.strip_prefix(self.host()).unwrap_or_default();
-        let is_host =
-            !self.authority.contains('@') && port.chars().all(|c| c == ':' || c.is_ascii_digit());
+        let is_number = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
+        let is_host = !self.authority.contains('@') && self.port().is_none_or(is_number);
         is_host && self.path.starts_with('/')
     }
 
     /// The host as it is written, without a port.
     pub(crate) fn host(&self) -> &'a str {
+        self.host_and_port().0
+    }
+
+    /// What follows the colon behind the host.
+    fn port(&self) -> Option<&'a str> {
+        self.host_and_port().1
+    }
+
+    fn host_and_port(&self) -> (&'a str, Option<&'a str>) {
         match self.authority.rsplit_once(':') {
             // A colon in brackets belongs to an IPv6 address.
-            Some((host, port)) if !port.contains(']') => host,
-            _ => self.authority,
+            Some((host, port)) if !port.contains(']') => (host, Some(port)),
+            _ => (self.authority, None),
         }
     }
 
@@ -64,6 +103,11 @@ impl<'a> Url<'a> {
     pub(super) fn is_loopback(&self) -> bool {
         self.is_loopback_address() || self.host().eq_ignore_ascii_case("localhost")
     }
+}
+
+fn is_port(text: &str) -> bool {
+    let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+    is_number && text.parse::<u16>().is_ok_and(|port| port != 0)
 }
 
 /// An address that the public internet does not route: loopback, RFC 1918, RFC 4193, link-local.
@@ -95,7 +139,7 @@ mod tests {
 
     #[test]
     fn an_at_is_in_the_path_or_nowhere() {
-        let host = |url| Url::parse(url).map(|url| url.host());
+        let host = |url| Url::parse(url).ok().map(|url| url.host());
         assert_eq!(host("https://example.com/keys/a@b.example"), Some("example.com"));
         assert_eq!(host("https://example.com:8443/a@b"), Some("example.com"));
         assert_eq!(host("https://[fd00::1]:80/a@b"), Some("[fd00::1]"));
@@ -107,6 +151,28 @@ mod tests {
             "https://example.com#@b",
         ] {
             assert_eq!(host(url), None, "{url}");
+        }
+    }
+
+    #[test]
+    fn port_of_a_url_is_1_to_65535() {
+        for port in ["1", "80", "0080", "65535"] {
+            for host in ["http://127.0.0.1", "https://example.com", "http://[::1]"] {
+                assert!(Url::parse(&format!("{host}:{port}/api")).is_ok(), "{host}:{port}");
+            }
+        }
+        for port in ["", "0", "65536", "80000", "-1", "+1", "8a", "a", "99999999999999999999"] {
+            for host in ["http://127.0.0.1", "https://example.com", "http://[::1]"] {
+                for path in ["", "/api", "?x"] {
+                    let url = format!("{host}:{port}{path}");
+                    assert_eq!(Url::parse(&url), Err(UrlFault::Port), "{url}");
+                }
+            }
+        }
+        for url in
+            ["http://:80/", "http://::1/", "http://::1:80/", "http://a:80:80/", "http://[::1/"]
+        {
+            assert_eq!(Url::parse(url), Err(UrlFault::NotHttp), "{url}");
         }
     }
 

@@ -1,7 +1,8 @@
 //! A timer that wakes the poller after the host was suspended.
 //!
 //! The timeout of epoll stops while the host is suspended, as `CLOCK_MONOTONIC` does. Deadlines do
-//! not stop. So before a long sleep, a timer on the deadlines' clock is set to the same time.
+//! not stop. So before a long sleep, a timer on the deadlines' clock is set, too. It
+//! may fire earlier than the deadline, for nothing, or up to a second later: see [`Alarm::set`].
 
 use std::io;
 use std::time::Duration;

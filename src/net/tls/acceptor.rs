@@ -1,6 +1,7 @@
 //! The TLS configuration of the public listeners: a certificate, its key, and the protocol options.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use rustls::crypto::aws_lc_rs;
@@ -26,7 +27,7 @@ const PROTOCOL: &[u8] = b"http/1.1";
 pub(crate) struct Acceptor {
     config: Arc<ServerConfig>,
     tickets: Arc<Tickets>,
-    not_after: Option<UnixTime>,
+    validity: Option<RangeInclusive<UnixTime>>,
 }
 
 impl Acceptor {
@@ -45,11 +46,11 @@ impl Acceptor {
     }
 
     pub(crate) fn new(certified: CertifiedKey) -> Result<Self, Error> {
-        let not_after = certified.cert.first().and_then(|leaf| validity::not_after(leaf));
+        let validity = certified.cert.first().and_then(|leaf| validity::validity(leaf));
         let own = aws_lc_rs::Ticketer::new()?;
         let tickets = Arc::new(Tickets::new(own, Arc::new(DefaultTimeProvider)));
         let config = config(certified, Arc::clone(&tickets) as _)?;
-        Ok(Self { config: Arc::new(config), tickets, not_after })
+        Ok(Self { config: Arc::new(config), tickets, validity })
     }
 
     /// Takes the session ticket keys of `before`, which it replaces. So a new certificate does not
@@ -77,9 +78,9 @@ impl Acceptor {
         self.with_tickets(Arc::new(Tickets::new(own, time)))
     }
 
-    /// When the certificate expires. `None`: it does not say that in a form that we know.
-    pub(crate) fn not_after(&self) -> Option<UnixTime> {
-        self.not_after
+    /// From when until when the certificate is valid. `None`: it does not say that in a form that we know.
+    pub(crate) fn validity(&self) -> Option<RangeInclusive<UnixTime>> {
+        self.validity.clone()
     }
 
     pub(super) fn config(&self) -> Arc<ServerConfig> {

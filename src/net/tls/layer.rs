@@ -8,7 +8,7 @@ use super::acceptor::Acceptor;
 use super::handshakes::{
     FinishedHandshake, HandshakeClaim, HandshakeJob, HandshakePool, OpenedRecords,
 };
-use super::session::{End, MAX_PLAIN_BYTES, Scratch, TlsSession, joined, needs_key_agreement};
+use super::session::{End, MAX_PLAIN_BYTES, Scratch, TlsSession, needs_key_agreement};
 use super::sessions::{SessionPlace, SessionTable};
 use crate::config::Config;
 use crate::driver::{Input, READ_BYTES, Remaining, Written};
@@ -328,21 +328,7 @@ impl Layer {
         if is_failed || session.is_handshaking() {
             return Ok(Written::AfterRead);
         }
-        let Scratch { plain, sealed } = &mut self.scratch;
-        let mut out = 0;
-        for piece in joined(output, plain).chunks(MAX_PLAIN_BYTES) {
-            sealed.clear();
-            if !session.seal(piece, sealed) {
-                return Err(io::Error::other("TLS is over"));
-            }
-            let written = write_some(stream, sealed)?;
-            if let Some(rest @ [_, ..]) = sealed.get(written..) {
-                session.queue_unsent(rest, piece.len());
-                return Ok(Written::Full { out, held: piece.len() });
-            }
-            out += piece.len();
-        }
-        Ok(Written::Out(out))
+        session.write_sealed(output, &mut self.scratch, |sealed| write_some(stream, sealed))
     }
 
     /// See [`Io::has_unsent`](crate::driver::Io::has_unsent).

@@ -1,7 +1,7 @@
 //! The TLS of one connection, sans I/O.
 
 use std::fmt;
-use std::io::IoSlice;
+use std::io::{self, IoSlice};
 use std::mem;
 
 use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
@@ -11,6 +11,7 @@ use rustls::unbuffered::{
 use rustls::{Error, HandshakeKind};
 
 use super::acceptor::Acceptor;
+use crate::driver::Written;
 use crate::node::Hangup;
 
 /// The most bytes that are sealed into one record (RFC 8446, section 5.1).
@@ -41,15 +42,25 @@ pub(super) struct Scratch {
     pub(super) sealed: Vec<u8>,
 }
 
-/// The first [`MAX_PLAIN_BYTES`] of output in several pieces, copied to `plain`; one piece as it is.
-pub(super) fn joined<'a>(output: &'a [IoSlice<'_>], plain: &'a mut Vec<u8>) -> &'a [u8] {
-    if let [one] = output {
-        return one;
-    }
+/// The piece of `output` from this byte on that is sealed into one record. It is copied to `plain` only
+/// where it is in several slices. Empty: there is no more.
+fn piece<'a>(output: &'a [IoSlice<'_>], mut from: usize, plain: &'a mut Vec<u8>) -> &'a [u8] {
     plain.clear();
-    for slice in output {
-        let room = MAX_PLAIN_BYTES - plain.len().min(MAX_PLAIN_BYTES);
-        plain.extend_from_slice(slice.get(..room).unwrap_or(slice));
+    let mut slices = output.iter().peekable();
+    while let Some(slice) = slices.next()
+        && plain.len() < MAX_PLAIN_BYTES
+    {
+        let Some(rest) = slice.get(from..) else {
+            from = from.saturating_sub(slice.len());
+            continue;
+        };
+        from = 0;
+        let part = rest.get(..MAX_PLAIN_BYTES - plain.len()).unwrap_or(rest);
+        let is_alone = part.len() == MAX_PLAIN_BYTES || slices.peek().is_none();
+        if plain.is_empty() && is_alone {
+            return part;
+        }
+        plain.extend_from_slice(part);
     }
     plain
 }
@@ -200,6 +211,36 @@ impl TlsSession {
                 traffic.encrypt(plain, room).map_err(required)
             })
         })
+    }
+
+    /// Seals `output` record by record, and hands each to `write`, until that takes no more. So a reader
+    /// that keeps up leaves nothing, however many slices there are.
+    ///
+    /// # Errors
+    /// Those of `write`, or TLS has ended.
+    pub(super) fn write_sealed(
+        &mut self,
+        output: &[IoSlice<'_>],
+        Scratch { plain, sealed }: &mut Scratch,
+        mut write: impl FnMut(&[u8]) -> io::Result<usize>,
+    ) -> io::Result<Written> {
+        let mut out = 0;
+        loop {
+            let piece = piece(output, out, plain);
+            if piece.is_empty() {
+                return Ok(Written::Out(out));
+            }
+            sealed.clear();
+            if !self.seal(piece, sealed) {
+                return Err(io::Error::other("TLS is over"));
+            }
+            let written = write(sealed)?;
+            if let Some(rest @ [_, ..]) = sealed.get(written..) {
+                self.queue_unsent(rest, piece.len());
+                return Ok(Written::Full { out, held: piece.len() });
+            }
+            out += piece.len();
+        }
     }
 
     /// Seals our `close_notify`, after which nothing is sealed. During a handshake it cannot be

@@ -3,7 +3,7 @@
 mod handshakes;
 mod tickets;
 
-use std::io::{Read as _, Write as _};
+use std::io::{IoSlice, Read as _, Write as _};
 use std::sync::Arc;
 
 use proptest::prelude::*;
@@ -19,6 +19,7 @@ use rustls::{
 use super::session::{End, MAX_PLAIN_BYTES, Scratch, TlsSession};
 use super::*;
 use crate::config::Tls;
+use crate::driver::Written;
 
 fn files(name: &str) -> Tls {
     let at = |name: String| format!("{}/tests/fixtures/tls/{name}", env!("CARGO_MANIFEST_DIR"));
@@ -151,6 +152,45 @@ fn what_is_longer_than_a_record_arrives_whole() {
     for piece in long.chunks(MAX_PLAIN_BYTES) {
         assert!(pair.answer(piece) == piece);
     }
+}
+
+/// The head and the body of an answer, a frame of no bytes, and another one.
+#[test]
+fn output_in_slices_is_sealed_until_kernel_is_full() {
+    let mut pair = Pair::new(&acceptor(), &offers("p256", &[&TLS13])).shake(4_096);
+    let body: Vec<u8> = (0..100_000_u32).map(|n| n as u8).collect();
+    let texts = [&b"head"[..], &body, b"", b"end"];
+    let (slices, all) = (texts.map(IoSlice::new), texts.concat());
+    let mut records = Vec::new();
+    let Pair { session, scratch, .. } = &mut pair;
+    let written = session.write_sealed(&slices, scratch, |sealed| {
+        records.push(sealed.to_vec());
+        Ok(sealed.len())
+    });
+    assert_eq!(
+        written.unwrap(),
+        Written::Out(all.len()),
+        "nothing is left for a reader that keeps up"
+    );
+    assert_eq!(records.len(), all.len().div_ceil(MAX_PLAIN_BYTES));
+    // The kernel takes a record and a part of the next one.
+    let mut sizes = [usize::MAX, 100].into_iter();
+    let mut taken = Vec::new();
+    let written = session.write_sealed(&slices, scratch, |sealed| {
+        let length = sizes.next().unwrap().min(sealed.len());
+        taken.extend_from_slice(&sealed[..length]);
+        Ok(length)
+    });
+    let full = Written::Full { out: MAX_PLAIN_BYTES, held: MAX_PLAIN_BYTES };
+    assert_eq!(written.unwrap(), full);
+    taken.extend_from_slice(session.unsent());
+    let mut heard = Vec::new();
+    for record in records.iter().chain([&taken]) {
+        pair.scratch.sealed.clone_from(record);
+        pair.session_to_client().unwrap();
+        let _ = pair.client.reader().read_to_end(&mut heard);
+    }
+    assert!(heard == [&all, &all[..2 * MAX_PLAIN_BYTES]].concat());
 }
 
 #[test]

@@ -1,4 +1,6 @@
-//! Until when a certificate is valid (RFC 5280, section 4.1).
+//! From when until when a certificate is valid (RFC 5280, section 4.1).
+
+use std::ops::RangeInclusive;
 
 use crate::auth::{Der, SEQUENCE};
 use crate::time::{UnixTime, parse_date_time};
@@ -9,8 +11,8 @@ const GENERALIZED_TIME: u8 = 0x18;
 /// `[0]`, which holds the version. A certificate of version 1 has none.
 const VERSION: u8 = 0xa0;
 
-/// `notAfter` of a certificate; `None`: it cannot be read.
-pub(super) fn not_after(certificate: &[u8]) -> Option<UnixTime> {
+/// `notBefore` to `notAfter` of a certificate; `None`: they cannot be read.
+pub(super) fn validity(certificate: &[u8]) -> Option<RangeInclusive<UnixTime>> {
     let mut signed = Der(certificate).enter()?.enter()?;
     if signed.0.first() == Some(&VERSION) {
         signed.take(VERSION)?;
@@ -20,8 +22,7 @@ pub(super) fn not_after(certificate: &[u8]) -> Option<UnixTime> {
     signed.take(SEQUENCE)?;
     signed.take(SEQUENCE)?;
     let mut validity = signed.enter()?;
-    time(&mut validity)?;
-    time(&mut validity)
+    Some(time(&mut validity)?..=time(&mut validity)?)
 }
 
 /// `YYMMDDHHMMSSZ` of 1950 to 2049, or `YYYYMMDDHHMMSSZ`.
@@ -50,22 +51,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_end_of_a_certificate_is_read() {
-        // As `openssl x509 -enddate` has them.
-        for (name, is) in [
-            ("p256.pem", "2126-10-30T06:35:21.000Z"),
-            ("rsa.pem", "2126-10-30T06:35:22.000Z"),
-            ("expired.pem", "2021-01-01T00:00:00.000Z"),
+    fn the_ends_of_a_certificate_are_read() {
+        // As `openssl x509 -dates` has them.
+        for (name, from, to) in [
+            ("p256.pem", "2026-11-23T06:35:21.000Z", "2126-10-30T06:35:21.000Z"),
+            ("rsa.pem", "2026-11-23T06:35:22.000Z", "2126-10-30T06:35:22.000Z"),
+            ("expired.pem", "2020-01-01T00:00:00.000Z", "2021-01-01T00:00:00.000Z"),
+            ("future.pem", "2120-01-01T00:00:00.000Z", "2130-01-01T00:00:00.000Z"),
         ] {
             let path = format!("{}/tests/fixtures/tls/{name}", env!("CARGO_MANIFEST_DIR"));
             let certificate = CertificateDer::from_pem_file(path).unwrap();
-            let end = not_after(&certificate).unwrap();
-            assert_eq!(end.to_rfc3339().as_str(), is, "{name}");
+            let valid = validity(&certificate).unwrap();
+            let ends = [valid.start(), valid.end()].map(|end| end.to_rfc3339().to_string());
+            assert_eq!(ends, [from, to], "{name}");
             for length in 0..certificate.len() / 2 {
                 // What is cut short ends nowhere, and does no harm.
-                let _ = not_after(&certificate[..length]);
+                let _ = validity(&certificate[..length]);
             }
         }
-        assert_eq!(not_after(b"\x30\x03\x30\x01\x02"), None);
+        assert_eq!(validity(b"\x30\x03\x30\x01\x02"), None);
     }
 }

@@ -28,6 +28,19 @@ impl<T> From<T> for Reply<T> {
     }
 }
 
+/// Why an application does not publish what an operator says, where no
+/// [`ErrorCode`](crate::protocol::ErrorCode) says that:
+/// [`Outcome::NotPublished`](crate::node::Outcome::NotPublished).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PublishRefusal {
+    /// There is no such room. The operator gets 404 `not_found`.
+    NoSuchRoom,
+    /// `recipe_data` cannot be used: a sentence that names its field. The operator gets 400
+    /// `invalid_field` with it.
+    InvalidData(String),
+}
+
 impl<T> fmt::Debug for Reply<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -23,27 +23,29 @@
 pub(crate) mod control;
 mod followed_room;
 pub(crate) mod lists;
+mod message_id;
 pub(crate) mod nodes;
 pub(crate) mod owner;
 pub(crate) mod room_states;
 pub(crate) mod stored_answer;
+pub(crate) mod told;
 pub(crate) mod unkept;
 mod wanted;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::fmt;
 use std::time::Duration;
 
 use hashbrown::HashMap;
-use sha2::{Digest as _, Sha256};
 use smol_str::SmolStr;
 
+pub(crate) use self::message_id::{content_hash, message_id};
 use self::nodes::Nodes;
 use self::room_states::{FollowedRooms, LinkView};
 use self::unkept::UnkeptAnswers;
 use crate::bus::{BusCommand, BusFault, BusLink, EntryOrigin, LinkSettings, LogName};
 use crate::config::{Cluster as ClusterConfig, ClusterUrl};
 use crate::id::{ConnId, Rng, Seed, SeededState, Slot};
+use crate::node::cluster::told::ToldTarget;
 use crate::node::observe::MinuteThrottle;
 use crate::node::work::port::BusOrder;
 use crate::node::work::publication::{EndedPublication, Publication};
@@ -132,6 +134,8 @@ pub(crate) enum Pending {
     Claim { ticket: Ticket },
     /// Something for a room that nobody waits for.
     News { room: SmolStr },
+    /// A target of an operator's publication was told.
+    Told { target: ToldTarget },
     /// A room was broken.
     Break { room: SmolStr },
     /// The log of a room was read from this position on.
@@ -249,6 +253,20 @@ impl ClusterMember {
         let pending = Pending::News { room: room.clone() };
         let until = now + 12 * COMMAND_TIME;
         self.send(now, command, (pending, until)).map_err(|(fault, _)| fault)
+    }
+
+    /// Publishes a text to a log for a target of an operator's publication, which fails if that does.
+    pub(crate) fn publish_target(
+        &mut self,
+        now: Instant,
+        target: ToldTarget,
+        (log, text): (LogName, Box<[u8]>),
+    ) -> Result<(), BusFault> {
+        self.nodes.told.begin(target);
+        let command = self.publication(log, None, text);
+        let until = now + 12 * COMMAND_TIME;
+        let sent = self.send(now, command, (Pending::Told { target }, until));
+        sent.map_err(|(fault, _)| fault).inspect_err(|_| self.nodes.told.end(target, false))
     }
 
     /// A connection as an entry names it: other than one of another process that has this node's name, as
@@ -372,47 +390,4 @@ impl ClusterMember {
             (self.link.next_deadline(), self.rooms.next(), self.nodes.next_round());
         [link, rooms, elsewhere, lease, round, patience].into_iter().flatten().min()
     }
-}
-
-impl fmt::Display for BusFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Down => "it cannot be reached",
-            Self::Full => "too many commands wait for it",
-            Self::TooLong => "the command is too long",
-            Self::Loading => "it reads its data from disk",
-            Self::Busy => "it runs a script that does not end",
-            Self::OutOfMemory => "it has no memory left",
-            Self::ReadOnly => "it has become a replica",
-            Self::Protocol => "its answer was not understood",
-            Self::Timeout => "it did not answer in time",
-            Self::NoPermission(text) | Self::Other(text) => text,
-        })
-    }
-}
-
-/// What names a message on every node: the same for the same user, room and id.
-pub(crate) fn message_id(user: &str, room: &str, id: &str) -> [u8; 16] {
-    let digest = digest(&[user, room, id]);
-    let mut short = [0; 16];
-    short.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
-    short
-}
-
-/// What tells two messages apart that came with the same id.
-pub(crate) fn content_hash(content: &str, data: Option<&str>) -> u64 {
-    let parts = [content, data.unwrap_or_default(), if data.is_some() { "data" } else { "" }];
-    let mut short = [0; 8];
-    short.iter_mut().zip(digest(&parts)).for_each(|(to, from)| *to = from);
-    u64::from_be_bytes(short)
-}
-
-/// Each text with its length in front, so that no two lists of texts are one.
-fn digest(texts: &[&str]) -> [u8; 32] {
-    let mut hash = Sha256::new();
-    for text in texts {
-        hash.update((text.len() as u64).to_be_bytes());
-        hash.update(text);
-    }
-    hash.finalize().into()
 }

@@ -11,6 +11,7 @@ use crate::id::ConnId;
 use crate::node::cluster::lists::{
     ListPart, ListQuestion, ListScan, MAX_SCANS, MAX_SCANS_OF_A_NODE, OpenList,
 };
+use crate::node::cluster::told::ToldTargets;
 use crate::node::work::publication::EndedPublication;
 use crate::node::work::ticket::Ticket;
 use crate::time::Instant;
@@ -39,6 +40,8 @@ pub(crate) struct Nodes {
     /// Each process begins with a number that it has drawn. What is answered to an earlier one of the same
     /// name thus belongs to no round of this one, whatever the version of the node that answers.
     last_round: u64,
+    /// Targets of publications about which the engine is asked.
+    pub(crate) told: ToldTargets,
     /// Lists that nodes, this one among them, have asked for, and that are looked up.
     pub(crate) scans: VecDeque<ListScan>,
 }
@@ -123,6 +126,7 @@ impl Nodes {
             suspects: BTreeMap::new(),
             rounds: BTreeMap::new(),
             last_round: drawn,
+            told: ToldTargets::default(),
             scans: VecDeque::new(),
         }
     }
@@ -216,21 +220,38 @@ impl Nodes {
         is_gone
     }
 
+    /// The number of a round that begins later.
+    pub(crate) fn next_number(&mut self) -> u64 {
+        self.last_round = self.last_round.wrapping_add(1);
+        self.last_round
+    }
+
     /// Begins a round in which `own` has done its part, for `count` connections. Its number.
     pub(crate) fn begin_round(
         &mut self,
         now: Instant,
-        (own, count): (&SmolStr, usize),
+        own: (&SmolStr, usize),
         purpose: RoundPurpose,
     ) -> u64 {
-        self.last_round = self.last_round.wrapping_add(1);
+        let number = self.next_number();
+        self.begin_numbered(now, number, own, purpose);
+        number
+    }
+
+    /// Begins the round of this number.
+    pub(crate) fn begin_numbered(
+        &mut self,
+        now: Instant,
+        number: u64,
+        (own, count): (&SmolStr, usize),
+        purpose: RoundPurpose,
+    ) {
         let names = self.live(now).map(|node| &node.name);
         // Another process of this name answers under it, too.
         let expected = names.filter(|name| self.has_twin || *name != own).cloned().collect();
         let (until, is_published) = (now + ROUND, false);
         let round = ClusterRound { until, is_published, expected, confirmed: 1, count, purpose };
-        self.rounds.insert(self.last_round, round);
-        self.last_round
+        self.rounds.insert(number, round);
     }
 
     /// Begins a round in which all nodes, `own` among them, report a part of a list. Its number.
@@ -308,6 +329,12 @@ impl Nodes {
         }
     }
 
+    /// Is the round about a publication?
+    pub(crate) fn is_of_publication(&self, number: u64) -> bool {
+        let round = self.rounds.get(&number);
+        round.is_some_and(|round| matches!(round.purpose, RoundPurpose::Publication(_)))
+    }
+
     /// The round cannot take place.
     pub(crate) fn fail_round(&mut self, number: u64) -> Option<ClusterRound> {
         self.rounds.remove(&number)
@@ -316,8 +343,9 @@ impl Nodes {
     /// A round in which all have answered, or whose time is over; with it comes how many nodes there
     /// are.
     pub(crate) fn take_ended(&mut self, now: Instant) -> Option<(ClusterRound, usize)> {
-        let is_over = |(_, round): &(&u64, &ClusterRound)| {
-            round.is_published && (round.expected.is_empty() || round.until <= now)
+        let is_over = |(number, round): &(&u64, &ClusterRound)| {
+            let is_answered = round.expected.is_empty() || round.until <= now;
+            round.is_published && is_answered && !self.told.is_open(**number)
         };
         let number = *self.rounds.iter().find(is_over)?.0;
         let round = self.rounds.remove(&number)?;
@@ -333,7 +361,11 @@ impl Nodes {
         let end = |round: &ClusterRound| {
             if round.expected.is_empty() { Instant::START } else { round.until }
         };
-        self.rounds.values().filter(|round| round.is_published).map(end).min()
+        // What is open ends with an answer.
+        let is_due =
+            |number: u64, round: &ClusterRound| round.is_published && !self.told.is_open(number);
+        let due = self.rounds.iter().filter(|(number, round)| is_due(**number, round));
+        due.map(|(_, round)| end(round)).min()
     }
 }
 
@@ -348,46 +380,4 @@ pub(crate) fn node_info(info: &[u8]) -> NodeInfo {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::node::cluster::lists::ListKind;
-
-    fn question(node: &str, round: u64) -> ListQuestion {
-        let list = ListKind::Rooms;
-        ListQuestion { round, node: node.into(), list, after: None, limit: 1 }
-    }
-
-    #[test]
-    fn a_node_that_asks_much_leaves_others_room() {
-        let mut nodes = Nodes::new(Duration::from_secs(15), 0);
-        for round in 0..100 {
-            nodes.asked_for_list(question("n1", round), Instant::START);
-        }
-        nodes.asked_for_list(question("n2", 1), Instant::START);
-        let asked = nodes.scans.iter().map(|scan| (&*scan.question.node, scan.question.round));
-        let expected = (0..8).map(|round| ("n1", round)).chain([("n2", 1)]);
-        assert!(asked.eq(expected), "{:?}", nodes.scans);
-    }
-
-    /// Another process of this name had given an order before it was killed.
-    #[test]
-    fn a_late_confirmation_is_for_its_own_process() {
-        let start = Instant::START;
-        let begun = |drawn| {
-            let mut nodes = Nodes::new(Duration::from_secs(15), drawn);
-            let lease =
-                |name: &str| NodeLease { name: name.into(), info: Box::default(), remaining_ms: 1 };
-            nodes.set_live((start, start), ["n0", "n1"].map(lease).to_vec(), false);
-            let purpose = RoundPurpose::Call { asker: ConnId::from_bits(1), noun: "closed" };
-            let number = nodes.begin_round(start, (&"n0".into(), 1), purpose);
-            nodes.round_published(number);
-            (nodes, number)
-        };
-        let ((_, earlier), (mut nodes, number)) = (begun(u64::MAX), begun(1 << 40));
-        nodes.confirmed(earlier, "n1", 3);
-        assert!(nodes.take_ended(start).is_none());
-        nodes.confirmed(number, "n1", 2);
-        let (round, of) = nodes.take_ended(start).unwrap();
-        assert_eq!((round.count, round.confirmed, of), (3, 2, 2));
-    }
-}
+mod tests;

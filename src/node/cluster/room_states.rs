@@ -28,6 +28,8 @@ use crate::protocol::Position;
 use crate::time::Instant;
 
 /// How long a room is followed at least without anybody in it.
+/// Rooms that are followed only as something could not be published in them, at most.
+const BROKEN: usize = 256;
 const EMPTY: Duration = Duration::from_secs(30);
 /// How long after a message its room's newest position is compared with the engine's, should the
 /// announcement of a later one be lost.
@@ -192,12 +194,18 @@ impl FollowedRooms {
         }
     }
 
-    /// What was to be published in `room` could not be.
-    pub(crate) fn set_broken(&mut self, now: Instant, name: &SmolStr) {
-        if let Some(room) = self.rooms.get_mut(name) {
-            room.is_broken = true;
-            self.compare_soon(now, name);
+    /// What was to be published in `room` could not be. True: the room is followed from now on, as nobody
+    /// is in it here, and those who are elsewhere are to be told. Only so many rooms are followed for that.
+    pub(crate) fn set_broken(&mut self, now: Instant, name: &SmolStr) -> bool {
+        let is_new = !self.rooms.contains_key(name);
+        if is_new && self.rooms.values().filter(|room| room.is_broken).count() < BROKEN {
+            self.visits.push_back((now + EMPTY, name.clone()));
+            self.rooms.insert(name.clone(), FollowedRoom::new(now, Vec::new()));
         }
+        let Some(room) = self.rooms.get_mut(name) else { return false };
+        room.is_broken = true;
+        self.compare_soon(now, name);
+        is_new
     }
 
     /// The engine has refused to announce what is said in the room.
@@ -323,7 +331,8 @@ impl FollowedRooms {
         let (_, name) = self.visits.pop_front_if(|(at, _)| *at <= now)?;
         let room = self.rooms.get_mut(&name)?;
         let is_wanted = room.wanted + EMPTY.max(joins) > now;
-        let is_idle = room.waiting.is_empty() && !room.has_place();
+        let is_told = !room.is_broken && !room.is_breaking;
+        let is_idle = room.waiting.is_empty() && !room.has_place() && is_told;
         if is_idle && !is_wanted && !is_there(&name) {
             self.rooms.remove(&name);
             return Some(RoomVisit::Drop(name));

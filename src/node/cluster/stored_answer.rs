@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::node::app::{Answer, Json, Moderation, Update};
-use crate::node::work::publication::PublishTally;
+use crate::node::work::publication::{PublishError, PublishTally};
 use crate::protocol::{ErrorCode, UpdateSource};
 
 /// What the sender of a message was answered. Fields that another version does not know are left out.
@@ -78,7 +78,7 @@ pub(crate) fn write_tally(tally: &PublishTally) -> Box<[u8]> {
     let stored = StoredTally {
         delivered: tally.delivered,
         failed: tally.failed,
-        error: tally.error.map(|code| code.as_str().into()),
+        error: tally.error.map(|error| error.as_str().into()),
         nodes: [tally.confirmed, tally.nodes],
     };
     serde_json::to_vec(&stored).unwrap_or_default().into_boxed_slice()
@@ -88,7 +88,8 @@ pub(crate) fn write_tally(tally: &PublishTally) -> Box<[u8]> {
 pub(crate) fn read_tally(text: &[u8]) -> PublishTally {
     let stored: StoredTally = serde_json::from_slice(text).unwrap_or_default();
     let StoredTally { delivered, failed, error, nodes: [confirmed, nodes] } = stored;
-    PublishTally { delivered, failed, error: error.map(|code| code_of(&code)), confirmed, nodes }
+    let error = error.map(|code| PublishError::of_code(&code));
+    PublishTally { delivered, failed, error, confirmed, nodes }
 }
 
 fn code_of(text: &str) -> ErrorCode {
@@ -120,9 +121,12 @@ mod tests {
 
     #[test]
     fn a_tally_is_read_as_it_was_written() {
-        let error = Some(ErrorCode::BackendTimeout);
-        let tally = PublishTally { delivered: 7, failed: 5, error, confirmed: 2, nodes: 3 };
-        assert_eq!(read_tally(&write_tally(&tally)), tally);
+        let timeout = ErrorCode::BackendTimeout.into();
+        for error in [timeout, PublishError::NoSuchRoom, PublishError::InvalidData] {
+            let error = Some(error);
+            let tally = PublishTally { delivered: 7, failed: 5, error, confirmed: 2, nodes: 3 };
+            assert_eq!(read_tally(&write_tally(&tally)), tally);
+        }
         assert_eq!(read_tally(b"?"), PublishTally::default());
     }
 }

@@ -6,6 +6,7 @@ mod gossip;
 mod lists;
 mod orders;
 mod publications;
+mod revocations;
 mod user_counts;
 
 use std::time::Duration;
@@ -227,6 +228,7 @@ impl Node {
             Some(Pending::Chat { ticket }) => self.chat_published(ticket, result),
             Some(Pending::Claim { ticket }) => self.chat_claimed(ticket, &result),
             Some(Pending::News { room }) => self.news_published(&room, &result),
+            Some(Pending::Told { target }) => self.target_told(target, &result),
             Some(Pending::Break { room }) => self.room_broken(&room, &result),
             Some(Pending::Read { room, head }) => {
                 if let Some(cluster) = &mut self.cluster {
@@ -269,8 +271,11 @@ impl Node {
         if let Err(fault) = result {
             self.cx.metrics.cluster_unpublished += 1;
             log::debug!("an update was not published: {fault}");
-            if let Some(cluster) = &mut self.cluster {
-                cluster.rooms.set_broken(self.cx.now.monotonic, room);
+            let now = self.cx.now.monotonic;
+            let Some(cluster) = &mut self.cluster else { return };
+            if cluster.rooms.set_broken(now, room) && cluster.link.is_up() {
+                let command = BusCommand::Subscribe(vec![LogName::Room(room.clone())]);
+                let _ = cluster.link.send(now, 0, command, now);
             }
         }
     }

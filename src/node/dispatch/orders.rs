@@ -221,6 +221,10 @@ impl Node {
 
     /// The store has stored a revocation, or not.
     fn stored(&mut self, order: u64, part: Part, stored: Result<(), StoreError>) {
+        if part == Part::Store {
+            self.work.orders.store_fault =
+                stored.as_ref().err().map(|error| error.to_string().into());
+        }
         let result = stored.map_err(|error| OrderFault::NotStored(error.to_string()));
         if let Err(fault) = &result {
             self.cx.metrics.revocations_unstored += 1;

@@ -120,12 +120,22 @@ impl Node {
 
     /// Writes `response` to whoever may read it; then the connection ends.
     pub(crate) fn write_response(&mut self, slot: Slot, response: Response) {
+        let (bytes, rest) = self.response_bytes(slot, response);
+        self.write_last(slot, bytes, rest);
+    }
+
+    /// `response` in the form that the request at `slot` asked for, which is forgotten by that.
+    fn response_bytes(&mut self, slot: Slot, response: Response) -> (Vec<u8>, Option<Vec<u8>>) {
         let form = self.connections.take_form(slot);
         let policy = &self.cx.policy;
         let is_admin = self.connections.get(slot).is_some_and(Connection::is_admin);
         let is_secure = !is_admin && (policy.speaks_tls || form.is_https);
         let secure_seconds = is_secure.then_some(policy.hsts_seconds);
-        let (bytes, rest) = response.into_bytes(&form, secure_seconds);
+        response.into_bytes(&form, secure_seconds)
+    }
+
+    /// Writes a response; then the connection ends.
+    fn write_last(&mut self, slot: Slot, bytes: Vec<u8>, rest: Option<Vec<u8>>) {
         self.begin_close(slot, Shared::from(bytes), None, Stage::Responding);
         if let Some(rest) = rest {
             self.connections.queue_last(&mut self.cx, slot, Shared::from(rest));
@@ -153,7 +163,13 @@ impl Node {
         }
         let id = self.connections.id_of(slot);
         log::debug!(connection:% = id; "refused: {}", refusal.status());
+        let (bytes, rest) = self.response_bytes(slot, refusal.response());
+        if self.cx.policy.log_access {
+            // The line is written before the response is: it counts what is about to be written.
+            let length = bytes.len().saturating_add(rest.as_ref().map_or(0, |rest| rest.len()));
+            self.cx.access.add_out(slot, length);
+        }
         self.note_end(slot, Ending::Refused(refusal));
-        self.write_response(slot, refusal.response());
+        self.write_last(slot, bytes, rest);
     }
 }

@@ -8,10 +8,14 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use smol_str::SmolStr;
+
+use crate::bus::LogName;
 use crate::id::{ConnId, Slot};
 use crate::node::Node;
-use crate::node::app::{Publish, Reply, RoomPublication, Update};
+use crate::node::app::{Answer, Publish, Reply, RoomPublication, Update};
 use crate::node::cluster::{content_hash, message_id};
+use crate::node::connections::frame::payload_of;
 use crate::node::gate::operator::OperatorEvent;
 use crate::node::rooms::chat::{answer_of, update_frame};
 use crate::node::work::idempotency::KeyUse;
@@ -53,7 +57,7 @@ impl Node {
                 KeyUse::First => None,
                 KeyUse::Done(tally) => {
                     self.cx.metrics.repeated_publishes += 1;
-                    Some(Published::Done { tally, targets: targets.clone() })
+                    Some(Published::Done { tally, targets: targets.clone(), reason: None })
                 }
                 KeyUse::UnderWay => Some(Published::KeyInUse),
                 KeyUse::OtherContent => Some(Published::KeyReused),
@@ -62,7 +66,10 @@ impl Node {
                 return self.tell_operator(asker, OperatorEvent::Published(known));
             }
         }
-        let publication = Box::new(Publication::new(asker, targets, update, key));
+        let mut publication = Box::new(Publication::new(asker, targets, update, key));
+        if let Some(cluster) = &mut self.cluster {
+            publication.round = cluster.nodes.next_number();
+        }
         if key.is_some() && self.cluster.is_some() {
             return self.take_key(publication);
         }
@@ -77,14 +84,16 @@ impl Node {
         outcome: Result<&Outcome, ErrorCode>,
     ) {
         let is_over = outcome.is_err();
-        if let Some(PublishTarget::Room(room)) = publication.next() {
+        if let (Ok(Outcome::NotPublished(refusal)), Some(_)) = (outcome, publication.next()) {
+            publication.refuse(refusal);
+        } else if let Some(PublishTarget::Room(room)) = publication.next() {
             let answer = outcome.and_then(answer_of);
             let told = match answer {
                 // It was published before the answer came.
                 Ok(_) if self.cx.policy.app_publishes => Ok(publication.take_reached()),
-                answer => self.say_in_room(&room.clone(), answer),
+                answer => self.publish_in_room(&publication, &room.clone(), answer),
             };
-            publication.record(told);
+            publication.record(told.map_err(Into::into));
         }
         if is_over || !self.connections.awaits_response(publication.asker, ticket) {
             publication.fail_rest(ErrorCode::BackendTimeout);
@@ -139,7 +148,8 @@ impl Node {
 
     /// The time of a publication is over, and its work has begun, or may have. True: its answer is awaited all
     /// the same. Whoever uses its key again is answered with that, and the room is told once. Without a key
-    /// nobody could ask; and where the application does not tell the room itself, a late answer tells nobody.
+    /// nobody could ask; and where neither the application tells the room itself nor the engine does, a late answer
+    /// tells nobody.
     pub(crate) fn publication_becomes_late(&mut self, ticket: Ticket) -> bool {
         let Some(question) = self.work.questions.find(ticket) else { return false };
         let asked = question.asked;
@@ -147,7 +157,8 @@ impl Node {
             QuestionKind::Publish { publication } => publication.key.is_some(),
             _ => false,
         };
-        let becomes_late = has_key && self.cx.policy.app_publishes && !question.call_off();
+        let is_told = self.cx.policy.app_publishes || self.cluster.is_some();
+        let becomes_late = has_key && is_told && !question.call_off();
         if becomes_late {
             self.make_late(ticket, asked);
         }
@@ -163,7 +174,7 @@ impl Node {
         while let Some(PublishTarget::Room(room)) = publication.next() {
             let room = room.clone();
             if self.is_cut_off() {
-                publication.record(Err(ErrorCode::BackendUnavailable));
+                publication.record(Err(ErrorCode::BackendUnavailable.into()));
                 continue;
             }
             let ticket = self.work.questions.issue();
@@ -172,8 +183,8 @@ impl Node {
             let publish = Publish { ticket, start, now, room: &room, update };
             let job = match self.work.app.on_publish(&publish) {
                 Reply::Now(answer) => {
-                    let told = self.say_in_room(&room, answer);
-                    publication.record(told);
+                    let told = self.publish_in_room(&publication, &room, answer);
+                    publication.record(told.map_err(Into::into));
                     continue;
                 }
                 Reply::Later(job) => Some(Work::Message(job)),
@@ -182,13 +193,29 @@ impl Node {
             return self.await_publication(publication, ticket, job);
         }
         self.publish_directly(&mut publication);
-        let Publication { asker, targets, key, tally, .. } = *publication;
-        let ended = EndedPublication { asker, awaited, targets, key, tally };
+        let Publication { asker, targets, key, tally, reason, round, .. } = *publication;
+        let ended = EndedPublication { asker, awaited, targets, key, tally, reason, round };
         let has_failed = ended.has_failed();
         if self.cluster.is_some() && !has_failed {
             return self.count_delivered(ended, asker);
         }
         self.end_publication(ended, has_failed);
+    }
+
+    /// Tells the room that is next what the application has agreed to: for how many it was. In a cluster it
+    /// is counted when the engine has it.
+    fn publish_in_room(
+        &mut self,
+        publication: &Publication,
+        room: &SmolStr,
+        answer: Answer,
+    ) -> Result<usize, ErrorCode> {
+        if self.cluster.is_none() {
+            return self.say_in_room(room, answer);
+        }
+        let frame = update_frame(&mut self.cx, &*answer?, None, None);
+        let log = LogName::Room(room.clone());
+        self.tell_target(publication.told_target(), log, payload_of(&frame).into())
     }
 
     /// Answers a publication that was delivered, or has failed everywhere.
@@ -211,8 +238,8 @@ impl Node {
 
     /// Answers a publication that is done, or has failed.
     pub(crate) fn tell_published(&mut self, ended: EndedPublication) {
-        let EndedPublication { asker, awaited, targets, tally, .. } = ended;
-        let event = OperatorEvent::Published(Published::Done { tally, targets });
+        let EndedPublication { asker, awaited, targets, tally, reason, .. } = ended;
+        let event = OperatorEvent::Published(Published::Done { tally, targets, reason });
         match awaited {
             None => self.tell_operator(asker, event),
             Some(ticket) => self.tell_later(asker, ticket, event),
@@ -242,7 +269,7 @@ impl Node {
         let is_cut_off = self.is_cut_off();
         while let Some(target) = publication.next() {
             if is_cut_off && matches!(target, PublishTarget::User(_)) {
-                publication.record(Err(ErrorCode::BackendUnavailable));
+                publication.record(Err(ErrorCode::BackendUnavailable.into()));
                 continue;
             }
             let slots: Vec<Slot> = match target {
@@ -269,7 +296,11 @@ impl Node {
                 let frame = update_frame(cx, &publication.update, None, None);
                 reached = rooms.tell_each(cx, connections, &slots, &frame);
                 if let Some(user) = user {
-                    self.tell_user_everywhere(&user, None, &publication.told_rooms(), &frame);
+                    let (target, rooms) = (publication.told_target(), publication.told_rooms());
+                    if let Err(error) = self.tell_user_for(target, user, rooms, &frame) {
+                        publication.record(Err(error.into()));
+                        continue;
+                    }
                 }
             }
             self.close_slow_members();

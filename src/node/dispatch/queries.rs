@@ -17,6 +17,7 @@ use crate::node::observe::process_metrics::Probe;
 use crate::node::observe::usage::Usage;
 use crate::node::observe::view::{RoomMember, Standing};
 use crate::node::rooms::groups::GroupPage;
+use crate::node::work::orders::dependency as revocations_dependency;
 use crate::time::Now;
 
 impl Node {
@@ -116,6 +117,7 @@ impl Node {
         let mut all = vec![key_reads::dependency(now, &tokens.verifier, &tokens.key_reads)];
         all.extend(self.cluster.as_deref().map(|it| cluster_dependency(it, now.monotonic)));
         all.extend(self.work.app.dependencies());
+        all.extend(revocations_dependency(&self.work.orders));
         all.extend(self.operator.checks.run(now));
         all
     }

@@ -19,7 +19,7 @@ use crate::node::http::refusal::Refusal;
 use crate::node::observe::MinuteThrottle;
 use crate::node::observe::dependency::DependencyChecks;
 use crate::node::observe::process_metrics::Probes;
-use crate::node::work::orders::ConfirmedBy;
+use crate::node::work::orders::{ConfirmedBy, NotShared};
 use crate::node::work::publication::Published;
 use crate::node::work::questions::CollectedForm;
 
@@ -63,8 +63,8 @@ pub(crate) enum OperatorEvent {
     },
     /// A call was carried out on nodes of the cluster, for so many connections.
     Confirmed { noun: &'static str, count: usize, by: ConfirmedBy },
-    /// A call was carried out on this node, for so many connections, and on no other node of the cluster.
-    NotShared { count: usize },
+    /// A call was carried out on this node, and on no other node of the cluster.
+    NotShared(NotShared),
     /// A page of a list over all nodes of the cluster.
     Listed(Box<ClusterList>),
     /// The counters, those of the process among them. `None`: it could not be asked.

@@ -253,7 +253,11 @@ impl Tokens {
         principal: &Principal,
     ) -> Result<(), TokenError> {
         let user = cx.hash(&[&principal.user]);
-        if !self.revocations.refuses(user, principal.issued_at) {
+        let is_refused = match principal.issued_here {
+            Some(moment) => self.revocations.refuses_own(user, moment),
+            None => self.revocations.refuses(user, principal.issued_at),
+        };
+        if !is_refused {
             return Ok(());
         }
         cx.history.set_claimed_user(connections.id_of(slot), &principal.user);

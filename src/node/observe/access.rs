@@ -5,7 +5,8 @@
 //! ```
 //!
 //! The code is that of the close frame (RFC 6455, section 7.4), 1006 if there was none, or the HTTP
-//! status of a refused request. The close frame itself is not among the bytes.
+//! status of a refused request. The close frame itself is not among the bytes; the response to a refused
+//! request is.
 
 use crate::config::Log;
 use crate::id::{ConnId, Slot};

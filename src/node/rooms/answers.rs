@@ -25,7 +25,7 @@ use std::time::Duration;
 use hashbrown::HashTable;
 use slab::Slab;
 
-use self::filter::MessageFilter;
+pub(crate) use self::filter::MessageFilter;
 use self::message::{
     Absent, LIFETIME_SECONDS, MessageState, RememberedMessage, StateKind, second_of,
 };

@@ -175,6 +175,16 @@ fn a_revocation_that_is_not_stored_holds_and_says_so() {
     assert_eq!((status, &body["error"]), (503, &"not_stored".into()));
     let message = body["message"].as_str().unwrap();
     assert!(message.contains("in force") && message.contains("the disk is full"), "{message}");
+    let degraded = json!({ "status": "ready", "degraded": ["revocations_not_stored"] });
+    assert_eq!(world.get("/readyz"), (200, degraded));
+    let (_, status) = world.get("/v1/status");
+    let dependencies = status["dependencies"].as_array().unwrap();
+    let found = dependencies.iter().find(|it| it["name"] == "revocations").unwrap();
+    assert_eq!((&status["status"], &found["state"]), (&"degraded".into(), &"degraded".into()));
+    assert!(
+        found["faults"][0]["message"].as_str().unwrap().contains("the disk is full"),
+        "{found}"
+    );
     assert_eq!(world.refusal(&stolen), revoked());
     // One that is not even taken is told at once.
     (0..101).for_each(|_| held.note("full".to_owned(), Ticket { index: 9, serial: 9 }));
@@ -182,6 +192,15 @@ fn a_revocation_that_is_not_stored_holds_and_says_so() {
     assert_eq!(split(&world.raw(id)).0, 503);
     let metrics = world.node.metrics();
     assert_eq!((metrics.revocations_stored, metrics.revocations_unstored), (0, 2));
+    // Until a later one is stored.
+    let (mut world, held) = World::holding(|_| {});
+    let store = |world: &mut World, stored| {
+        world.order("now", "disconnect");
+        world.done(held.ticket("store now"), Outcome::Stored(stored));
+        world.get("/readyz").1["degraded"].clone()
+    };
+    assert_eq!(store(&mut world, Err(StoreError::Ended)), json!(["revocations_not_stored"]));
+    assert_eq!(store(&mut world, Ok(())), json!(null));
 }
 
 #[test]

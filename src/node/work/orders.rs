@@ -13,9 +13,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use crate::config::counted;
 use crate::id::ConnId;
 use crate::node::app::{OrderFault, OrderKind, OrderResult};
 use crate::node::observe::MinuteThrottle;
+use crate::node::observe::dependency::Dependency;
 use crate::node::work::port::StoreError;
 use crate::node::work::ticket::Ticket;
 use crate::time::UnixTime;
@@ -56,6 +58,18 @@ pub(crate) enum Asker {
 pub(crate) struct ConfirmedBy {
     pub(crate) confirmed: usize,
     pub(crate) total: usize,
+}
+
+/// Something was carried out on this node, and the other nodes of the cluster do not hear of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "Done for {} at this node only: the cluster's engine cannot be reached, so the other nodes do not \
+     hear of it. Call again when it can",
+    counted(*connections, "connection")
+)]
+pub(crate) struct NotShared {
+    /// The connections of this node that it was carried out for.
+    pub(crate) connections: usize,
 }
 
 /// What an order waits for.
@@ -100,6 +114,18 @@ pub(crate) struct Orders {
     pub(crate) store: Option<Box<dyn RevocationStore>>,
     /// Revocations that could not be stored.
     pub(crate) unstored: MinuteThrottle,
+    /// Why the last revocation could not be stored. `None`: it was, or there was none.
+    pub(crate) store_fault: Option<Box<str>>,
+}
+
+/// How the storing of revocations is, by the last one. `None`: nothing stores them.
+pub(crate) fn dependency(orders: &Orders) -> Option<Dependency> {
+    orders.store.as_ref()?;
+    let revocations = Dependency::working("revocations");
+    let Some(fault) = &orders.store_fault else { return Some(revocations) };
+    let message =
+        format!("The last revocation could not be stored, and a restart forgets it: {fault}");
+    Some(revocations.degraded("revocations_not_stored", message))
 }
 
 impl fmt::Debug for Orders {

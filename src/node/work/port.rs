@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use crate::auth::{Address, SignatureCheck, Signed, TokenError};
 use crate::id::ConnId;
-use crate::node::app::{Admission, Answer, Job, OrderResult};
+use crate::node::app::{Admission, Answer, Job, OrderResult, PublishRefusal};
 use crate::node::http::message::Response;
 use crate::node::work::events::AppEvent;
 use crate::node::work::keys::KeyRequest;
@@ -150,6 +150,8 @@ pub enum Outcome {
     Join(Admission),
     /// The answer to a message.
     Message(Answer),
+    /// What an operator says is not published, and why.
+    NotPublished(PublishRefusal),
     /// The answer to an HTTP request.
     Response(Response),
     /// The answer to an operator's order.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use smol_str::SmolStr;
 
 use crate::id::ConnId;
-use crate::node::app::Update;
+use crate::node::app::{PublishRefusal, Update};
+use crate::node::cluster::told::ToldTarget;
 use crate::node::work::ticket::Ticket;
 use crate::protocol::ErrorCode;
 
@@ -23,6 +24,38 @@ pub(crate) enum PublishTarget {
 /// As many targets as one call may have: each has a bit in [`PublishTally::failed`].
 pub(crate) const MAX_TARGETS: usize = 64;
 
+/// Why a publication failed somewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PublishError {
+    Code(ErrorCode),
+    NoSuchRoom,
+    InvalidData,
+}
+
+impl PublishError {
+    /// The code in answers.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Code(code) => code.as_str(),
+            Self::NoSuchRoom => "not_found",
+            Self::InvalidData => "invalid_field",
+        }
+    }
+
+    /// What this code stands for; one that another version has is a fault of the server.
+    pub(crate) fn of_code(text: &str) -> Self {
+        let codes = ErrorCode::ALL.iter().copied().map(Self::Code);
+        let mut all = codes.chain([Self::NoSuchRoom, Self::InvalidData]);
+        all.find(|error| error.as_str() == text).unwrap_or(Self::Code(ErrorCode::Internal))
+    }
+}
+
+impl From<ErrorCode> for PublishError {
+    fn from(code: ErrorCode) -> Self {
+        Self::Code(code)
+    }
+}
+
 /// What became of a publication.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct PublishTally {
@@ -31,7 +64,7 @@ pub(crate) struct PublishTally {
     /// The targets at which it failed: a bit each, the first one's lowest.
     pub(crate) failed: u64,
     /// Why it failed at the first of them.
-    pub(crate) error: Option<ErrorCode>,
+    pub(crate) error: Option<PublishError>,
     /// In a cluster: how many nodes have counted, and how many there are; at most 255. 0: the server is
     /// alone.
     pub(crate) confirmed: u8,
@@ -41,23 +74,25 @@ pub(crate) struct PublishTally {
 impl PublishTally {
     /// The nodes of the cluster that have counted, of how many; these have counted so many more.
     pub(crate) fn count_nodes(&mut self, more: usize, confirmed: usize, nodes: usize) {
-        self.delivered = self.delivered.saturating_add(u32::try_from(more).unwrap_or(u32::MAX));
+        self.add(more);
         let narrow = |count: usize| u8::try_from(count).unwrap_or(u8::MAX);
         (self.confirmed, self.nodes) = (narrow(confirmed), narrow(nodes));
     }
 
-    fn record(&mut self, index: usize, result: Result<usize, ErrorCode>) {
+    /// It was for so many more.
+    pub(crate) fn add(&mut self, more: usize) {
+        self.delivered = self.delivered.saturating_add(u32::try_from(more).unwrap_or(u32::MAX));
+    }
+
+    fn record(&mut self, index: usize, result: Result<usize, PublishError>) {
         match result {
-            Ok(reached) => {
-                let reached = u32::try_from(reached).unwrap_or(u32::MAX);
-                self.delivered = self.delivered.saturating_add(reached);
-            }
+            Ok(reached) => self.add(reached),
             Err(error) => self.fail(index, error),
         }
     }
 
     /// It has failed at this target.
-    pub(crate) fn fail(&mut self, index: usize, error: ErrorCode) {
+    pub(crate) fn fail(&mut self, index: usize, error: PublishError) {
         self.failed |= 1_u64.checked_shl(index as u32).unwrap_or(0);
         self.error.get_or_insert(error);
     }
@@ -92,6 +127,9 @@ pub(crate) struct EndedPublication {
     pub(crate) targets: Vec<PublishTarget>,
     pub(crate) key: Option<IdempotencyKey>,
     pub(crate) tally: PublishTally,
+    /// What is wrong, if that is the first failure and the application has said it.
+    pub(crate) reason: Option<Box<str>>,
+    pub(crate) round: u64,
 }
 
 impl EndedPublication {
@@ -111,6 +149,10 @@ pub(crate) struct Publication {
     pub(crate) update: Arc<Update>,
     pub(crate) key: Option<IdempotencyKey>,
     pub(crate) tally: PublishTally,
+    /// What is wrong, if that is the first failure and the application has said it.
+    pub(crate) reason: Option<Box<str>>,
+    /// In a cluster: the number of the round in which the nodes count, later.
+    pub(crate) round: u64,
     /// Targets that are done.
     done: usize,
     /// For how many connections it was in the room that is next, where the application publishes.
@@ -125,7 +167,8 @@ impl Publication {
         key: Option<IdempotencyKey>,
     ) -> Self {
         debug_assert!(targets.len() <= MAX_TARGETS, "the caller has counted them");
-        Self { asker, targets, update, key, tally: PublishTally::default(), done: 0, reached: 0 }
+        let tally = PublishTally::default();
+        Self { asker, targets, update, key, tally, reason: None, round: 0, done: 0, reached: 0 }
     }
 
     /// The target that is next.
@@ -133,10 +176,29 @@ impl Publication {
         self.targets.get(self.done)
     }
 
+    /// The target that is next, as the engine is asked about it.
+    pub(crate) fn told_target(&self) -> ToldTarget {
+        ToldTarget { round: self.round, index: self.done }
+    }
+
     /// The target that was next has been told, or has failed.
-    pub(crate) fn record(&mut self, result: Result<usize, ErrorCode>) {
+    pub(crate) fn record(&mut self, result: Result<usize, PublishError>) {
         self.tally.record(self.done, result);
         self.done += 1;
+    }
+
+    /// The application refuses it for the target that is next.
+    pub(crate) fn refuse(&mut self, refusal: &PublishRefusal) {
+        let error = match refusal {
+            PublishRefusal::NoSuchRoom => PublishError::NoSuchRoom,
+            PublishRefusal::InvalidData(why) => {
+                if self.tally.error.is_none() {
+                    self.reason = Some(why.as_str().into());
+                }
+                PublishError::InvalidData
+            }
+        };
+        self.record(Err(error));
     }
 
     /// The application has published it in the room that is next.
@@ -152,7 +214,7 @@ impl Publication {
     /// Nothing more is begun.
     pub(crate) fn fail_rest(&mut self, error: ErrorCode) {
         while self.done < self.targets.len() {
-            self.record(Err(error));
+            self.record(Err(error.into()));
         }
     }
 
@@ -187,7 +249,12 @@ impl Publication {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Published {
     /// It was done, now or when its key was used first, for these targets.
-    Done { tally: PublishTally, targets: Vec<PublishTarget> },
+    Done {
+        tally: PublishTally,
+        targets: Vec<PublishTarget>,
+        /// What is wrong, if that is the first failure and the application has said it.
+        reason: Option<Box<str>>,
+    },
     /// Its key was used with another body.
     KeyReused,
     /// The first call with its key is not done.
@@ -207,7 +274,7 @@ mod tests {
         let mut publication = Publication::new(asker, rooms.collect(), Update::text("x"), None);
         for n in 0..63 {
             assert!(publication.next().is_some());
-            let failure = Err(ErrorCode::Internal);
+            let failure = Err(ErrorCode::Internal.into());
             publication.record(if n % 2 == 0 { Ok(2) } else { failure });
         }
         assert!(!publication.tally.has_failed(MAX_TARGETS));
@@ -215,7 +282,7 @@ mod tests {
         assert_eq!(publication.next(), None);
         assert_eq!(publication.tally.delivered, 64);
         assert_eq!(publication.tally.failed, 0xaaaa_aaaa_aaaa_aaaa);
-        assert_eq!(publication.tally.error, Some(ErrorCode::Internal));
+        assert_eq!(publication.tally.error, Some(ErrorCode::Internal.into()));
         assert!(publication.has_told_room(&"r0".into()));
         assert!(!publication.has_told_room(&"r63".into()));
     }

@@ -12,14 +12,9 @@ use crate::protocol::surrogates::replace_lone;
 pub struct JsonObject<'a>(&'a RawValue);
 
 impl<'a> JsonObject<'a> {
-    /// `None` if the value is not an object, is nested deeper than [`MAX_DATA_DEPTH`], or has a
-    /// string with half of a surrogate pair: the JSON parsers of some receivers refuse those.
+    /// `None` if the value cannot be forwarded.
     pub(super) fn new(value: &'a RawValue) -> Option<Self> {
-        let text = value.get();
-        let is_valid = text.starts_with('{')
-            && depth(text) <= MAX_DATA_DEPTH
-            && replace_lone(text, "").is_none();
-        is_valid.then_some(Self(value))
+        is_forwardable(value).then_some(Self(value))
     }
 
     /// The object that this text is.
@@ -70,6 +65,14 @@ impl PartialEq for JsonObject<'_> {
 }
 
 impl Eq for JsonObject<'_> {}
+
+/// Is this an object that every client can read? Not if it is nested deeper than [`MAX_DATA_DEPTH`], or
+/// has a string with half of a surrogate pair: the JSON parsers of some receivers refuse those. Linear in
+/// the text.
+pub(crate) fn is_forwardable(value: &RawValue) -> bool {
+    let text = value.get();
+    text.starts_with('{') && depth(text) <= MAX_DATA_DEPTH && replace_lone(text, "").is_none()
+}
 
 /// How many objects and arrays of a valid JSON text are in each other, at most.
 fn depth(text: &str) -> usize {

@@ -1,7 +1,7 @@
 //! The parser for clients of the first protocol version, which authenticate in the upgrade request.
 
 use super::raw::Field;
-use super::{ClientMessage, Parsed, read, validate};
+use super::{ClientMessage, Parsed, read, require_unicode, validate};
 
 /// Parses one text frame of an old client, one that its upgrade request authenticated.
 ///
@@ -25,9 +25,9 @@ pub fn parse_old(text: &str, supply_id: impl FnOnce() -> String) -> Parsed<'_> {
             }
         }
         None | Some("auth") => {}
-        Some(_) => return Ok(ClientMessage::Unknown),
+        Some(_) => return require_unicode(text, ClientMessage::Unknown),
     }
-    validate(envelope)
+    validate(envelope).and_then(|message| require_unicode(text, message))
 }
 
 /// The placeholder for a time that an old client did not send. A client's time is only validated,

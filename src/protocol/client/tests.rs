@@ -1,5 +1,6 @@
 use proptest::prelude::*;
 
+use super::old::parse_old;
 use super::*;
 
 fn message(fields: &str) -> String {
@@ -159,13 +160,47 @@ fn half_a_surrogate_pair_is_an_invalid_message() {
     for nameless in [chat(r"m\ud800", "x"), chat("", r"\ud800"), r#""\ud800""#.to_owned()] {
         assert_eq!(id_of(&nameless), None, "{nameless}");
     }
-    // A pair is a character, and ignored fields are not decoded.
+    // A pair is a character.
     assert!(parse(&chat("m1", r"\ud83d\ude00")).is_ok());
-    assert!(parse(&chat(r#"m1","more":"\ud800"#, "x")).is_ok());
+    // The rule is one for fields that count and for those that are ignored or overwritten.
+    for id in [r#"m1","more":"\ud800"#, r#"\ud800","id":"m1"#, r#"m1","\ud800":"x"#] {
+        let text = chat(id, "x");
+        assert_eq!(id_of(&text).as_deref(), Some("m1"), "{id}");
+        assert_eq!(parse_old(&text, || "given".to_owned()), parse(&text), "{id}");
+    }
+    let ignored = message(r#""type":"wave","id":"m1","payload":{"a":[{"b":"\udead"}]}"#);
+    assert_eq!(id_of(&ignored).as_deref(), Some("m1"));
     let cut = chat("m1", r"\ud800");
     for text in [cut.trim_end_matches('}'), r#"{"a":"\ud800\x"}"#, r"\ud800"] {
         assert_eq!(parse(text), Err(MalformedMessage::Json), "{text}");
     }
+}
+
+proptest! {
+    /// What is taken is what a JSON parser takes that reads every string.
+    #[test]
+    fn a_taken_message_is_unicode_json(
+        (key, id, value) in (escapes(), escapes(), escapes()), place in 0..4_usize,
+    ) {
+        let more = match place {
+            0 => format!(r#""x{key}":"{value}""#),
+            1 => format!(r#""id":"{id}","id":"m2""#),
+            2 => format!(r#""content":"{value}""#),
+            _ => format!(r#""x":[{{"{key}":["{value}"]}}]"#),
+        };
+        let text = message(&format!(
+            r#""type":"chat_message","id":"m1",{more},"payload":{{"content":"x",{more}}}"#
+        ));
+        let is_json = serde_json::from_str::<serde_json::Value>(&text).is_ok();
+        let is_empty = place == 2 && value.is_empty();
+        prop_assert_eq!(parse(&text).is_ok(), is_json && !is_empty, "{}", text);
+    }
+}
+
+/// A string's inside: characters, and halves of surrogate pairs.
+fn escapes() -> impl Strategy<Value = String> {
+    let part = prop::sample::select(vec!["a", r"\ud83d", r"\ude00", r"\u0041", "\u{e9}"]);
+    prop::collection::vec(part, 0..4).prop_map(|parts| parts.concat())
 }
 
 /// Is this text read without the JSON parser?

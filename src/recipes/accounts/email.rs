@@ -24,13 +24,13 @@ impl Email {
     pub(super) fn new(text: &str) -> Result<Self, &'static str> {
         let text = text.trim();
         if text.len() > MAX_BYTES {
-            return Err("an address has at most 254 characters");
+            return Err("must have at most 254 characters");
         }
         match text.rsplit_once('@') {
             Some((local, domain)) if is_local(local) && is_domain(domain) => {
                 Ok(Self(text.to_ascii_lowercase()))
             }
-            _ => Err("write an address such as ann@example.com"),
+            _ => Err("must be an address such as ann@example.com"),
         }
     }
 

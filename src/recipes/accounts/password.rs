@@ -32,7 +32,7 @@ impl Password {
         if (8..=128).contains(&text.chars().count()) {
             Ok(Self(text))
         } else {
-            Err("a password has 8 to 128 characters")
+            Err("must have 8 to 128 characters")
         }
     }
 

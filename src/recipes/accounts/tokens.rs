@@ -12,7 +12,7 @@ use jsonwebtoken::{Algorithm, EncodingKey};
 use sha2::{Digest as _, Sha256};
 
 use super::random::{random_bytes, random_id};
-use crate::auth::TokenSigner;
+use crate::auth::{ISSUED_CLAIM, TokenSigner};
 use crate::config::Config;
 use crate::recipes::storage::access::SESSION_CLAIM;
 use crate::recipes::storage::sessions::TokenHash;
@@ -86,7 +86,11 @@ impl TokenIssuer {
         now: UnixTime,
     ) -> Result<String, NoToken> {
         let id = random_id().map_err(|_| NoToken)?;
-        let more = [("jti".to_owned(), id.into()), (SESSION_CLAIM.to_owned(), session.into())];
+        let more = [
+            ("jti".to_owned(), id.into()),
+            (SESSION_CLAIM.to_owned(), session.into()),
+            (ISSUED_CLAIM.to_owned(), now.as_millis().into()),
+        ];
         self.keys.with(|keys| keys.signer.sign(user, now, self.access_ttl, more))
     }
 

@@ -6,9 +6,8 @@ use super::bounds::Bounds;
 use super::chat::{ChatDone, ChatOutcome, changed};
 use super::publications;
 use super::{member_changes, recipes};
-use crate::node::app::{Json, Update};
-use crate::protocol::ErrorCode;
-use crate::recipes::recipe::Draft;
+use crate::node::app::{Json, PublishRefusal, Update};
+use crate::recipes::recipe::{Draft, DraftError};
 use crate::time::UnixTime;
 
 /// Tells a room something. With a `draft`, that replaces the room's recipe, as a change that can be
@@ -17,31 +16,36 @@ use crate::time::UnixTime;
 pub(crate) fn publish(
     database: &Connection,
     room: &str,
-    (said, draft): (Update, Option<Draft>),
+    (said, draft): (Update, Result<Option<Draft>, DraftError>),
     now: UnixTime,
     bounds: &Bounds,
 ) -> rusqlite::Result<ChatDone> {
     let mut events = member_changes::forget_ended(database, room, now)?;
+    let refused =
+        |refusal, events| Ok(ChatDone { outcome: ChatOutcome::NotPublished(refusal), events });
     let Some(stored) = recipes::find_any(database, room)? else {
-        let is_told = draft.is_none().then(|| said.into());
-        let outcome = is_told.ok_or(ErrorCode::InvalidMessage);
-        return Ok(ChatDone { outcome: ChatOutcome::Answer(outcome), events });
+        return match draft {
+            Ok(None) => Ok(ChatDone { outcome: said.into(), events }),
+            Ok(Some(_)) | Err(_) => refused(PublishRefusal::NoSuchRoom, events),
+        };
+    };
+    let draft = match draft {
+        Ok(draft) => draft,
+        Err(fault) => return refused(of_field(&fault), events),
     };
     let update = match draft {
         None => said,
         Some(draft) => {
-            let recipe = stored.recipe.replaced_by(draft, now).ok();
-            let json = recipe.as_ref().and_then(|recipe| Json::new(recipe).ok());
-            match recipe.zip(json.filter(|json| bounds.fit(json))) {
-                Some((recipe, json)) => {
-                    recipes::change(database, &stored, &recipe, bounds.undo)?;
-                    changed(said.content, json)
-                }
-                None => {
-                    let outcome = ChatOutcome::Answer(Err(ErrorCode::InvalidMessage));
-                    return Ok(ChatDone { outcome, events });
-                }
-            }
+            let recipe = match stored.recipe.replaced_by(draft, now) {
+                Ok(recipe) => recipe,
+                Err(fault) => return refused(of_field(&fault), events),
+            };
+            let Some(json) = Json::new(&recipe).ok().filter(|json| bounds.fit(json)) else {
+                let why = "`recipe_data` must be a smaller recipe".to_owned();
+                return refused(PublishRefusal::InvalidData(why), events);
+            };
+            recipes::change(database, &stored, &recipe, bounds.undo)?;
+            changed(said.content, json)
         }
     };
     if !bounds.publishes {
@@ -55,4 +59,9 @@ pub(crate) fn publish(
     how.is_kept &= !recipes::is_at_quota(database, &owner, bounds.user_bytes, now)?;
     events.push(publications::publish_update(database, (stored.key, room), (&update, None), how)?);
     Ok(ChatDone { outcome: update.into(), events })
+}
+
+fn of_field(fault: &DraftError) -> PublishRefusal {
+    let DraftError { field, must } = fault;
+    PublishRefusal::InvalidData(format!("`recipe_data.{field}` must be {must}"))
 }

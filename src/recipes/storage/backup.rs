@@ -9,7 +9,7 @@ use std::io;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 
 use super::health::text_of;
 use super::migrations::MIGRATIONS;
@@ -57,7 +57,7 @@ pub fn backup(directory: &Path, to: &Path) -> Result<u64, BackupError> {
         let text = "there is no such directory: create it";
         return Err(file_error(missing, io::Error::new(io::ErrorKind::NotFound, text)));
     }
-    let copied = copy(&schema::path(directory), &part).and_then(|()| publish(&part, to));
+    let copied = copy(&schema::path(directory), &part, to).and_then(|()| publish(&part, to));
     if copied.is_err() {
         // What is left of a copy that failed is nobody's.
         let _ = fs::remove_file(&part);
@@ -68,12 +68,26 @@ pub fn backup(directory: &Path, to: &Path) -> Result<u64, BackupError> {
 /// Where a server keeps its rooms' last messages over a restart, in the same directory.
 const HISTORY_FILE: &str = "history";
 
-/// Puts the copy `from` into `directory`, in place of the database there, which is kept as
-/// `recipes.db.replaced` with its log. Returns the bytes of the copy. Blocks.
+/// A database and its log: what is appended to the name of the database.
+const DATABASE_FILES: [&str; 3] = ["", "-wal", "-shm"];
+
+/// What [`restore`] has done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Restored {
+    /// The length of the copy.
+    pub bytes: u64,
+    /// Where the database is that was there before, with its log beside it. `None`: there was none.
+    pub kept: Option<PathBuf>,
+}
+
+/// Puts the copy `from` into `directory`, in place of the database there, which is kept with its log as
+/// `recipes.db.replaced`, or as `recipes.db.replaced-2` and so on: what earlier restores have kept stays.
+/// Blocks.
 ///
 /// # Errors
 /// [`BackupError`]: a server has the directory, or the copy is not sound. Nothing was replaced then.
-pub fn restore(directory: &Path, from: &Path) -> Result<u64, BackupError> {
+pub fn restore(directory: &Path, from: &Path) -> Result<Restored, BackupError> {
     let _lock = schema::lock(directory)?;
     verify(from)?;
     let path = schema::path(directory);
@@ -83,7 +97,7 @@ pub fn restore(directory: &Path, from: &Path) -> Result<u64, BackupError> {
     // Not `fs::copy`, which would give it the mode of the copy.
     let copied = File::open(from).and_then(|mut copy| io::copy(&mut copy, &mut written));
     let copied = copied.map_err(|error| file_error(&part, error));
-    let kept = copied.and_then(|_| {
+    let restored = copied.and_then(|_| {
         // Clients that went on from there would keep recipes that the copy does not have.
         let history = directory.join(HISTORY_FILE);
         match fs::remove_file(&history) {
@@ -92,24 +106,53 @@ pub fn restore(directory: &Path, from: &Path) -> Result<u64, BackupError> {
             }
             _ => {}
         }
-        for suffix in ["", "-wal", "-shm"] {
-            let (old, kept) =
-                (with_suffix(&path, suffix), with_suffix(&path, &format!(".replaced{suffix}")));
-            match fs::rename(&old, &kept) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(file_error(&old, error));
-                }
-                // What an earlier restore has kept is not this database's.
-                Err(_) => drop(fs::remove_file(&kept)),
-                Ok(()) => {}
-            }
-        }
-        publish(&part, &path)
+        let kept = keep(&path)?;
+        Ok(Restored { bytes: publish(&part, &path)?, kept })
     });
-    if kept.is_err() {
+    if restored.is_err() {
         let _ = fs::remove_file(&part);
     }
-    kept
+    restored
+}
+
+/// Renames the database and its log, and returns the new name of the database. `None`: there was none.
+fn keep(path: &Path) -> Result<Option<PathBuf>, BackupError> {
+    let kept = free_name(path)?;
+    let mut was_there = false;
+    for suffix in DATABASE_FILES {
+        let old = with_suffix(path, suffix);
+        match fs::rename(&old, with_suffix(&kept, suffix)) {
+            Ok(()) => was_there = true,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(file_error(&old, error)),
+        }
+    }
+    Ok(was_there.then_some(kept))
+}
+
+/// The first of `.replaced`, `.replaced-2` and so on under which there is neither a database nor a log.
+fn free_name(path: &Path) -> Result<PathBuf, BackupError> {
+    let mut number = 1_u64;
+    loop {
+        let name = match number {
+            1 => with_suffix(path, ".replaced"),
+            _ => with_suffix(path, &format!(".replaced-{number}")),
+        };
+        let mut is_free = true;
+        for suffix in DATABASE_FILES {
+            let file = with_suffix(&name, suffix);
+            // A symbolic link that leads nowhere is there, too.
+            match file.symlink_metadata() {
+                Ok(_) => is_free = false,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(file_error(&file, error)),
+            }
+        }
+        if is_free {
+            return Ok(name);
+        }
+        number = number.saturating_add(1);
+    }
 }
 
 /// What root creates for a server that does not run as root must be that server's: gives `files` to the
@@ -127,16 +170,32 @@ fn give_to_owner(directory: &Path, database: &Path, files: &[&Path]) -> Result<(
     Ok(())
 }
 
-fn copy(from: &Path, part: &Path) -> Result<(), BackupError> {
+/// Copies `from` to `part`, which errors call by the name `to` that it is to have.
+fn copy(from: &Path, part: &Path, to: &Path) -> Result<(), BackupError> {
     // SQLite fills an empty file, which is for its owner alone from the start.
     create(part)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let copied = Connection::open_with_flags(from, flags).and_then(|database| {
+    let database = Connection::open_with_flags(from, flags).and_then(|database| {
         database.busy_timeout(BUSY_TIMEOUT)?;
-        database.execute("VACUUM INTO ?1", [part.to_string_lossy()])
+        // Opens the log, so that what fails afterwards in writing is the copy.
+        database.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+        Ok(database)
     });
-    copied.map_err(|error| database_error(from, &error))?;
+    let database = database.map_err(|error| database_error(from, &error))?;
+    let copied = database.execute("VACUUM INTO ?1", [part.to_string_lossy()]);
+    copied
+        .map_err(|error| database_error(if is_of_a_write(&error) { to } else { from }, &error))?;
     verify(part)
+}
+
+/// Could SQLite not write? `VACUUM INTO` only writes the copy.
+fn is_of_a_write(error: &rusqlite::Error) -> bool {
+    let Some(cause) = error.sqlite_error() else { return false };
+    matches!(cause.code, ErrorCode::DiskFull | ErrorCode::ReadOnly)
+        || matches!(
+            cause.extended_code,
+            ffi::SQLITE_IOERR_WRITE | ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_TRUNCATE
+        )
 }
 
 /// Whether the file is a sound database that this program knows.
@@ -231,10 +290,49 @@ mod tests {
         database.execute_batch("COMMIT").unwrap();
         assert!(matches!(restore(&data, &copy), Err(BackupError::Storage(_))), "it is in use");
         drop((database, lock));
-        restore(&data, &copy).unwrap();
-        assert_eq!(users(&data), ["alice"]);
-        // What was replaced is kept.
-        assert!(data.join("recipes.db.replaced").exists());
+        let restored = restore(&data, &copy).unwrap();
+        assert_eq!((restored.bytes, users(&data)), (bytes, vec!["alice".to_owned()]));
+        assert_eq!(restored.kept, Some(data.join("recipes.db.replaced")));
+    }
+
+    #[test]
+    fn every_replaced_database_is_kept_with_its_log() {
+        let scratch = ScratchDir::new();
+        let (data, copy) = (scratch.path().join("data"), scratch.path().join("copy.db"));
+        drop(schema::open(&data).unwrap());
+        backup(&data, &copy).unwrap();
+        let replace = |database: &str, log: Option<&str>| {
+            fs::write(data.join("recipes.db"), database).unwrap();
+            if let Some(log) = log {
+                fs::write(data.join("recipes.db-wal"), log).unwrap();
+            }
+            restore(&data, &copy).unwrap().kept.unwrap()
+        };
+        let kept = [
+            replace("first", Some("its log")),
+            replace("second", None),
+            replace("third", Some("l")),
+        ];
+        let names = ["replaced", "replaced-2", "replaced-3"];
+        assert_eq!(kept, names.map(|name| data.join(format!("recipes.db.{name}"))));
+        assert_eq!(
+            kept.map(|file| fs::read_to_string(file).unwrap()),
+            ["first", "second", "third"]
+        );
+        let log =
+            |number: &str| fs::read(data.join(format!("recipes.db.replaced{number}-wal"))).ok();
+        assert_eq!([log(""), log("-2")], [Some(b"its log".to_vec()), None]);
+        // A log alone also takes a name.
+        fs::remove_file(data.join("recipes.db.replaced-2")).unwrap();
+        fs::write(data.join("recipes.db.replaced-2-wal"), "another").unwrap();
+        assert_eq!(replace("fourth", None), data.join("recipes.db.replaced-4"));
+        for entry in fs::read_dir(&data).unwrap() {
+            let path = entry.unwrap().path();
+            if path.to_string_lossy().contains("recipes.db") {
+                fs::remove_file(path).unwrap();
+            }
+        }
+        assert_eq!(restore(&data, &copy).unwrap().kept, None, "there was none");
     }
 
     /// Root puts a copy back for a service with a user of its own, which has to read it then.

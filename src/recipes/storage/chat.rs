@@ -21,7 +21,7 @@ use super::recipes::{self, Stored};
 use super::schema::{millis, signed};
 use super::unanswered::{self, UnansweredId};
 use crate::node::AppEvent;
-use crate::node::app::{Admission, Answer, Json, RoomMessage, Update};
+use crate::node::app::{Admission, Answer, Json, PublishRefusal, RoomMessage, Update};
 use crate::protocol::{ErrorCode, KeptJsonObject, Position, UpdateSource};
 use crate::recipes::assistant::{AssistantReply, Pasted, answer_read};
 use crate::recipes::command::ChatCommand;
@@ -94,6 +94,8 @@ pub(crate) enum ChatOutcome {
     Answer(Answer),
     /// The id was used for a message with different content.
     UsedId,
+    /// An operator's word is not published.
+    NotPublished(PublishRefusal),
     /// The rules do not understand the message: the model is to be asked, and then this again.
     AskModel(Box<RoomContext>),
 }

@@ -67,7 +67,7 @@ use rusqlite::Connection;
 
 use crate::node::{Payer, QUESTION_BYTES, StartFlag};
 
-pub use self::backup::{BackupError, backup, restore};
+pub use self::backup::{BackupError, Restored, backup, restore};
 pub(super) use self::batch::{BATCH_TIME, Commit, TaskError, by_statement};
 use self::batch::{BatchItem, Batcher, MAX_BATCH, Task};
 use self::checkpoint::Checkpointer;

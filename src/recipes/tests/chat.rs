@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::node::app::Json;
-use crate::protocol::ErrorCode;
+use crate::node::app::PublishRefusal;
 
 #[test]
 fn only_the_owner_may_join() {
@@ -209,7 +209,7 @@ fn published_recipe_is_stored_and_undone() {
     assert_eq!(stored["created_at"], created);
     let error = test.say(&room, "alice", "m1", "Undo");
     assert_eq!(recipe_of(&error)["title"], "Soup");
-    assert_eq!(test.publish("none", said), Err(ErrorCode::InvalidMessage));
+    assert_eq!(test.unpublished("none", said), PublishRefusal::NoSuchRoom);
 }
 
 #[test]
@@ -221,7 +221,9 @@ fn invalid_published_recipe_is_refused() {
         recipe_data: Some(Json::new(&json!({ "title": 7 })).unwrap()),
         ..Update::default()
     };
-    assert_eq!(test.publish(&room, wrong), Err(ErrorCode::InvalidMessage));
+    let why = "`recipe_data.title` must be a text of 1 to 200 characters".to_owned();
+    assert_eq!(test.unpublished(&room, wrong.clone()), PublishRefusal::InvalidData(why));
+    assert_eq!(test.unpublished("none", wrong), PublishRefusal::NoSuchRoom);
     let word = Update { content: "Closing at ten".into(), ..Update::default() };
     assert_eq!(test.publish(&room, word.clone()), Ok(word));
 }
@@ -236,7 +238,8 @@ fn change_that_grows_too_large_is_refused() {
     let steps: Vec<_> = (0..8).map(|_| "x".repeat(4_000)).collect();
     let large = json!({ "title": "Soup", "steps": steps });
     let said = Update { recipe_data: Some(Json::new(&large).unwrap()), ..Update::default() };
-    assert_eq!(test.publish(&room, said), Err(ErrorCode::InvalidMessage));
+    let why = "`recipe_data` must be a smaller recipe".to_owned();
+    assert_eq!(test.unpublished(&room, said), PublishRefusal::InvalidData(why));
     assert_eq!(recipe_of(&test.seen(&room, "alice"))["steps"], json!([]));
     let refused = test.post("/v1/recipes", Some("alice"), &large);
     assert_eq!(refused.status, 400);

@@ -37,8 +37,8 @@ use super::storage::{Commit, by_statement};
 use crate::config::{Config, Size};
 use crate::id::ConnId;
 use crate::node::app::{
-    Admission, Answer, App, Incoming, Join, JoinClient, Publish, Reply, RoomMessage,
-    RoomPublication, Update,
+    Admission, Answer, App, Incoming, Join, JoinClient, Publish, PublishRefusal, Reply,
+    RoomMessage, RoomPublication, Update,
 };
 use crate::node::{AppEvent, Completion, Method, Outcome, Request, Response, StartFlag, Ticket};
 use crate::protocol::{JsonObject, Position};
@@ -324,6 +324,19 @@ impl TestApp {
     fn answer(&self) -> Result<Update, crate::protocol::ErrorCode> {
         match self.next() {
             Outcome::Message(answer) => answer.map(|update| (*update).clone()),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Why this is not published.
+    fn unpublished(&mut self, room: &str, update: Update) -> PublishRefusal {
+        let (ticket, now) = (self.ticket(), self.now);
+        let update = std::sync::Arc::new(update);
+        let start = &self.start;
+        let asked = self.app.on_publish(&Publish { ticket, start, now, room, update: &update });
+        assert!(matches!(asked, Reply::Held));
+        match self.next() {
+            Outcome::NotPublished(refusal) => refusal,
             other => panic!("{other:?}"),
         }
     }

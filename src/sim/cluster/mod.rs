@@ -22,6 +22,7 @@ mod asks;
 mod bus_line;
 mod chain;
 mod chatter;
+mod checks;
 mod facts;
 mod mishap;
 mod mishaps;

@@ -254,7 +254,9 @@ impl Node {
                 cluster.break_room(now, room, *head);
             }
             Ok(_) => {}
-            Err(_) => cluster.rooms.set_broken(now, room),
+            Err(_) => {
+                cluster.rooms.set_broken(now, room);
+            }
         }
     }
 

@@ -1,65 +1,22 @@
-//! Orders for every node: revocations, and what an operator or the application has closed or told.
+//! Orders for every node: what an operator or the application has ended, closed or told.
 
 use smol_str::SmolStr;
 
-use crate::bus::{BusCommand, BusFault, BusReply, LogEntry, LogName, StoredRevocation};
+use crate::bus::{BusCommand, BusFault, BusReply, LogEntry, LogName};
 use crate::id::{ConnId, Slot};
 use crate::node::Node;
 use crate::node::cluster::control::{self, ClusterOrder, OrderEntry, Word};
 use crate::node::cluster::nodes::{ROUND, RoundPurpose};
+use crate::node::cluster::told::ToldTarget;
 use crate::node::cluster::{COMMAND_TIME, Pending};
 use crate::node::connections::frame::payload_of;
 use crate::node::gate::operator::OperatorEvent;
-use crate::node::work::orders::ConfirmedBy;
-use crate::node::work::port::{Completion, Outcome, StoreError};
-use crate::node::work::ticket::Ticket;
-use crate::protocol::CloseReason;
+use crate::node::work::orders::{ConfirmedBy, NotShared};
+use crate::node::work::port::{Completion, Outcome};
+use crate::protocol::{CloseReason, ErrorCode};
 use crate::time::UnixTime;
 
 impl Node {
-    /// Has the engine keep a revocation, and every node carry it out. The question of `ticket` is
-    /// answered when the others have, or their time is over.
-    pub(crate) fn share_revocation(&mut self, ticket: Ticket, user: &str, count: usize) {
-        let (now, at) = (self.cx.now, self.cx.now.unix.as_millis());
-        let revocations = &mut self.gate.tokens.revocations;
-        let over_before = revocations.over_before(now);
-        let life = over_before.map_or(u64::MAX / 4, |moment| at.saturating_sub(moment.as_millis()));
-        let Some(cluster) = &mut self.cluster else { return };
-        let user = SmolStr::new(user);
-        let command = BusCommand::StoreRevocation {
-            user: user.clone(),
-            at,
-            until: at.saturating_add(life).div_ceil(1_000),
-            capacity: revocations.capacity(),
-        };
-        let pending = Pending::Revocation { ticket, user, at, count };
-        let until = now.monotonic + COMMAND_TIME;
-        if let Err((fault, _)) = cluster.send(now.monotonic, command, (pending, until)) {
-            self.revocation_failed(ticket, &fault);
-        }
-    }
-
-    fn revocation_failed(&mut self, ticket: Ticket, fault: &BusFault) {
-        let error = StoreError::Failed(format!("the cluster's engine: {fault}").into());
-        self.on_completion(Completion { ticket, outcome: Outcome::Stored(Err(error)) });
-    }
-
-    /// The engine has kept a revocation, or not.
-    pub(super) fn revocation_kept(
-        &mut self,
-        ticket: Ticket,
-        (user, at, count): (SmolStr, u64, usize),
-        result: &Result<BusReply, BusFault>,
-    ) {
-        match result {
-            Err(fault) => self.revocation_failed(ticket, fault),
-            Ok(_) => {
-                let purpose = RoundPurpose::EndSessions { ticket };
-                self.order_everywhere(ClusterOrder::EndSessions { user, at }, count, Some(purpose));
-            }
-        }
-    }
-
     /// Gives an order to every other node, which this one has carried out for `count` connections.
     /// Where there is a purpose, they confirm it.
     pub(crate) fn order_everywhere(
@@ -95,17 +52,24 @@ impl Node {
         };
         self.cx.metrics.cluster_unpublished += 1;
         cluster.nodes.owes_orders |= round.is_none() && cluster.nodes.is_owner;
+        if let Some(number) = round
+            && cluster.nodes.is_of_publication(number)
+        {
+            // The others do not count; whether they were told is known from each target.
+            cluster.nodes.round_published(number);
+            return self.end_rounds();
+        }
         let Some(round) = round.and_then(|round| cluster.nodes.fail_round(round)) else { return };
         match round.purpose {
             // It is stored, and the others do not know: whoever gave it is told to give it again.
             RoundPurpose::EndSessions { ticket } => self.revocation_failed(ticket, fault),
             // This node has carried it out, and the others never will.
             RoundPurpose::Call { asker, .. } => {
-                let count = round.count;
-                self.tell_operator(asker, OperatorEvent::NotShared { count });
+                let fault = NotShared { connections: round.count };
+                self.tell_operator(asker, OperatorEvent::NotShared(fault));
             }
             // These are no orders.
-            RoundPurpose::Publication(ended) => self.end_counted(*ended, true),
+            RoundPurpose::Publication(ended) => self.end_counted(*ended),
             RoundPurpose::List(list) => self.end_list(*list, round.expected),
         }
     }
@@ -128,7 +92,7 @@ impl Node {
                 }
                 RoundPurpose::Publication(mut ended) => {
                     ended.tally.count_nodes(round.count, round.confirmed, nodes);
-                    self.end_counted(*ended, false);
+                    self.end_counted(*ended);
                 }
                 RoundPurpose::List(list) => self.end_list(*list, round.expected),
             }
@@ -284,7 +248,7 @@ impl Node {
         }
     }
 
-    fn close_all(&mut self, members: Vec<Slot>, reason: CloseReason) -> usize {
+    pub(super) fn close_all(&mut self, members: Vec<Slot>, reason: CloseReason) -> usize {
         let count = members.len();
         for slot in members {
             self.close(slot, reason);
@@ -308,6 +272,21 @@ impl Node {
         }
     }
 
+    /// The same for a target of a publication, which fails if that does: in all rooms but these.
+    pub(crate) fn tell_user_for(
+        &mut self,
+        target: ToldTarget,
+        user: SmolStr,
+        except: Vec<SmolStr>,
+        frame: &[u8],
+    ) -> Result<usize, ErrorCode> {
+        let Some(cluster) = &self.cluster else { return Ok(0) };
+        let text = String::from_utf8_lossy(payload_of(frame)).into_owned();
+        let order = ClusterOrder::TellUser { user, room: None, except, text };
+        let entry = OrderEntry { round: None, run: cluster.run, order };
+        self.tell_target(target, LogName::Control, control::write(&entry))
+    }
+
     /// Tells the connections of a user a message of this text.
     fn tell_user(
         &mut self,
@@ -326,54 +305,6 @@ impl Node {
         let reached = rooms.tell_each(cx, connections, &slots, &frame);
         self.close_slow_members();
         reached
-    }
-
-    /// Refuses a user's tokens up to `at`, and closes the connections. Those that were let in afterwards,
-    /// with a newer token, stay: this node may hear of it late.
-    fn revoke_here(&mut self, user: &str, at: UnixTime) -> usize {
-        self.end_sessions_of_app(user, at);
-        let hash = self.cx.hash(&[user]);
-        let revocations = &mut self.gate.tokens.revocations;
-        revocations.revoke(self.cx.now, hash, at);
-        let sessions = self.cluster.as_ref().map(|cluster| &cluster.sessions);
-        // The clocks of nodes and issuer may differ, so both have to be newer.
-        let is_newer = |slot: &Slot| {
-            let session = sessions.and_then(|sessions| sessions.get(slot));
-            session
-                .is_some_and(|it| it.accepted_at > at && !revocations.refuses(hash, it.issued_at))
-        };
-        let members = self.rooms.users.members(user).filter(|slot| !is_newer(slot));
-        let members: Vec<Slot> = members.collect();
-        self.close_all(members, CloseReason::SessionRevoked)
-    }
-
-    /// Asks the engine for all revocations.
-    pub(super) fn read_revocations(&mut self, after: Option<StoredRevocation>) {
-        let now = self.cx.now.monotonic;
-        let Some(cluster) = &mut self.cluster else { return };
-        let pending = (Pending::Revocations, now + COMMAND_TIME);
-        let _ = cluster.send(now, BusCommand::ReadRevocations { after }, pending);
-    }
-
-    /// All revocations, as the engine keeps them. Those that are news here were given while this node
-    /// did not hear.
-    pub(super) fn revocations_read(&mut self, result: Result<BusReply, BusFault>) {
-        let Ok(BusReply::Revocations { page, complete }) = result else { return };
-        for revocation in &page {
-            let at = UnixTime::from_millis(revocation.at);
-            let hash = self.cx.hash(&[&revocation.user]);
-            if !self.gate.tokens.revocations.knows(hash, at) {
-                self.revoke_here(&revocation.user, at);
-            }
-        }
-        if !complete && let Some(last) = page.into_iter().next_back() {
-            return self.read_revocations(Some(last));
-        }
-        let Some(cluster) = &mut self.cluster else { return };
-        cluster.has_revocations = true;
-        for id in std::mem::take(&mut cluster.early) {
-            self.revocations_are_read(id);
-        }
     }
 
     /// Another node says something.

@@ -10,6 +10,7 @@ use crate::id::{ConnId, Slot};
 use crate::node::Node;
 use crate::node::cluster::control::{self, Word};
 use crate::node::cluster::nodes::{ROUND, RoundPurpose};
+use crate::node::cluster::told::ToldTarget;
 use crate::node::cluster::{COMMAND_TIME, Pending, stored_answer};
 use crate::node::gate::operator::OperatorEvent;
 use crate::node::work::publication::{
@@ -76,7 +77,7 @@ impl Node {
                 let tally = stored_answer::read_tally(&text);
                 self.work.idempotency.end(key, tally);
                 let targets = std::mem::take(&mut publication.targets);
-                Published::Done { tally, targets }
+                Published::Done { tally, targets, reason: None }
             }
             Ok(_) | Err(_) => {
                 // Nobody knows whether it was done.
@@ -84,7 +85,7 @@ impl Node {
                 self.work.idempotency.forget(key);
                 let (tally, targets) =
                     (publication.tally, std::mem::take(&mut publication.targets));
-                Published::Done { tally, targets }
+                Published::Done { tally, targets, reason: None }
             }
         };
         if !matches!(known, Published::Done { .. }) {
@@ -135,14 +136,13 @@ impl Node {
             self.answer_within(slot, 2 * ROUND);
         }
         ended.awaited = Some(ticket);
-        let (rooms, users) = ended.told();
+        let ((rooms, users), ended_round) = (ended.told(), ended.round);
         let Some(cluster) = &mut self.cluster else { return };
         let node = cluster.name.clone();
         let purpose = RoundPurpose::Publication(Box::new(ended));
-        let round = cluster.nodes.begin_round(now, (&node, 0), purpose);
-        let run = cluster.run;
+        let (round, run) = (ended_round, cluster.run);
+        cluster.nodes.begin_numbered(now, round, (&node, 0), purpose);
         let payload = control::write(&Word::CountDelivered { round, node, run, rooms, users });
-        // The engine answers in order: when it has this, it has answered what was published before.
         let pending = Pending::Order { round: Some(round) };
         let command = BusCommand::Tell { node: None, payload };
         if let Err((fault, _)) = cluster.send(now, command, (pending, now + ROUND)) {
@@ -155,18 +155,45 @@ impl Node {
         self.cluster.as_ref().is_some_and(|cluster| !cluster.link.is_up())
     }
 
-    /// A publication is over. At rooms that are broken it has failed: what was published there did not reach
-    /// the engine. `is_lost`: the engine has none of it.
-    pub(super) fn end_counted(&mut self, mut ended: EndedPublication, is_lost: bool) {
-        let Some(cluster) = &self.cluster else { return };
+    /// Has every node tell a target of a publication: what is in `log` is announced to this one, too.
+    pub(crate) fn tell_target(
+        &mut self,
+        target: ToldTarget,
+        log: LogName,
+        text: Box<[u8]>,
+    ) -> Result<usize, ErrorCode> {
+        let now = self.cx.now.monotonic;
+        let Some(cluster) = &mut self.cluster else { return Ok(0) };
+        cluster.publish_target(now, target, (log, text)).map(|()| 0).map_err(|fault| {
+            self.cx.metrics.cluster_unpublished += 1;
+            log::debug!("a publication was not published: {fault}");
+            ErrorCode::BackendUnavailable
+        })
+    }
+
+    /// The engine has what a target of a publication is told, or never will.
+    pub(super) fn target_told(&mut self, target: ToldTarget, result: &Result<BusReply, BusFault>) {
+        let Some(cluster) = &mut self.cluster else { return };
+        cluster.nodes.told.end(target, result.is_ok());
+        if let Err(fault) = result {
+            self.cx.metrics.cluster_unpublished += 1;
+            log::debug!("a publication was not published: {fault}");
+        }
+        self.end_rounds();
+    }
+
+    /// A publication is over: the engine has answered about each target.
+    pub(super) fn end_counted(&mut self, mut ended: EndedPublication) {
+        let Some(cluster) = &mut self.cluster else { return };
+        let failed = cluster.nodes.told.take_failed(ended.round);
         for (index, target) in ended.targets.iter().enumerate() {
-            let has_failed = match target {
-                PublishTarget::Room(room) => is_lost || cluster.rooms.is_broken(room),
-                PublishTarget::User(_) => is_lost,
-                PublishTarget::Connection(_) => false,
-            };
-            if has_failed {
-                ended.tally.fail(index, ErrorCode::BackendUnavailable);
+            if failed.checked_shr(index as u32).is_some_and(|bits| bits & 1 == 1) {
+                ended.tally.fail(index, ErrorCode::BackendUnavailable.into());
+            }
+            if let PublishTarget::Room(room) = target
+                && !ended.tally.has_failed_at(index)
+            {
+                ended.tally.add(self.rooms.rooms.count(room) as usize);
             }
         }
         let has_failed = ended.has_failed();

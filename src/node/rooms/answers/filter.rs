@@ -13,10 +13,19 @@ pub(crate) struct MessageFilter {
 }
 
 impl MessageFilter {
+    /// What a member takes at most, beside the first 64 bytes: 4 bytes, and up to as many again for a
+    /// power of two.
+    #[cfg(feature = "net")]
+    pub(crate) const MEMBER_BYTES: usize = 8;
+
     /// Four counters for each of `members`, as many as messages have room, within bounds.
     pub(crate) fn new(members: usize) -> Self {
-        let counters = members.saturating_mul(4).clamp(64, MAX_COUNTERS).next_power_of_two();
-        Self { counters: vec![0; counters].into_boxed_slice() }
+        Self { counters: vec![0; Self::bytes(members)].into_boxed_slice() }
+    }
+
+    /// What a filter for that many members takes: a byte for each counter.
+    pub(crate) fn bytes(members: usize) -> usize {
+        members.saturating_mul(4).clamp(64, MAX_COUNTERS).next_power_of_two()
     }
 
     /// False: no such message was added that was not removed again.
@@ -68,6 +77,15 @@ mod tests {
         (0..300).for_each(|_| filter.add(1, 2));
         (0..299).for_each(|_| filter.remove(1, 2));
         assert!(filter.may_have(1, 2));
+    }
+
+    #[cfg(feature = "net")]
+    #[test]
+    fn filter_takes_no_more_than_it_says() {
+        for members in 0..40_000 {
+            let most = 64 + members * MessageFilter::MEMBER_BYTES;
+            assert!(MessageFilter::bytes(members) <= most, "{members}");
+        }
     }
 
     #[test]

@@ -149,6 +149,51 @@ fn users_are_indexed_while_half_the_bound_is_used() {
     assert_eq!(indexed(&answers).map(|it| (it.0, it.2)), Some((81, true)));
 }
 
+/// A room that is written in while the index is made is where that comes by again, fresher than the
+/// other room of its user.
+#[test]
+fn a_room_written_while_indexing_is_fresher() {
+    let mut answers = cache(100 * one());
+    let room = |member, id| MessageKey { user: 7, member, id, content: 0 };
+    let fill = |answers: &mut DedupCache, members: std::ops::Range<u64>, second| {
+        members.for_each(|it| answers.answered(at(second), key(it, 1), &Ok(Update::text("x"))));
+    };
+    answers.answered(at(0), room(1, 1), &Ok(Update::text("x")));
+    fill(&mut answers, 100..148, 0);
+    answers.answered(at(0), room(2, 1), &Ok(Update::text("x")));
+    fill(&mut answers, 148..149, 1);
+    let indexed = |answers: &DedupCache| {
+        let [first, second] = [1, 2].map(|member| answers.index_of(member).unwrap());
+        let holdings = answers.by_user.holdings.as_ref().unwrap();
+        (holdings.contains(first), holdings.contains(second), answers.by_user.next == NONE)
+    };
+    assert_eq!(indexed(&answers), (true, false, false), "the index is partial");
+    answers.answered(at(1), room(1, 2), &Ok(Update::text("x")));
+    assert_eq!(indexed(&answers), (true, false, false), "the index is partial");
+    let mut members = 149..;
+    while answers.forgotten() == 0 {
+        let member = members.next().unwrap();
+        fill(&mut answers, member..member + 1, 2);
+    }
+    assert!(answers.find(at(2), room(2, 1)).is_none(), "the staler room goes first");
+    assert!((1..3).all(|id| answers.find(at(2), room(1, id)).is_some()));
+}
+
+#[test]
+fn the_ticket_of_an_asked_message_is_charged() {
+    let mut answers = cache(1 << 20);
+    let ticket = Ticket { index: 0, serial: 1 };
+    let message = size_of::<RememberedMessage>();
+    answers.asked(at(0), key(1, 1), ticket);
+    assert_eq!(answers.weight, ENTRY_WEIGHT + message + 16);
+    // What its user is charged for it is the same, however the index comes to it.
+    let index = answers.index_of(1).unwrap();
+    let asked = *answers.ring(&answers.entries[index as usize]).next().unwrap().1;
+    assert_eq!(answers.charge_of(&asked), (message + 16) as u64);
+    answers.not_done(at(1), key(1, 1), ticket);
+    assert_eq!(answers.weight, ENTRY_WEIGHT + message);
+}
+
 #[test]
 fn a_shared_answer_counts_once() {
     let mut answers = cache(0);

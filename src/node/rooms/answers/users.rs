@@ -2,8 +2,9 @@
 //!
 //! Who has how much is known only while more than half of the bound is in use. Until then nobody asks,
 //! and 77 bytes an entry are saved. The index is made from the stalest entry on, a part with each answer
-//! that comes: for each byte that is added, entries of more than a byte. So it is whole before the bound
-//! is reached. Only a bound that an operator has lowered makes it at once.
+//! that comes: for each byte that is added, entries of two bytes, and 1 KiB at least. So it is
+//! whole before the bound is reached, as a rule. Where one answer takes a large part of the bound, or an
+//! operator has lowered the bound, the entries that are left are indexed at once.
 
 use crate::id::Seed;
 use crate::shares::Holdings;

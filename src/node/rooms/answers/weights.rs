@@ -3,7 +3,11 @@
 use super::message::{MessageState, RememberedMessage, StateKind, place_of};
 use super::shared::SharedAnswers;
 use super::{DedupCache, ENTRY_WEIGHT, NONE};
+use crate::node::work::ticket::Ticket;
 
+/// What the ticket of a message takes that the application works on: the ticket, and the tag of its
+/// place in the slab.
+const TICKET_BYTES: usize = size_of::<(usize, Ticket)>();
 /// The least that is indexed with an answer.
 const LEAST_INDEXED: u64 = 1 << 10;
 
@@ -13,7 +17,10 @@ impl DedupCache {
     pub(super) fn weigh_in(&mut self, state: MessageState) -> ((StateKind, u32), u64) {
         let mut weight = size_of::<RememberedMessage>();
         let kept = match state {
-            MessageState::Asked(ticket) => (StateKind::Asked, self.tickets.insert(ticket) as u32),
+            MessageState::Asked(ticket) => {
+                weight += TICKET_BYTES;
+                (StateKind::Asked, self.tickets.insert(ticket) as u32)
+            }
             MessageState::Answered(update) => {
                 let bytes = SharedAnswers::ENTRY_BYTES + update.weight();
                 match self.shared.add(update) {
@@ -37,6 +44,7 @@ impl DedupCache {
         self.weight -= size_of::<RememberedMessage>();
         if message.kind == StateKind::Asked {
             self.tickets.try_remove(message.value as usize);
+            self.weight -= TICKET_BYTES;
         } else if message.is_answered() {
             let bytes = self.answer_bytes(message.value);
             if self.shared.remove(message.value) {
@@ -48,11 +56,12 @@ impl DedupCache {
 
     /// What the user of a message is charged for it.
     pub(super) fn charge_of(&self, message: &RememberedMessage) -> u64 {
-        let answer = match message.kind {
+        let beside = match message.kind {
+            StateKind::Asked => TICKET_BYTES,
             StateKind::Charged => self.answer_bytes(message.value),
             _ => 0,
         };
-        (size_of::<RememberedMessage>() + answer) as u64
+        (size_of::<RememberedMessage>() + beside) as u64
     }
 
     /// What an answer takes.
@@ -100,10 +109,14 @@ impl DedupCache {
             let weight: u64 = messages.map(|(_, message)| self.charge_of(message)).sum();
             let weight = ENTRY_WEIGHT as u64 + weight;
             self.by_user.next = next;
-            if let Some(holdings) = &mut self.by_user.holdings
-                && !holdings.contains(index)
-            {
-                holdings.insert(index, user, weight);
+            if let Some(holdings) = &mut self.by_user.holdings {
+                // One that was written again since it was indexed comes once more: behind what was
+                // staler.
+                if holdings.contains(index) {
+                    holdings.refresh(index);
+                } else {
+                    holdings.insert(index, user, weight);
+                }
             }
             indexed = indexed.saturating_add(weight);
         }

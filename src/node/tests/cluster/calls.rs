@@ -2,10 +2,18 @@
 
 use super::*;
 use crate::admin::tests::split;
+use crate::bus::model::EngineError;
 
 impl ClusterWorld {
     /// Makes a call, and what it is answered within two seconds.
     fn post(&mut self, node: usize, path: &str, body: Value) -> (u16, Value) {
+        let id = self.posting(node, path, &body);
+        self.seconds(2);
+        split(&self.nodes[node].raw(id))
+    }
+
+    /// Makes a call, without waiting for the answer.
+    fn posting(&mut self, node: usize, path: &str, body: &Value) -> ConnId {
         let id = self.nodes[node].operator();
         let body = body.to_string();
         let call = format!(
@@ -15,8 +23,7 @@ impl ClusterWorld {
         );
         self.nodes[node].bytes(id, call.as_bytes());
         self.pump();
-        self.seconds(2);
-        split(&self.nodes[node].raw(id))
+        id
     }
 
     fn reason(&mut self, node: usize, id: ConnId) -> Value {
@@ -52,15 +59,77 @@ fn nothing_is_published_by_a_node_that_is_cut_off() {
     assert_eq!((status, &answer["delivered"]), (200, &2.into()), "{answer}");
 }
 
-/// The node's link is up, and the engine takes nothing.
+/// The node's link is up, and the engine takes nothing. Nobody is in the room at that node.
 #[test]
 fn a_publication_that_the_engine_refuses_has_failed() {
     let mut cluster = ClusterWorld::new(2);
-    cluster.connected(0, "soup", "ann");
+    let b = cluster.connected(1, "soup", "bob");
     cluster.seconds(6);
-    cluster.engine.faults.error = Some(crate::bus::model::EngineError::OutOfMemory);
-    let (status, answer) = cluster.post(0, "/v1/rooms/soup/publish", json!({ "content": "x" }));
-    assert_eq!((status, &answer["error"]), (503, &"backend_unavailable".into()), "{answer}");
+    let with_key = json!({ "content": "x", "idempotency_key": "k" });
+    let to_users = json!({ "content": "x", "users": ["bob"] });
+    for (path, body, error) in [
+        ("/v1/rooms/soup/publish", with_key, EngineError::OutOfMemory),
+        ("/v1/rooms/soup/publish", json!({ "content": "x" }), EngineError::NoPermission),
+        ("/v1/publish", to_users, EngineError::NoPermission),
+    ] {
+        cluster.engine.faults.error = Some(error);
+        let (status, answer) = cluster.post(0, path, body.clone());
+        assert_eq!(
+            (status, &answer["error"]),
+            (503, &"backend_unavailable".into()),
+            "{path} {answer}"
+        );
+        assert_eq!(cluster.see(1, b), [] as [Value; 0]);
+        // Made again when the engine is well, it is done.
+        cluster.engine.faults.error = None;
+        cluster.seconds(10);
+        let (status, answer) = cluster.post(0, path, body);
+        assert_eq!((status, &answer["delivered"]), (200, &1.into()), "{answer}");
+        assert_eq!(cluster.contents(1, b), ["x"]);
+    }
+}
+
+/// The link is cut when all is on its way, and the engine has it.
+#[test]
+fn a_publication_whose_answers_are_lost_is_done_once() {
+    let mut cluster = ClusterWorld::new(2);
+    let b = cluster.connected(1, "soup", "bob");
+    cluster.seconds(6);
+    let body = json!({ "content": "x", "idempotency_key": "k" });
+    let path = "/v1/rooms/soup/publish";
+    let first = cluster.posting(0, path, &body);
+    let (status, answer) = split(&cluster.nodes[0].raw(first));
+    assert_eq!((status, &answer["delivered"]), (200, &1.into()), "{answer}");
+    assert_eq!(cluster.contents(1, b), ["x"]);
+    let body = json!({ "content": "y", "idempotency_key": "l" });
+    // The key, the text and the question are answered, and no answer comes back.
+    cluster.engine.faults.lost_replies = 1;
+    let id = cluster.posting(0, path, &body);
+    cluster.cut(0);
+    cluster.mend(0);
+    cluster.seconds(2);
+    let (status, answer) = split(&cluster.nodes[0].raw(id));
+    let again = cluster.post(0, path, body);
+    assert_eq!((again.0, &again.1["delivered"]), (200, &1.into()), "{status} {answer} {again:?}");
+    assert_eq!(cluster.contents(1, b), ["y"]);
+}
+
+/// Nobody is in the room at the node that has something to say there.
+#[test]
+fn update_of_a_room_elsewhere_is_not_lost() {
+    let mut cluster = ClusterWorld::new(2);
+    let b = cluster.connected(1, "soup", "bob");
+    cluster.cut(0);
+    cluster.seconds(3);
+    cluster.nodes[0].node.rooms.outgoing_for_test("soup", b"{\"x\":{}}");
+    cluster.nodes[0].node.publish_outgoing();
+    cluster.mend(0);
+    cluster.seconds(20);
+    assert_eq!(cluster.reason(1, b), "Messages missed");
+    // The room is left alone when that is done.
+    cluster.seconds(240);
+    let followed = &cluster.nodes[0].node.cluster.as_ref().unwrap().rooms;
+    assert_eq!(followed.state("soup"), None, "{followed:?}");
 }
 
 #[test]

@@ -1,0 +1,107 @@
+//! Revocations that every node of the cluster is to carry out: they are kept by the engine.
+
+use smol_str::SmolStr;
+
+use crate::bus::{BusCommand, BusFault, BusReply, StoredRevocation};
+use crate::id::Slot;
+use crate::node::Node;
+use crate::node::cluster::control::ClusterOrder;
+use crate::node::cluster::nodes::RoundPurpose;
+use crate::node::cluster::{COMMAND_TIME, Pending};
+use crate::node::work::port::{Completion, Outcome, StoreError};
+use crate::node::work::ticket::Ticket;
+use crate::protocol::CloseReason;
+use crate::time::UnixTime;
+
+impl Node {
+    /// Has the engine keep a revocation, and every node carry it out. The question of `ticket` is
+    /// answered when the others have, or their time is over.
+    pub(crate) fn share_revocation(&mut self, ticket: Ticket, user: &str, count: usize) {
+        let (now, at) = (self.cx.now, self.cx.now.unix.as_millis());
+        let revocations = &mut self.gate.tokens.revocations;
+        let over_before = revocations.over_before(now);
+        let life = over_before.map_or(u64::MAX / 4, |moment| at.saturating_sub(moment.as_millis()));
+        let Some(cluster) = &mut self.cluster else { return };
+        let user = SmolStr::new(user);
+        let command = BusCommand::StoreRevocation {
+            user: user.clone(),
+            at,
+            until: at.saturating_add(life).div_ceil(1_000),
+            capacity: revocations.capacity(),
+        };
+        let pending = Pending::Revocation { ticket, user, at, count };
+        let until = now.monotonic + COMMAND_TIME;
+        if let Err((fault, _)) = cluster.send(now.monotonic, command, (pending, until)) {
+            self.revocation_failed(ticket, &fault);
+        }
+    }
+
+    pub(super) fn revocation_failed(&mut self, ticket: Ticket, fault: &BusFault) {
+        let error = StoreError::Failed(format!("the cluster's engine: {fault}").into());
+        self.on_completion(Completion { ticket, outcome: Outcome::Stored(Err(error)) });
+    }
+
+    /// The engine has kept a revocation, or not.
+    pub(super) fn revocation_kept(
+        &mut self,
+        ticket: Ticket,
+        (user, at, count): (SmolStr, u64, usize),
+        result: &Result<BusReply, BusFault>,
+    ) {
+        match result {
+            Err(fault) => self.revocation_failed(ticket, fault),
+            Ok(_) => {
+                let purpose = RoundPurpose::EndSessions { ticket };
+                self.order_everywhere(ClusterOrder::EndSessions { user, at }, count, Some(purpose));
+            }
+        }
+    }
+
+    /// Refuses a user's tokens up to `at`, and closes the connections. Those that were let in afterwards,
+    /// with a newer token, stay: this node may hear of it late.
+    pub(super) fn revoke_here(&mut self, user: &str, at: UnixTime) -> usize {
+        self.end_sessions_of_app(user, at);
+        let hash = self.cx.hash(&[user]);
+        let revocations = &mut self.gate.tokens.revocations;
+        revocations.revoke(self.cx.now, hash, at);
+        let sessions = self.cluster.as_ref().map(|cluster| &cluster.sessions);
+        // The clocks of nodes and issuer may differ, so both have to be newer.
+        let is_newer = |slot: &Slot| {
+            let session = sessions.and_then(|sessions| sessions.get(slot));
+            session
+                .is_some_and(|it| it.accepted_at > at && !revocations.refuses(hash, it.issued_at))
+        };
+        let members = self.rooms.users.members(user).filter(|slot| !is_newer(slot));
+        let members: Vec<Slot> = members.collect();
+        self.close_all(members, CloseReason::SessionRevoked)
+    }
+
+    /// Asks the engine for all revocations.
+    pub(super) fn read_revocations(&mut self, after: Option<StoredRevocation>) {
+        let now = self.cx.now.monotonic;
+        let Some(cluster) = &mut self.cluster else { return };
+        let pending = (Pending::Revocations, now + COMMAND_TIME);
+        let _ = cluster.send(now, BusCommand::ReadRevocations { after }, pending);
+    }
+
+    /// All revocations, as the engine keeps them. Those that are news here were given while this node
+    /// did not hear.
+    pub(super) fn revocations_read(&mut self, result: Result<BusReply, BusFault>) {
+        let Ok(BusReply::Revocations { page, complete }) = result else { return };
+        for revocation in &page {
+            let at = UnixTime::from_millis(revocation.at);
+            let hash = self.cx.hash(&[&revocation.user]);
+            if !self.gate.tokens.revocations.knows(hash, at) {
+                self.revoke_here(&revocation.user, at);
+            }
+        }
+        if !complete && let Some(last) = page.into_iter().next_back() {
+            return self.read_revocations(Some(last));
+        }
+        let Some(cluster) = &mut self.cluster else { return };
+        cluster.has_revocations = true;
+        for id in std::mem::take(&mut cluster.early) {
+            self.revocations_are_read(id);
+        }
+    }
+}
