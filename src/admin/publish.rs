@@ -146,6 +146,10 @@ pub(super) fn response(published: Published) -> Response {
             let message = "The first call with this idempotency key is not done. Call again";
             return Response::error(409, "idempotency_key_in_use", message);
         }
+        Published::KeptElsewhere(node) => {
+            let message = format!("The node {node} keeps the recipes: publish `recipe_data` there");
+            return Response::error(409, "recipe_kept_elsewhere", &message);
+        }
     };
     let (mut rooms, mut users) = (Vec::new(), Vec::new());
     for (index, target) in targets.iter().enumerate() {

@@ -295,6 +295,9 @@ fn recipe_chat(config: &Config, rows: &mut Vec<Row>) {
         row("accounts.remembered, attempts", accounts.remembered, RecipesApp::ATTEMPT_BYTES),
     ]);
     if !config.recipes.listen.is_empty() {
+        // The id of a user, and its place in a tree.
+        let end = NAME_BYTES + RecipesApp::PLACE_BYTES;
+        rows.push(entries("limits.revocations, sessions to end", limits.revocations, end));
         let call = CALL_BYTES + config.longest_call() + config.longest_acknowledgement();
         rows.push(row("recipes.connections, a call of each", config.recipes.connections, call));
     }

@@ -14,9 +14,9 @@ section! {
     /// asks.
     listen: String = String::new(), "empty, or an address as in `listen`", restart;
 
-    /// Connections to `recipes.listen`, of which each node keeps up to its `backend.workers`. Further ones
-    /// wait until one is closed. Each may hold a request of `limits.message_bytes`, as it is at
-    /// the start, and 16 KiB, and its answer.
+    /// Connections to `recipes.listen`, of which each node keeps up to its `backend.workers`. A further
+    /// one takes the place of the one that has waited longest without a call; while all have one, it waits.
+    /// Each may hold a request of `limits.message_bytes`, as it is at the start, and 24 KiB, and its answer.
     connections: usize = 128, "1 to 4096 connections", restart + memory;
 
     /// Messages of a room that a client gets when it joins, as far as they fit into half of

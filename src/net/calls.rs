@@ -16,7 +16,7 @@ use super::transport::{self, Stream};
 use crate::config::Config;
 use crate::driver::ACCEPT_PAUSE;
 use crate::net::error::StartError;
-use crate::node::{Completion, Outcome, Ticket};
+use crate::node::{AppEvent, Completion, MinuteThrottle, Outcome, Ticket};
 use crate::time::{Instant, Now};
 
 /// The most listeners, and the most connections: as many tokens are kept for them.
@@ -31,6 +31,8 @@ pub(crate) const CALL_BYTES: usize = (8 << 10) + READ_BYTES;
 /// What one connection reads in a step of the reactor, and at once.
 const STEP_BYTES: usize = 128 << 10;
 const READ_BYTES: usize = 16 << 10;
+/// Writes to one connection at once. Each of them may lead to another answer.
+const WRITES: usize = 16;
 /// Connections that are accepted in a step.
 const ACCEPTS: usize = 64;
 
@@ -38,11 +40,16 @@ const ACCEPTS: usize = 64;
 /// [node's](crate::node), mutate, then drain. A connection is known by its slot until
 /// [`handle_hangup`](Self::handle_hangup).
 pub trait CallServer: Send + fmt::Debug {
-    /// Has it room for one more connection? Until then, new ones stay in the backlog.
+    /// Has it room for one more connection, or an idle one whose place it can have? Until then, new ones stay
+    /// in the backlog.
     fn has_place(&self) -> bool;
 
     /// A caller has connected: its slot, less than `recipes.connections`. `None`: there is no place.
     fn handle_connect(&mut self, now: Now) -> Option<usize>;
+
+    /// The connection that has waited longest without a call in progress. It is closed where a new one has no
+    /// place.
+    fn longest_idle(&self) -> Option<usize>;
 
     /// May more bytes be read of this connection?
     fn wants_input(&self, slot: usize) -> bool;
@@ -53,8 +60,9 @@ pub trait CallServer: Send + fmt::Debug {
     /// The socket of this connection is gone.
     fn handle_hangup(&mut self, slot: usize);
 
-    /// What a call has asked is answered.
-    fn handle_completion(&mut self, now: Now, done: Completion);
+    /// What a call has asked is answered. If its caller is gone, this returns what the room has to hear all
+    /// the same.
+    fn handle_completion(&mut self, now: Now, done: Completion) -> Option<AppEvent>;
 
     /// The time of [`poll_timeout`](Self::poll_timeout) has come.
     fn handle_timeout(&mut self, now: Now);
@@ -67,6 +75,12 @@ pub trait CallServer: Send + fmt::Debug {
 
     /// Is the socket to be closed?
     fn is_over(&self, slot: usize) -> bool;
+
+    /// Is its last answer written? Then the socket's write side is shut down, and what comes is dropped.
+    fn is_finished(&self, slot: usize) -> bool;
+
+    /// How many connections [`poll_changed`](Self::poll_changed) has.
+    fn changed(&self) -> usize;
 
     /// A connection that has something to write, or is over.
     fn poll_changed(&mut self) -> Option<usize>;
@@ -91,6 +105,7 @@ pub(crate) struct CallSockets {
     has_backlog: bool,
     /// After an accept that failed.
     paused_until: Option<Instant>,
+    failures: MinuteThrottle,
     buffer: Box<[u8]>,
 }
 
@@ -100,6 +115,8 @@ struct CallSocket {
     /// It may have more to read: the poller says so once.
     is_readable: bool,
     is_queued: bool,
+    /// Its write side is shut down.
+    is_shut: bool,
 }
 
 impl CallSockets {
@@ -124,6 +141,7 @@ impl CallSockets {
             ready: VecDeque::new(),
             has_backlog: true,
             paused_until: None,
+            failures: MinuteThrottle::default(),
             buffer: vec![0; READ_BYTES].into_boxed_slice(),
         })
     }
@@ -150,14 +168,14 @@ impl CallSockets {
         true
     }
 
-    /// What a call has asked is answered.
-    pub(super) fn complete(&mut self, now: Now, done: Completion) {
-        self.server.handle_completion(now, done);
+    /// What a call has asked is answered. Returns what the node has to be told of it.
+    pub(super) fn complete(&mut self, now: Now, done: Completion) -> Option<Completion> {
+        let event = self.server.handle_completion(now, done)?;
+        Some(Completion { ticket: Ticket::UNASKED, outcome: Outcome::Event(event) })
     }
 
     /// Accepts, reads and writes, as far as one step goes.
     pub(super) fn step(&mut self, registry: &Registry, now: Now) {
-        self.server.handle_timeout(now);
         self.accept(registry, now);
         for _ in 0..self.ready.len() {
             let Some(slot) = self.ready.pop_front() else { break };
@@ -166,15 +184,20 @@ impl CallSockets {
             }
             self.serve(now, slot);
         }
-        // Those that have their answers now, or whose time is over.
-        while let Some(slot) = self.server.poll_changed() {
-            self.serve(now, slot);
+        // Time is judged when what has come is read.
+        self.server.handle_timeout(now);
+        // Those that have their answers now, or whose time is over. Only those that are there by now, and
+        // nothing is read: a caller could go on for ever.
+        for _ in 0..self.server.changed() {
+            let Some(slot) = self.server.poll_changed() else { break };
+            self.write(now, slot);
         }
     }
 
     /// Is there more to do at once?
     pub(super) fn has_more(&self) -> bool {
-        !self.ready.is_empty() || self.wants_to_accept() && self.paused_until.is_none()
+        let has_work = !self.ready.is_empty() || self.server.changed() > 0;
+        has_work || self.wants_to_accept() && self.paused_until.is_none()
     }
 
     /// When there is something to do without an event.
@@ -211,7 +234,9 @@ impl CallSockets {
                 Some(Ok((stream, _))) => self.take(registry, now, stream),
                 Some(Err(error)) if listener::is_passing(&error) => {}
                 Some(Err(error)) => {
-                    log::warn!("recipes.listen: accepting fails: {error}");
+                    if let Some(count) = self.failures.count(now.monotonic) {
+                        log::warn!("recipes.listen: accepting failed {count} times: {error}");
+                    }
                     self.paused_until = Some(now.monotonic + ACCEPT_PAUSE);
                     return;
                 }
@@ -220,14 +245,24 @@ impl CallSockets {
     }
 
     fn take(&mut self, registry: &Registry, now: Now, mut stream: Stream) {
-        let Some(slot) = self.server.handle_connect(now) else { return };
+        let slot = self.server.handle_connect(now).or_else(|| {
+            let idle = self.server.longest_idle()?;
+            self.close(idle);
+            self.server.handle_connect(now)
+        });
+        let Some(slot) = slot else { return };
         let token = Token(self.first - MAX_LISTENERS - slot);
         // Both from the start: nothing is registered anew, and the poller says each change once.
         let interests = Interest::READABLE | Interest::WRITABLE;
         let registered = registry.register(&mut stream, token, interests);
         match (self.sockets.get_mut(slot), registered) {
             (Some(place), Ok(())) => {
-                *place = Some(CallSocket { stream, is_readable: true, is_queued: false });
+                *place = Some(CallSocket {
+                    stream,
+                    is_readable: true,
+                    is_queued: false,
+                    is_shut: false,
+                });
                 self.queue(slot);
             }
             _ => self.server.handle_hangup(slot),
@@ -236,39 +271,64 @@ impl CallSockets {
 
     /// Reads what has come, and writes what there is to write.
     fn serve(&mut self, now: Now, slot: usize) {
+        if self.read(now, slot) { self.write(now, slot) } else { self.close(slot) }
+    }
+
+    /// Reads what has come. Returns false if the connection is gone.
+    fn read(&mut self, now: Now, slot: usize) -> bool {
         let Self { server, sockets, buffer, .. } = self;
-        let Some(socket) = sockets.get_mut(slot).and_then(Option::as_mut) else { return };
-        let mut left = STEP_BYTES;
-        let mut is_gone = false;
-        while socket.is_readable && left > 0 && !is_gone && server.wants_input(slot) {
+        let Some(socket) = sockets.get_mut(slot).and_then(Option::as_mut) else { return true };
+        for _ in 0..STEP_BYTES / READ_BYTES {
+            if !socket.is_readable || !server.wants_input(slot) {
+                break;
+            }
             match transport::read(&socket.stream, buffer) {
-                Ok(0) => is_gone = true,
+                Ok(0) => return false,
                 Ok(count) => {
-                    left = left.saturating_sub(count);
                     server.handle_bytes(now, slot, buffer.get(..count).unwrap_or_default());
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => socket.is_readable = false,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(_) => is_gone = true,
+                Err(_) => return false,
             }
         }
-        while !is_gone && !server.output(slot).is_empty() {
+        true
+    }
+
+    /// Writes what there is to write, and closes a connection that is over.
+    fn write(&mut self, now: Now, slot: usize) {
+        let Self { server, sockets, .. } = self;
+        let Some(socket) = sockets.get_mut(slot).and_then(Option::as_mut) else { return };
+        let mut is_blocked = false;
+        for _ in 0..WRITES {
+            if is_blocked || server.output(slot).is_empty() || server.is_over(slot) {
+                break;
+            }
             match transport::write(&socket.stream, &[IoSlice::new(server.output(slot))]) {
                 Ok(count) => server.consume_output(now, slot, count),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => is_blocked = true,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(_) => is_gone = true,
+                Err(_) => return self.close(slot),
             }
         }
-        if is_gone || server.is_over(slot) {
+        if server.is_over(slot) {
+            return self.close(slot);
+        }
+        if server.is_finished(slot) && !socket.is_shut {
+            socket.is_shut = true;
             transport::finish(&socket.stream);
-            server.handle_hangup(slot);
-            // Dropped, and so closed: epoll forgets it.
-            if let Some(place) = sockets.get_mut(slot) {
-                *place = None;
-            }
-        } else if socket.is_readable && server.wants_input(slot) {
+        }
+        let has_output = !is_blocked && !server.output(slot).is_empty();
+        if has_output || socket.is_readable && server.wants_input(slot) {
             self.queue(slot);
+        }
+    }
+
+    fn close(&mut self, slot: usize) {
+        self.server.handle_hangup(slot);
+        // Dropped, and so closed: epoll forgets it.
+        if let Some(socket) = self.sockets.get_mut(slot).and_then(Option::take) {
+            transport::finish(&socket.stream);
         }
     }
 }
@@ -284,3 +344,6 @@ impl Handle {
 fn is_empty(error: &io::Error) -> bool {
     error.kind() == ErrorKind::WouldBlock
 }
+
+#[cfg(test)]
+mod tests;

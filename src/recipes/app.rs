@@ -17,6 +17,7 @@ use super::page;
 use super::recipe::{Draft, MAX_RECIPE_BYTES};
 use super::requests::RecipeRequests;
 use super::room_calls::{RoomCalls, SharedBounds, SharedRecipes};
+use super::session_ends::SessionEnds;
 use super::storage::announcements;
 use super::storage::bounds::Bounds;
 use super::storage::history::MAX_TURN_CHARS;
@@ -67,6 +68,7 @@ pub struct RecipesApp {
     per_user: usize,
     max_members: usize,
     pub(super) deadlines: Deadlines,
+    session_ends: SessionEnds,
     health: Arc<StorageHealth>,
     // Last: fields are dropped in this order, and the guard waits for the storage thread, which
     // ends when the last `Storage` is dropped.
@@ -157,6 +159,7 @@ impl RecipesApp {
             per_user: config.recipes.per_user,
             max_members: config.recipes.members,
             deadlines: Deadlines::default(),
+            session_ends: SessionEnds::new(config.limits.revocations),
             health,
             _join_guard: join_guard,
         };
@@ -176,6 +179,15 @@ impl RecipesApp {
     pub fn for_other_nodes(&mut self) -> (SharedRecipes, CompletionSink) {
         let bounds = self.shared_bounds.insert(Arc::new(Mutex::new(self.bounds)));
         SharedRecipes::new(&self.tasks, Arc::clone(bounds))
+    }
+
+    /// Another node has ended the sessions of this user.
+    fn end_sessions_later(&self, now: UnixTime, user: &str, at: UnixTime) -> Reply<OrderResult> {
+        if !self.session_ends.add(now, user, at) {
+            return Reply::Now(Err(OrderFault::Unavailable));
+        }
+        self.session_ends.run(now, &self.tasks.storage, &self.tasks.completions);
+        Reply::Held
     }
 
     fn room_calls(&self) -> RoomCalls<'_> {
@@ -242,9 +254,13 @@ impl App for RecipesApp {
         if kind != OrderKind::Disconnect && !self.keys.are_there() {
             return Reply::Now(Err(OrderFault::NotSupported));
         }
-        let ended = order.up_to.map_or(EndedSessions::All, EndedSessions::UpTo);
+        if let Some(at) = order.up_to {
+            return self.end_sessions_later(now, order.user, at);
+        }
         let work = move |database: &rusqlite::Connection| match kind {
-            OrderKind::Disconnect => own_sessions::end(database, &user, &ended).map(|_| true),
+            OrderKind::Disconnect => {
+                own_sessions::end(database, &user, &EndedSessions::All).map(|_| true)
+            }
             OrderKind::Lock => users::lock(database, &user, Some(now)),
             OrderKind::Unlock => users::lock(database, &user, None),
         };
@@ -276,17 +292,19 @@ impl App for RecipesApp {
     fn on_reload(&mut self, config: &Config) {
         self.keys.replace(config);
         self.bounds.reload(config);
+        self.session_ends.set_max_users(config.limits.revocations);
         if let Some(shared) = &self.shared_bounds {
             *shared.lock().unwrap_or_else(PoisonError::into_inner) = self.bounds;
         }
     }
 
     fn next_deadline(&self) -> Option<UnixTime> {
-        self.deadlines.next()
+        [self.deadlines.next(), self.session_ends.next()].into_iter().flatten().min()
     }
 
     fn on_deadline(&mut self, now: UnixTime) {
         self.deadlines.run(now, &self.tasks.storage, &self.tasks.completions);
+        self.session_ends.run(now, &self.tasks.storage, &self.tasks.completions);
     }
 
     fn dependencies(&self) -> Vec<Dependency> {
@@ -295,7 +313,12 @@ impl App for RecipesApp {
 
     fn probe(&self) -> Option<Probe> {
         let (health, waiting) = (Arc::clone(&self.health), self.tasks.storage.waiting());
-        Some(Arc::new(move || health.readings(waiting())))
+        let ends = self.session_ends.clone();
+        Some(Arc::new(move || {
+            let mut readings = health.readings(waiting());
+            readings.extend(ends.readings());
+            readings
+        }))
     }
 
     fn serves(&self, path: &str) -> bool {

@@ -53,6 +53,7 @@ mod room_calls;
 mod scan;
 mod schema_org;
 mod sentences;
+mod session_ends;
 mod sharing;
 mod size;
 mod storage;

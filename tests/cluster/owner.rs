@@ -1,5 +1,8 @@
 //! The recipe chat on several nodes: one owns the recipes, and the others ask it.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+
 use serde_json::{Value, json};
 use vestibule::testing::{logs, message};
 
@@ -283,5 +286,26 @@ fn second_owner_is_found_and_takes_no_clients() {
     while !first.call("GET /readyz", "", "").0.starts_with("HTTP/1.1 200") {
         assert!(began.elapsed() < DEADLINE);
         pause(MOMENT);
+    }
+}
+
+#[test]
+fn caller_without_the_secret_reads_one_answer() {
+    let (engine, port) = (Engine::lasting(), free_port());
+    let owner = start_owner(&engine, port);
+    wait_until_connected(&[&owner]);
+    let unsigned = "POST /join HTTP/1.1\r\nContent-Length: 0\r\n\r\n".repeat(1_000);
+    let long = format!(
+        "POST /message HTTP/1.1\r\nContent-Length: 99999999\r\n\r\n{}",
+        "x".repeat(512 << 10)
+    );
+    for (sent, status) in [(unsigned, " 401 "), (long, " 413 ")] {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        stream.write_all(sent.as_bytes()).unwrap();
+        // It ends without a reset, which would take the answer along.
+        let mut heard = String::new();
+        stream.read_to_string(&mut heard).unwrap();
+        assert!(heard.contains(status), "{heard}");
+        assert_eq!(heard.matches("HTTP/1.1 ").count(), 1, "{heard}");
     }
 }

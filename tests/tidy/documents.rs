@@ -169,6 +169,7 @@ fn every_collected_name_and_no_other_is_documented() {
         "src/node/observe/families/keys.rs",
         "src/node/observe/dependency.rs",
         "src/recipes/counters.rs",
+        "src/recipes/session_ends.rs",
         "src/backend/served/counts.rs",
         "src/cli/log.rs",
         "src/cli/reload.rs",

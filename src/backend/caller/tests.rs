@@ -143,6 +143,22 @@ fn malformed_answer_fails_the_call() {
 }
 
 #[test]
+fn denial_whose_body_breaks_off_is_a_denial() {
+    let cut = |status: &str| {
+        format!("HTTP/1.1 {status}\r\nContent-Length: 50\r\n\r\n{{\"error\":").into_bytes()
+    };
+    let (kind, time_limit) = (CallKind::Join, Duration::from_millis(200));
+    for (status, outcome) in
+        [("403 Forbidden", CallOutcome::Denied), ("200 OK", CallOutcome::TimedOut)]
+    {
+        let (address, _heard) = serve(vec![cut(status)]);
+        let client = client(address, None);
+        let received = client.call(kind, b"{}", "msg_1", UnixTime::default(), time_limit);
+        assert_eq!(interpret(kind, received, false).outcome, outcome);
+    }
+}
+
+#[test]
 fn silent_backend_times_out_and_closed_one_fails() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let silent = client(listener.local_addr().unwrap(), None);

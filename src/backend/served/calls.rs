@@ -73,6 +73,10 @@ impl<'a> CallBody<'a> {
         is_valid.then_some(body)
     }
 
+    pub(super) fn room(&self) -> &str {
+        &self.room
+    }
+
     /// Asks the application about a join. `None`: there are no claims in it.
     pub(super) fn join(
         &self,

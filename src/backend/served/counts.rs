@@ -22,6 +22,7 @@ const KINDS: &[&str] = &["join", "message", "leave", "other"];
 pub struct ServedCounts {
     calls: [[AtomicU64; OUTCOMES.len()]; KINDS.len()],
     connections: AtomicUsize,
+    full: AtomicU64,
 }
 
 impl ServedCounts {
@@ -38,6 +39,15 @@ impl ServedCounts {
 
     pub(super) fn set_connections(&self, count: usize) {
         self.connections.store(count, Ordering::Relaxed);
+    }
+
+    /// A connection has taken the last place.
+    pub(super) fn count_full(&self) {
+        self.full.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn full(&self) -> u64 {
+        self.full.load(Ordering::Relaxed)
     }
 
     /// What a collector of metrics is told.
@@ -61,6 +71,11 @@ impl ServedCounts {
                 "vestibule_recipes_connections",
                 "Connections of other nodes to the recipe chat.",
                 self.connections.load(Ordering::Relaxed) as f64,
+            ),
+            Reading::new(
+                "vestibule_recipes_connections_full_total",
+                "Connections of other nodes that took the last place of recipes.connections.",
+                self.full() as f64,
             ),
         ]
     }

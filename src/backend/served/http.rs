@@ -57,7 +57,8 @@ pub(super) fn read(bytes: &[u8], max_body: usize) -> Result<Option<CallRequest<'
     let path = head.path.unwrap_or_default();
     let kind = CallKind::ALL.iter().find(|kind| path.strip_prefix('/') == Some(kind.path()));
     let kind = match (kind, head.method) {
-        (None, _) => Err(404),
+        // Not 404, which would deny the join for good: a wrong path is a fault of the caller's configuration.
+        (None, _) => Err(400),
         (Some(kind), Some("POST")) => Ok(*kind),
         (Some(_), _) => Err(405),
     };
@@ -109,7 +110,6 @@ pub(super) fn write(status: u16, body: &[u8], is_last: bool) -> Vec<u8> {
         400 => "Bad Request",
         401 => "Unauthorized",
         403 => "Forbidden",
-        404 => "Not Found",
         405 => "Method Not Allowed",
         409 => "Conflict",
         411 => "Length Required",

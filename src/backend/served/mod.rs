@@ -8,21 +8,27 @@
 //!                              └─ 401 ──────────────────────────▲
 //! ```
 //!
-//! A connection has one request at a time. Bytes that come before its answer is written wait, up to the
-//! length of a request; then the connection is not read. So what all of them take is bounded by their
-//! number. A caller that hangs up withdraws its request, unless its work has begun.
+//! A connection has one request at a time. Up to 16 KiB that come before its answer is written wait; then
+//! the connection is not read. So what all of them take is bounded by their number. A caller that hangs up
+//! withdraws its request, unless its work has begun. Callers without the secret get one answer: their
+//! connections end with it, and what else they send is dropped for a moment, so that they can read it.
 
+mod abandoned;
+mod authentication;
 mod calls;
+mod connection;
 mod counts;
 mod http;
 
 use std::collections::VecDeque;
 use std::fmt;
 use std::mem;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
+use self::abandoned::AbandonedCalls;
 use self::calls::{CallAnswer, CallBody, CallerContext};
+use self::connection::{AskedCall, DISCARD_TIME, READ_AHEAD, ServedConnection};
 pub use self::counts::ServedCounts;
 use self::http::CallRequest;
 use super::counts::CallKind;
@@ -30,15 +36,13 @@ use super::signature::SigningSecret;
 use crate::id::ConnId;
 use crate::net::CallServer;
 use crate::node::app::{App, Reply};
-use crate::node::{Completion, MinuteThrottle, Outcome, StartFlag, Ticket};
+use crate::node::{AppEvent, Completion, MinuteThrottle, Outcome, StartFlag, Ticket};
 use crate::time::{Instant, Now};
 
 /// How long a connection may be idle. The nodes reuse theirs for 4 seconds.
 const IDLE: Duration = Duration::from_secs(15);
 /// How long a request may take to come, and an answer to be read.
 const TRANSFER: Duration = Duration::from_secs(10);
-/// How far the timestamp of a request may be off, in seconds.
-const MAX_SKEW: u64 = 300;
 
 /// What the calls of other nodes are answered with. It is shared with whoever reloads the secret.
 pub type SharedSecret = Arc<RwLock<SigningSecret>>;
@@ -52,6 +56,8 @@ pub struct ServedCalls {
     max_body: usize,
     /// Connections that have something to write, or are over.
     changed: VecDeque<usize>,
+    /// Calls that have begun, and whose callers are gone.
+    abandoned: AbandonedCalls,
     /// At or before the first deadline of a connection.
     timeout: Option<Instant>,
     serial: u32,
@@ -66,25 +72,6 @@ impl fmt::Debug for ServedCalls {
             .field("connections", &(self.connections.len() - self.free.len()))
             .finish_non_exhaustive()
     }
-}
-
-struct ServedConnection {
-    input: Vec<u8>,
-    output: Vec<u8>,
-    written: usize,
-    asked: Option<AskedCall>,
-    deadline: Instant,
-    /// It ends when its output is written.
-    is_last: bool,
-    is_over: bool,
-}
-
-/// The request that the application is asked about.
-struct AskedCall {
-    ticket: Ticket,
-    start: StartFlag,
-    kind: CallKind,
-    is_last: bool,
 }
 
 impl ServedCalls {
@@ -103,6 +90,7 @@ impl ServedCalls {
             free: (0..connections).rev().collect(),
             max_body,
             changed: VecDeque::new(),
+            abandoned: AbandonedCalls::new(connections),
             timeout: None,
             serial: 0,
             counts: Arc::new(ServedCounts::default()),
@@ -122,6 +110,11 @@ impl ServedCalls {
 
     fn get_mut(&mut self, slot: usize) -> Option<&mut ServedConnection> {
         self.connections.get_mut(slot)?.as_mut()
+    }
+
+    /// The most bytes of a request.
+    fn request_bytes(&self) -> usize {
+        self.max_body.saturating_add(http::MAX_HEAD)
     }
 
     fn set_deadline(&mut self, slot: usize, deadline: Instant) {
@@ -148,7 +141,11 @@ impl ServedCalls {
             Ok(Some(request)) => {
                 let length = request.length;
                 self.take(now, slot, &request);
-                input.drain(..length);
+                if self.get(slot).is_none_or(|it| it.is_last) {
+                    input.clear();
+                } else {
+                    input.drain(..length);
+                }
             }
             Err(status) => {
                 input.clear();
@@ -167,89 +164,69 @@ impl ServedCalls {
 
     /// Asks the application, or answers at once.
     fn take(&mut self, now: Now, slot: usize, request: &CallRequest<'_>) {
-        let is_last = request.is_last;
         let kind = match request.kind {
             Ok(kind) => kind,
             Err(status) => {
                 self.counts.count(None, status);
-                return self.answer(now, slot, calls::refusal(status, "bad_request"), is_last);
+                return self.answer(now, slot, calls::refusal(status, "bad_request"), true);
             }
         };
         if let Err(code) = self.authenticate(now, request) {
             self.counts.count(Some(kind), 401);
-            return self.answer(now, slot, calls::refusal(401, code), is_last);
+            return self.answer(now, slot, calls::refusal(401, code), true);
         }
+        let is_last = request.is_last;
         self.serial = self.serial.wrapping_add(1);
         let ticket = Ticket { index: u32::try_from(slot).unwrap_or(u32::MAX), serial: self.serial };
         let start = StartFlag::default();
         match self.ask(now, (ticket, &start), kind, request.body) {
-            Some(answer) => {
+            Err(answer) => {
                 self.counts.count(Some(kind), answer.0);
                 self.answer(now, slot, answer, is_last);
             }
-            None => {
+            Ok(room) => {
                 if let Some(connection) = self.get_mut(slot) {
-                    connection.asked = Some(AskedCall { ticket, start, kind, is_last });
+                    connection.asked = Some(AskedCall { ticket, start, kind, is_last, room });
                     connection.deadline = Instant::NEVER;
                 }
             }
         }
     }
 
-    /// The answer, or `None` if it comes later.
+    /// The room of a call whose answer comes later. `Err`: the answer.
     fn ask(
         &mut self,
         now: Now,
         (ticket, start): (Ticket, &StartFlag),
         kind: CallKind,
         body: &[u8],
-    ) -> Option<CallAnswer> {
-        const MALFORMED: (u16, &str) = (400, "bad_request");
-        let malformed = || Some(calls::refusal(MALFORMED.0, MALFORMED.1));
+    ) -> Result<String, CallAnswer> {
+        let malformed = || Err(calls::refusal(400, "bad_request"));
+        let later = || Err(calls::refusal(503, "unavailable"));
         let Some(body) = CallBody::parse(body) else { return malformed() };
-        // Never an id of one of this node's own connections.
-        let connection = ConnId::new(ticket.index, u32::MAX);
+        let held = || Ok(body.room().to_owned());
+        // Never an id of one of this node's own connections, nor of another caller whose work goes on.
+        let connection = ConnId::new(u32::MAX, ticket.serial);
         let caller = CallerContext { ticket, start, now: now.unix, connection };
         let app = &mut *self.app;
         match kind {
             CallKind::Leave => {
                 body.leave(app, connection);
-                Some((204, Vec::new()))
+                Err((204, Vec::new()))
             }
             CallKind::Join | CallKind::Return => match body.join(app, &caller) {
                 None => malformed(),
-                Some(Reply::Now(admission)) => Some(calls::admission(&admission)),
-                Some(Reply::Held) => None,
-                Some(Reply::Later(_)) => Some(calls::refusal(503, "unavailable")),
+                Some(Reply::Now(admission)) => Err(calls::admission(&admission)),
+                Some(Reply::Held) => held(),
+                Some(Reply::Later(_)) => later(),
             },
             CallKind::Message => match body.message(app, &caller) {
                 None => malformed(),
-                Some(Reply::Now(said)) => Some(calls::message(&said)),
-                Some(Reply::Held) => None,
-                Some(Reply::Later(_)) => Some(calls::refusal(503, "unavailable")),
+                Some(Reply::Now(said)) => Err(calls::message(&said)),
+                Some(Reply::Held) => held(),
+                Some(Reply::Later(_)) => later(),
             },
         }
-    }
-
-    /// Is the request one of a node that has the secret, and no old one? The log has the cause, once a
-    /// minute.
-    fn authenticate(&mut self, now: Now, request: &CallRequest<'_>) -> Result<(), &'static str> {
-        let seconds = std::str::from_utf8(request.timestamp).ok().and_then(|it| it.parse().ok());
-        let unix = now.unix.as_millis() / 1_000;
-        let is_fresh = seconds.is_some_and(|it: u64| unix.abs_diff(it) <= MAX_SKEW);
-        let secret = self.secret.read().unwrap_or_else(PoisonError::into_inner);
-        let parts = (request.id, request.timestamp);
-        let (code, why) = match (secret.verifies(request.signature, parts, request.body), is_fresh)
-        {
-            (true, true) => return Ok(()),
-            (true, false) => ("stale_timestamp", "compare the clocks of both hosts"),
-            (false, _) => ("invalid_signature", "do all nodes have the same backend.secret_file?"),
-        };
-        drop(secret);
-        if let Some(count) = self.refusals.count(now.monotonic) {
-            log::warn!("recipes.listen: {count} calls were refused, the last one as {code}: {why}");
-        }
-        Err(code)
     }
 
     /// Has an answer written.
@@ -259,46 +236,57 @@ impl ServedCalls {
         connection.written = 0;
         connection.is_last |= is_last;
         self.set_deadline(slot, now.monotonic + TRANSFER);
-        self.changed.push_back(slot);
+        self.note_change(slot);
+    }
+
+    /// Each connection is noted once, however often it changes.
+    fn note_change(&mut self, slot: usize) {
+        let connection = self.connections.get_mut(slot).and_then(Option::as_mut);
+        if let Some(connection) = connection.filter(|it| !it.is_changed) {
+            connection.is_changed = true;
+            self.changed.push_back(slot);
+        }
     }
 }
 
 impl CallServer for ServedCalls {
     fn has_place(&self) -> bool {
-        !self.free.is_empty()
+        !self.free.is_empty() || self.connections.iter().flatten().any(|it| !it.is_busy())
     }
 
     fn handle_connect(&mut self, now: Now) -> Option<usize> {
         let slot = self.free.pop()?;
         let place = self.connections.get_mut(slot)?;
-        *place = Some(ServedConnection {
-            input: Vec::new(),
-            output: Vec::new(),
-            written: 0,
-            asked: None,
-            deadline: Instant::NEVER,
-            is_last: false,
-            is_over: false,
-        });
+        *place = Some(ServedConnection::new(now.monotonic));
         self.set_deadline(slot, now.monotonic + IDLE);
         self.counts.set_connections(self.connections.len() - self.free.len());
+        if self.free.is_empty() {
+            self.counts.count_full();
+        }
         Some(slot)
     }
 
+    fn longest_idle(&self) -> Option<usize> {
+        let open = self.connections.iter().enumerate();
+        let idle = open.filter_map(|(slot, it)| Some((slot, it.as_ref()?)));
+        let first = idle.filter(|(_, it)| !it.is_busy()).min_by_key(|(_, it)| it.since);
+        first.map(|(slot, _)| slot)
+    }
+
     fn wants_input(&self, slot: usize) -> bool {
-        let most = self.max_body.saturating_add(http::MAX_HEAD);
-        self.get(slot).is_some_and(|it| !it.is_last && it.input.len() <= most)
+        self.get(slot).is_some_and(|it| it.wants_input(self.request_bytes()))
     }
 
     fn handle_bytes(&mut self, now: Now, slot: usize, bytes: &[u8]) {
+        let most = self.request_bytes().saturating_add(READ_AHEAD);
         let Some(connection) = self.get_mut(slot) else { return };
-        if connection.is_last {
-            return;
+        if connection.is_last || connection.is_over {
+            return connection.discard(bytes.len());
         }
-        let is_first = connection.input.is_empty() && connection.asked.is_none();
-        connection.input.extend_from_slice(bytes);
-        if is_first && connection.output.is_empty() {
-            connection.deadline = Instant::NEVER;
+        let is_first = connection.input.is_empty() && !connection.is_busy();
+        connection.append(bytes, most);
+        if is_first {
+            (connection.deadline, connection.since) = (Instant::NEVER, now.monotonic);
         }
         self.advance(now, slot);
     }
@@ -308,24 +296,27 @@ impl CallServer for ServedCalls {
             return;
         };
         if let Some(asked) = connection.asked {
-            // What has begun is done, and its answer is for nobody.
-            let _ = asked.start.withdraw();
             self.counts.count(Some(asked.kind), 499);
+            // What has begun is done, and its answer is for nobody; but the room has to hear of a change.
+            if !asked.start.withdraw() && asked.kind == CallKind::Message {
+                self.abandoned.add(asked.ticket, asked.room);
+            }
         }
         self.free.push(slot);
         self.counts.set_connections(self.connections.len() - self.free.len());
     }
 
-    fn handle_completion(&mut self, now: Now, done: Completion) {
+    fn handle_completion(&mut self, now: Now, done: Completion) -> Option<AppEvent> {
         let Completion { ticket, outcome } = done;
         debug_assert!(!matches!(outcome, Outcome::Event(_)), "events are the node's");
         let slot = ticket.index as usize;
-        let Some(connection) = self.get_mut(slot) else { return };
+        let asked = self.get_mut(slot).and_then(|it| it.asked.take_if(|it| it.ticket == ticket));
         // The slot may have another caller by now.
-        let Some(asked) = connection.asked.take_if(|it| it.ticket == ticket) else { return };
+        let Some(asked) = asked else { return self.abandoned.answered(ticket, outcome) };
         let answer = calls::outcome(&outcome);
         self.counts.count(Some(asked.kind), answer.0);
         self.answer(now, slot, answer, asked.is_last);
+        None
     }
 
     fn handle_timeout(&mut self, now: Now) {
@@ -333,15 +324,14 @@ impl CallServer for ServedCalls {
             return;
         }
         self.timeout = None;
-        for (slot, connection) in self.connections.iter_mut().enumerate() {
-            let Some(connection) = connection.as_mut().filter(|it| !it.is_over) else { continue };
-            if connection.deadline <= now.monotonic {
+        for slot in 0..self.connections.len() {
+            let Some(connection) = self.get_mut(slot).filter(|it| !it.is_over) else { continue };
+            let deadline = connection.deadline;
+            if deadline <= now.monotonic {
                 connection.is_over = true;
-                self.changed.push_back(slot);
-            } else if connection.deadline < Instant::NEVER {
-                let first =
-                    self.timeout.map_or(connection.deadline, |at| at.min(connection.deadline));
-                self.timeout = Some(first);
+                self.note_change(slot);
+            } else if deadline < Instant::NEVER {
+                self.timeout = Some(self.timeout.map_or(deadline, |at| at.min(deadline)));
             }
         }
     }
@@ -360,9 +350,10 @@ impl CallServer for ServedCalls {
             return;
         }
         (connection.output, connection.written) = (Vec::new(), 0);
+        connection.since = now.monotonic;
         if connection.is_last {
-            connection.is_over = true;
-            return;
+            connection.discarded = Some(0);
+            return self.set_deadline(slot, now.monotonic + DISCARD_TIME);
         }
         connection.deadline = Instant::NEVER;
         if connection.input.is_empty() {
@@ -375,8 +366,20 @@ impl CallServer for ServedCalls {
         self.get(slot).is_none_or(|it| it.is_over)
     }
 
+    fn is_finished(&self, slot: usize) -> bool {
+        self.get(slot).is_some_and(|it| it.discarded.is_some())
+    }
+
+    fn changed(&self) -> usize {
+        self.changed.len()
+    }
+
     fn poll_changed(&mut self) -> Option<usize> {
-        self.changed.pop_front()
+        let slot = self.changed.pop_front()?;
+        if let Some(connection) = self.get_mut(slot) {
+            connection.is_changed = false;
+        }
+        Some(slot)
     }
 
     fn poll_timeout(&self) -> Option<Instant> {

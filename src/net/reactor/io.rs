@@ -166,8 +166,9 @@ impl Io for NetIo {
         match self.inbox.take() {
             Some(Event::Done(done)) => node.handle_completion(now, done),
             Some(Event::Call(done)) => {
-                if let Some(calls) = &mut self.calls {
-                    calls.complete(now, done);
+                let event = self.calls.as_mut().and_then(|calls| calls.complete(now, done));
+                if let Some(event) = event {
+                    node.handle_completion(now, event);
                 }
             }
             Some(Event::Keys(keys)) => node.replace_keys(now.unix, keys),

@@ -30,6 +30,15 @@ impl ClusterMember {
         }
     }
 
+    /// The node whose application the others ask, if that is not this one.
+    pub(crate) fn owner_elsewhere(&self, now: Instant) -> Option<&SmolStr> {
+        if self.nodes.is_owner {
+            return None;
+        }
+        let mut others = self.nodes.live(now).filter(|node| node.name != self.name);
+        others.find(|node| node_info(&node.info).owner).map(|node| &node.name)
+    }
+
     /// Another node whose application the others ask, if this is one, too. A node that has ended without a
     /// word is in the list until its lease is over. So one counts that has renewed its lease lately: every
     /// third of it is due.

@@ -153,10 +153,13 @@ impl Node {
         }
     }
 
-    /// The application has carried out an order for which nobody waits.
+    /// The application has carried out an order for which nobody waits, or could not.
     pub(crate) fn order_unasked_done(&mut self, result: &OrderResult) {
-        if let Err(fault) = result {
-            log::error!("an order of another node to end a user's sessions: {fault}");
+        let Err(fault) = result else { return };
+        self.cx.metrics.revocations_unstored += 1;
+        if let Some(count) = self.work.orders.unstored.count(self.cx.now.monotonic) {
+            let orders = counted(count, "order");
+            log::error!("{orders} of other nodes to end a user's sessions failed: {fault}");
         }
     }
 

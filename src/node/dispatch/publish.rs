@@ -39,6 +39,12 @@ impl Node {
         key: Option<[&str; 2]>,
     ) {
         self.cx.now = now;
+        let cluster = self.cluster.as_ref().filter(|_| update.recipe_data.is_some());
+        if let Some(owner) = cluster.and_then(|cluster| cluster.owner_elsewhere(now.monotonic)) {
+            // Here it would be shown, and not stored.
+            let refused = Published::KeptElsewhere(owner.clone());
+            return self.tell_operator(asker, OperatorEvent::Published(refused));
+        }
         let key = key.map(|[key, content]| IdempotencyKey {
             key: self.cx.hash(&["idempotency key", key]),
             content: self.cx.hash(&["published", content]),

@@ -259,6 +259,8 @@ pub(crate) enum Published {
     KeyReused,
     /// The first call with its key is not done.
     KeyInUse,
+    /// It changes a recipe, which the application of the node with this name keeps.
+    KeptElsewhere(SmolStr),
 }
 
 #[cfg(test)]

@@ -19,7 +19,8 @@ pub struct UserOrder<'a> {
     /// What is to be done.
     pub kind: OrderKind,
     /// Another node of the cluster was given the order at this time: sessions that began later stay. `None`:
-    /// all sessions of the user are meant.
+    /// all sessions of the user are meant. Nobody waits for an order of another node, and it comes once: an
+    /// application that cannot carry it out has to try again.
     pub up_to: Option<UnixTime>,
 }
 

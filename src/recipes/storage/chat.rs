@@ -153,7 +153,7 @@ fn handle_of_member(
 ) -> rusqlite::Result<(ChatOutcome, Vec<AppEvent>)> {
     let (role, mut events) = (*role, Vec::new());
     let newest = newest(database, stored.key)?;
-    if let Some(said) = repeated(database, stored, message, newest)? {
+    if let Some(said) = repeated(database, stored, message, (newest, bounds))? {
         return Ok((said, events));
     }
     let known = unanswered::find(database, stored.key, message)?;
@@ -259,13 +259,13 @@ fn newest(database: &Connection, recipe: i64) -> rusqlite::Result<i64> {
 }
 
 /// The answer to a repeated message, however old it is: the stored text, with the current recipe if the
-/// message had changed it. It is not broadcast. An id that was used for another message is refused for a
-/// while.
+/// message had changed it. Where the nodes publish, it is broadcast again: the first answer may be lost, and a
+/// second whole recipe does no harm. An id that was used for another message is refused for a while.
 fn repeated(
     database: &Connection,
     stored: &Stored,
     message: &NewMessage,
-    newest: i64,
+    (newest, bounds): (i64, &Bounds),
 ) -> rusqlite::Result<Option<ChatOutcome>> {
     let since = millis(message.now).saturating_sub_unsigned(REPEATED_WITHIN);
     let first: Option<(bool, String, bool, bool)> = database
@@ -294,7 +294,9 @@ fn repeated(
         }
         let recipe_data = if changed { Json::new(&stored.recipe).ok() } else { None };
         let source = by_model.then_some(UpdateSource::Model);
-        Update { content: Cow::Owned(reply), recipe_data, source, ..Update::default() }.into()
+        let broadcast = recipe_data.is_some() && !bounds.publishes;
+        let content = Cow::Owned(reply);
+        Update { content, recipe_data, source, broadcast, ..Update::default() }.into()
     }))
 }
 

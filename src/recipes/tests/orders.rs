@@ -1,5 +1,8 @@
 //! What an operator orders about an account.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
 use serde_json::json;
 
 use super::accounts::{error_of, fault, tokens};
@@ -58,6 +61,43 @@ fn sessions_that_began_after_an_order_stay() {
     let left: i64 =
         database.query_row("SELECT count(*) FROM sessions", [], |row| row.get(0)).unwrap();
     assert_eq!(left, 1);
+}
+
+#[test]
+fn orders_of_other_nodes_wait_for_the_disk() {
+    let scratch = ScratchDir::new();
+    let (is_broken, mut commit) = (Arc::new(AtomicBool::new(false)), by_statement());
+    let flag = Arc::clone(&is_broken);
+    let commit: Commit = Box::new(move |database| {
+        if flag.load(Ordering::SeqCst) {
+            return Err(rusqlite::Error::InvalidQuery);
+        }
+        commit(database)
+    });
+    let mut test = TestApp::open_with(&config(&scratch), commit);
+    let users: Vec<String> = ["ann@example.com", "bob@example.com"]
+        .iter()
+        .map(|email| body(&test.sign_up(email))["user"]["id"].as_str().unwrap().to_owned())
+        .collect();
+    is_broken.store(true, Ordering::SeqCst);
+    let at = test.now;
+    for user in users.iter().chain(&users) {
+        let (ticket, now, kind) = (Ticket::UNASKED, test.now, OrderKind::Disconnect);
+        let order = UserOrder { ticket, now, user, kind, up_to: Some(at) };
+        assert!(matches!(test.app.on_order(&order), Reply::Held));
+    }
+    assert!(matches!(test.next(), Outcome::Order(Err(_))), "which the log has");
+    is_broken.store(false, Ordering::SeqCst);
+    test.now = at + Duration::from_secs(1);
+    assert!(test.app.next_deadline().is_some_and(|due| due <= test.now));
+    test.app.on_deadline(test.now);
+    assert!(matches!(test.next(), Outcome::Order(Ok(()))), "it is tried again");
+    let database = rusqlite::Connection::open(scratch.path().join("recipes.db")).unwrap();
+    let left: i64 =
+        database.query_row("SELECT count(*) FROM sessions", [], |row| row.get(0)).unwrap();
+    assert_eq!(left, 0);
+    let readings = format!("{:?}", test.app.probe().unwrap()());
+    assert!(readings.contains("vestibule_recipes_session_ends_waiting"), "{readings}");
 }
 
 #[test]

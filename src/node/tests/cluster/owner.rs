@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 
 use super::*;
+use crate::admin::tests::{post, split};
 use crate::node::app::{OrderKind, OrderResult, UserOrder};
 use crate::node::{AppEvent, Completion, Outcome, Ticket};
 use crate::time::UnixTime;
@@ -112,4 +113,27 @@ fn orders_that_the_engine_missed_are_made_up_for() {
     cluster.seconds(10);
     let asked = cluster.see(0, ann).pop().unwrap();
     assert_eq!(asked["type"], "auth_required", "{asked}");
+}
+
+#[test]
+fn recipes_are_published_where_they_are_kept() {
+    let mut cluster = ClusterWorld::new(1);
+    let call = |cluster: &mut ClusterWorld, node: usize, body: &str| {
+        cluster.nodes[node].call(&post("/v1/rooms/soup/publish", "", body))
+    };
+    let (text, recipe) =
+        (r#"{"content":"hello"}"#, r#"{"content":"hello","recipe_data":{"title":"Stew"}}"#);
+    assert!(!call(&mut cluster, 0, recipe).contains("recipe_kept_elsewhere"), "there is no owner");
+    let (owner, _) = cluster.add_owner();
+    cluster.seconds(10);
+    let (status, body) = split(&call(&mut cluster, 0, recipe));
+    assert_eq!((status, &body["error"]), (409, &json!("recipe_kept_elsewhere")));
+    let name = cluster.nodes[0].node.cluster.as_ref().and_then(|it| {
+        let now = cluster.nodes[0].now.monotonic;
+        it.owner_elsewhere(now).cloned()
+    });
+    assert!(name.is_some_and(|name| body["message"].as_str().unwrap().contains(&*name)), "{body}");
+    for (node, body) in [(0, text), (owner, recipe), (owner, text)] {
+        assert!(!call(&mut cluster, node, body).contains("recipe_kept_elsewhere"));
+    }
 }
