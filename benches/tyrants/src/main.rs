@@ -55,8 +55,8 @@ use clap::builder::PossibleValuesParser;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag::register;
 
-use crate::report::Report;
-use crate::rows::{ROWS, Row};
+use crate::report::{Report, Row};
+use crate::rows::ROWS;
 use crate::server::{Server, Servers};
 
 /// What one client that keeps to every limit can do to others.

@@ -1,10 +1,11 @@
 //! What a row found, and the Markdown table of all rows.
 
+use std::error::Error;
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use crate::Bench;
 use crate::contest::{ByKind, Contest, Samples};
-use crate::rows::Row;
 
 /// One line of the table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,6 +20,15 @@ pub(crate) struct Line {
     /// `with` to `without`.
     pub(crate) ratio: String,
     pub(crate) attacker: String,
+}
+
+/// A shared resource, and an attacker inside its limits.
+pub(crate) struct Row {
+    /// For `--only`.
+    pub(crate) name: &'static str,
+    /// What the attacker does.
+    pub(crate) attack: &'static str,
+    pub(crate) run: fn(&Bench) -> Result<Report, Box<dyn Error>>,
 }
 
 /// What a row found.

@@ -7,23 +7,13 @@ mod chat;
 mod places;
 mod tables;
 
-use std::error::Error;
 use std::net::Ipv4Addr;
 
 use crate::Bench;
 use crate::client::{Chat, Fault, Origin, Outcome};
 use crate::contest::{Attacker, Victim};
-use crate::report::Report;
+use crate::report::Row;
 use crate::server::token;
-
-/// A shared resource, and an attacker inside its limits.
-pub(crate) struct Row {
-    /// For `--only`.
-    pub(crate) name: &'static str,
-    /// What the attacker does.
-    pub(crate) attack: &'static str,
-    pub(crate) run: fn(&Bench) -> Result<Report, Box<dyn Error>>,
-}
 
 /// All rows, in the order of the table.
 pub(crate) const ROWS: &[Row] = &[
