@@ -7,7 +7,7 @@ use super::crowd::{CloseAll, ConnectAll, elapsed};
 use super::engine::{LoadEngine, Notice, Script};
 use super::figures::Latency;
 use super::meter::ResourceMeter;
-use super::mixed::PacedChat;
+use super::paced_chat::{ChatBeside, PacedChat};
 use super::peer::PeerRole;
 use super::report::Measured;
 
@@ -82,49 +82,12 @@ fn chat_of_others(
 
     engine.show("chatting during the fan-out");
     let start = engine.now();
-    let mut both = ChatDuringFanout {
-        members: first,
+    let mut both = ChatBeside {
         paced_chat: chat(start),
-        rounds: FanoutRounds::new(engine, first, start + options.duration.get()),
+        other: FanoutRounds::new(engine, first, start + options.duration.get()),
     };
     engine.run(&mut both)?;
     Ok((quiet.latency, both.paced_chat.latency))
-}
-
-/// Both at once, distinguished by the users' numbers. The chat ends with the last round.
-#[derive(Debug)]
-struct ChatDuringFanout {
-    members: u32,
-    paced_chat: PacedChat,
-    rounds: FanoutRounds,
-}
-
-impl Script for ChatDuringFanout {
-    fn on_notice(&mut self, engine: &mut LoadEngine, user: u32, notice: Notice, now: Instant) {
-        if user >= self.members {
-            return self.paced_chat.on_notice(engine, user, notice, now);
-        }
-        self.rounds.on_notice(engine, user, notice, now);
-        if self.rounds.is_done() {
-            self.paced_chat.end_at(now);
-        }
-    }
-
-    fn wake_at(&self) -> Option<Instant> {
-        self.paced_chat.wake_at()
-    }
-
-    fn on_wake(&mut self, engine: &mut LoadEngine, now: Instant) {
-        self.paced_chat.on_wake(engine, now);
-    }
-
-    fn is_done(&self) -> bool {
-        self.rounds.is_done() && self.paced_chat.is_done()
-    }
-
-    fn progress(&self, now: Instant) -> (u64, u64) {
-        self.rounds.progress(now)
-    }
 }
 
 /// The first user sends. The next round begins when the message is delivered to all others and

@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! silent storm chat fanout mixed surge returning   scenarios: straight lines of scripts
-//! crowd                                  the scripts that several scenarios share
+//! crowd    paced_chat                    the scripts that several scenarios share
 //! engine ── polls, wake_timer            sockets, the clock, the life cycle of a client
 //! peer ── client, wire, target, secure   one socket; its input, its output; addresses; TLS
 //! meter    report ── figures    args      the server's resource use; results; arguments
@@ -22,6 +22,7 @@ mod figures;
 mod listener_watch;
 mod meter;
 mod mixed;
+mod paced_chat;
 mod peer;
 mod polls;
 mod report;

@@ -1,13 +1,11 @@
 //! The surge scenario: pairs chat at a steady rate, first alone, then while silent sockets arrive.
 
-use vestibule::time::Instant;
-
 use super::args::SurgeArgs;
 use super::chat::warm_up;
 use super::crowd::{CloseAll, ConnectAll};
-use super::engine::{LoadEngine, Notice, Script};
+use super::engine::LoadEngine;
 use super::meter::ResourceMeter;
-use super::mixed::PacedChat;
+use super::paced_chat::{ChatBeside, PacedChat};
 use super::peer::PeerRole;
 use super::report::Measured;
 
@@ -31,19 +29,19 @@ pub(super) fn run(
     engine.show("chatting while silent sockets come");
     let start = engine.now();
     let cpu = meter.cpu()?;
-    let mut chat_in_surge = ChatInSurge {
+    // It ends when the last socket is upgraded. One that is closed by its timeout before is not replaced.
+    let mut both = ChatBeside {
         paced_chat: PacedChat::new(start, users, options.rate),
-        connect_all: ConnectAll::silent(engine, users, options.sockets),
-        users,
+        other: ConnectAll::silent(engine, users, options.sockets),
     };
-    engine.run(&mut chat_in_surge)?;
+    engine.run(&mut both)?;
     let elapsed = engine.now().since(start);
     let cpu = meter.cpu_since(cpu)?;
 
     engine.show("closing");
     let mut close_all = CloseAll::new(engine, users);
     engine.run(&mut close_all)?;
-    let ChatInSurge { paced_chat, connect_all, .. } = chat_in_surge;
+    let ChatBeside { paced_chat, other: connect_all } = both;
     Ok(Measured {
         connections: users + options.sockets,
         operations: paced_chat.latency.count() + u64::from(connect_all.there),
@@ -56,42 +54,4 @@ pub(super) fn run(
         hold: None,
         returned: None,
     })
-}
-
-/// Chat and arriving sockets at once, distinguished by their user numbers. The chat ends when the
-/// last socket is upgraded. A socket that is closed by its timeout before that is not replaced.
-#[derive(Debug)]
-struct ChatInSurge {
-    paced_chat: PacedChat,
-    connect_all: ConnectAll,
-    users: u32,
-}
-
-impl Script for ChatInSurge {
-    fn on_notice(&mut self, engine: &mut LoadEngine, user: u32, notice: Notice, now: Instant) {
-        if user < self.users {
-            self.paced_chat.on_notice(engine, user, notice, now);
-            return;
-        }
-        self.connect_all.on_notice(engine, user, notice, now);
-        if self.connect_all.is_done() {
-            self.paced_chat.end_at(now);
-        }
-    }
-
-    fn wake_at(&self) -> Option<Instant> {
-        self.paced_chat.wake_at()
-    }
-
-    fn on_wake(&mut self, engine: &mut LoadEngine, now: Instant) {
-        self.paced_chat.on_wake(engine, now);
-    }
-
-    fn is_done(&self) -> bool {
-        self.connect_all.is_done() && self.paced_chat.is_done()
-    }
-
-    fn progress(&self, now: Instant) -> (u64, u64) {
-        self.connect_all.progress(now)
-    }
 }

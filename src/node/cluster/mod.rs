@@ -256,6 +256,9 @@ impl ClusterMember {
     }
 
     /// Publishes a text to a log for a target of an operator's publication, which fails if that does.
+    ///
+    /// # Errors
+    /// It has failed at once: no answer comes.
     pub(crate) fn publish_target(
         &mut self,
         now: Instant,
@@ -266,7 +269,8 @@ impl ClusterMember {
         let command = self.publication(log, None, text);
         let until = now + 12 * COMMAND_TIME;
         let sent = self.send(now, command, (Pending::Told { target }, until));
-        sent.map_err(|(fault, _)| fault).inspect_err(|_| self.nodes.told.end(target, false))
+        // Whoever publishes has this fault; what is kept here is what comes later.
+        sent.map_err(|(fault, _)| fault).inspect_err(|_| self.nodes.told.end(target, true))
     }
 
     /// A connection as an entry names it: other than one of another process that has this node's name, as

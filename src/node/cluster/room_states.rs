@@ -28,9 +28,9 @@ use crate::protocol::Position;
 use crate::time::Instant;
 
 /// How long a room is followed at least without anybody in it.
-/// Rooms that are followed only as something could not be published in them, at most.
-const BROKEN: usize = 256;
 const EMPTY: Duration = Duration::from_secs(30);
+/// While more rooms than these are broken, no other is followed for being broken.
+const BROKEN: usize = 256;
 /// How long after a message its room's newest position is compared with the engine's, should the
 /// announcement of a later one be lost.
 const COMPARE: Duration = Duration::from_secs(5);
@@ -46,6 +46,8 @@ pub(crate) const ROOM_STATE_BYTES: usize =
 #[derive(Debug)]
 pub(crate) struct FollowedRooms {
     rooms: HashMap<SmolStr, FollowedRoom, SeededState>,
+    /// How many of them are broken.
+    broken: usize,
     /// Each room has one place here: when it is looked at whether somebody is in it.
     visits: VecDeque<(Instant, SmolStr)>,
     /// Rooms in which something was said, and when their heads are compared.
@@ -61,6 +63,7 @@ impl FollowedRooms {
     pub(crate) fn new(seed: &Seed) -> Self {
         Self {
             rooms: HashMap::with_hasher(SeededState::new(&seed.derive("cluster rooms"))),
+            broken: 0,
             visits: VecDeque::new(),
             compares: VecDeque::new(),
             awaited_reads: VecDeque::new(),
@@ -198,12 +201,12 @@ impl FollowedRooms {
     /// is in it here, and those who are elsewhere are to be told. Only so many rooms are followed for that.
     pub(crate) fn set_broken(&mut self, now: Instant, name: &SmolStr) -> bool {
         let is_new = !self.rooms.contains_key(name);
-        if is_new && self.rooms.values().filter(|room| room.is_broken).count() < BROKEN {
+        if is_new && self.broken < BROKEN {
             self.visits.push_back((now + EMPTY, name.clone()));
             self.rooms.insert(name.clone(), FollowedRoom::new(now, Vec::new()));
         }
         let Some(room) = self.rooms.get_mut(name) else { return false };
-        room.is_broken = true;
+        self.broken += usize::from(!std::mem::replace(&mut room.is_broken, true));
         self.compare_soon(now, name);
         is_new
     }
@@ -248,7 +251,10 @@ impl FollowedRooms {
 
     /// Was it so? It is said once.
     pub(crate) fn take_broken(&mut self, room: &str) -> bool {
-        self.rooms.get_mut(room).is_some_and(|room| std::mem::take(&mut room.is_broken))
+        let room = self.rooms.get_mut(room);
+        let was_broken = room.is_some_and(|room| std::mem::take(&mut room.is_broken));
+        self.broken -= usize::from(was_broken);
+        was_broken
     }
 
     /// How far this node is in `room`; `None`: it is not followed.

@@ -182,15 +182,18 @@ fn withdrawn_item_is_skipped() {
     drop((storage, join_guard));
 }
 
-#[test]
-fn message_is_answered_before_a_page_is_read() {
+/// What happens to tasks of these users that wait while another one is done, in its order: `begun` and
+/// `done` of each. `origin` says of which kind a user's task is; that of `page` stores nothing.
+fn events_of(
+    waiting: &[&'static str],
+    origin: impl Fn(&str, TaskOrigin) -> TaskOrigin,
+) -> Vec<(&'static str, &'static str)> {
     let turning = Arc::new(Mutex::new(()));
     let (storage, join_guard) = started(on_disk(Arc::clone(&turning)));
     let held = turning.lock().unwrap();
     let (told, events) = mpsc::channel();
     let submit = |name: &'static str, value| {
-        let origin = TaskOrigin::new(TaskClass::Content, Payer::user(name));
-        let origin = if name == "page" { origin.reading() } else { origin };
+        let origin = origin(name, TaskOrigin::new(TaskClass::Content, Payer::user(name)));
         let (begun, done) = (told.clone(), told.clone());
         let work = move |database: &Connection| {
             begun.send((name, "begun")).unwrap();
@@ -201,13 +204,25 @@ fn message_is_answered_before_a_page_is_read() {
     // The others wait, or the next one is in the first one's transaction.
     submit("first", 1);
     assert_eq!(events.recv(), Ok(("first", "begun")));
-    ["ann", "page", "bob"].into_iter().zip(2..).for_each(|(name, value)| submit(name, value));
+    waiting.iter().zip(2..).for_each(|(&name, value)| submit(name, value));
     drop(held);
-    let events: Vec<_> = (0..7).map(|_| events.recv().unwrap()).collect();
+    let events = (0..1 + 2 * waiting.len()).map(|_| events.recv().unwrap()).collect();
+    drop((storage, join_guard));
+    events
+}
+
+#[test]
+fn message_is_answered_before_a_page_is_read() {
+    let events =
+        events_of(
+            &["ann", "page", "bob"],
+            |name, origin| {
+                if name == "page" { origin.reading() } else { origin }
+            },
+        );
     let place = |event| events.iter().position(|it| *it == event).unwrap();
     assert!(place(("ann", "done")) < place(("page", "begun")), "{events:?}");
     assert!(place(("page", "done")) < place(("bob", "begun")), "{events:?}");
-    drop((storage, join_guard));
 }
 
 #[test]
@@ -224,29 +239,11 @@ fn lock_holds_the_id_of_its_process_alone() {
 
 #[test]
 fn transaction_has_one_large_task() {
-    let turning = Arc::new(Mutex::new(()));
-    let (storage, join_guard) = started(on_disk(Arc::clone(&turning)));
-    let held = turning.lock().unwrap();
-    let (told, events) = mpsc::channel();
-    let submit = |name: &'static str, value| {
-        let origin = TaskOrigin::new(TaskClass::Content, Payer::user(name));
-        let origin = if name.starts_with("large") { origin.with_text(16 << 10) } else { origin };
-        let (begun, done) = (told.clone(), told.clone());
-        let work = move |database: &Connection| {
-            begun.send((name, "begun")).unwrap();
-            insert(value)(database)
-        };
-        storage.submit(origin, work, move |_| done.send((name, "done")).unwrap()).unwrap();
-    };
-    submit("first", 1);
-    assert_eq!(events.recv(), Ok(("first", "begun")));
-    let others = ["large-1", "ann", "large-2", "bob"];
-    others.into_iter().zip(2..).for_each(|(name, value)| submit(name, value));
-    drop(held);
-    let events: Vec<_> = (0..9).map(|_| events.recv().unwrap()).collect();
+    let events = events_of(&["large-1", "ann", "large-2", "bob"], |name, origin| {
+        if name.starts_with("large") { origin.with_text(16 << 10) } else { origin }
+    });
     let place = |event| events.iter().position(|it| *it == event).unwrap();
     assert!(place(("ann", "done")) < place(("large-2", "begun")), "{events:?}");
     assert!(place(("large-1", "done")) < place(("large-2", "begun")), "{events:?}");
     assert!(place(("bob", "begun")) < place(("large-2", "done")), "messages share its commit");
-    drop((storage, join_guard));
 }

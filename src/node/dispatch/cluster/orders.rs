@@ -50,8 +50,6 @@ impl Node {
             }
             return self.end_rounds();
         };
-        self.cx.metrics.cluster_unpublished += 1;
-        cluster.nodes.owes_orders |= round.is_none() && cluster.nodes.is_owner;
         if let Some(number) = round
             && cluster.nodes.is_of_publication(number)
         {
@@ -59,6 +57,8 @@ impl Node {
             cluster.nodes.round_published(number);
             return self.end_rounds();
         }
+        self.cx.metrics.cluster_unpublished += 1;
+        cluster.nodes.owes_orders |= round.is_none() && cluster.nodes.is_owner;
         let Some(round) = round.and_then(|round| cluster.nodes.fail_round(round)) else { return };
         match round.purpose {
             // It is stored, and the others do not know: whoever gave it is told to give it again.

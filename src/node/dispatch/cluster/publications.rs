@@ -136,11 +136,10 @@ impl Node {
             self.answer_within(slot, 2 * ROUND);
         }
         ended.awaited = Some(ticket);
-        let ((rooms, users), ended_round) = (ended.told(), ended.round);
+        let ((rooms, users), round) = (ended.told(), ended.round);
         let Some(cluster) = &mut self.cluster else { return };
-        let node = cluster.name.clone();
+        let (node, run) = (cluster.name.clone(), cluster.run);
         let purpose = RoundPurpose::Publication(Box::new(ended));
-        let (round, run) = (ended_round, cluster.run);
         cluster.nodes.begin_numbered(now, round, (&node, 0), purpose);
         let payload = control::write(&Word::CountDelivered { round, node, run, rooms, users });
         let pending = Pending::Order { round: Some(round) };
@@ -164,11 +163,18 @@ impl Node {
     ) -> Result<usize, ErrorCode> {
         let now = self.cx.now.monotonic;
         let Some(cluster) = &mut self.cluster else { return Ok(0) };
-        cluster.publish_target(now, target, (log, text)).map(|()| 0).map_err(|fault| {
-            self.cx.metrics.cluster_unpublished += 1;
-            log::debug!("a publication was not published: {fault}");
-            ErrorCode::BackendUnavailable
-        })
+        match cluster.publish_target(now, target, (log, text)) {
+            Ok(()) => Ok(0),
+            Err(fault) => {
+                self.count_unpublished(&fault);
+                Err(ErrorCode::BackendUnavailable)
+            }
+        }
+    }
+
+    fn count_unpublished(&mut self, fault: &BusFault) {
+        self.cx.metrics.cluster_unpublished += 1;
+        log::debug!("a publication was not published: {fault}");
     }
 
     /// The engine has what a target of a publication is told, or never will.
@@ -176,8 +182,7 @@ impl Node {
         let Some(cluster) = &mut self.cluster else { return };
         cluster.nodes.told.end(target, result.is_ok());
         if let Err(fault) = result {
-            self.cx.metrics.cluster_unpublished += 1;
-            log::debug!("a publication was not published: {fault}");
+            self.count_unpublished(fault);
         }
         self.end_rounds();
     }

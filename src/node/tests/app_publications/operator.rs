@@ -13,6 +13,15 @@ fn operator_hears_how_many_get_what_is_stored() {
     world.bytes(operator, call.as_bytes());
     assert!(world.raw(operator).is_empty() && world.see(members[0]).is_empty());
     let ticket = disk.lock().publishing.pop().unwrap();
+    store(&disk, &mut world, ticket);
+    for member in members {
+        assert_eq!(contents(&payloads(&mut world, member)), ["closing"]);
+    }
+    assert!(world.raw(operator).ends_with("{\"delivered\":2}"));
+}
+
+/// The application stores the publication, publishes it, and answers.
+fn store(disk: &SharedDisk, world: &mut World, ticket: Ticket) {
     let update = Update::text("closing");
     let id = crate::id::MessageIds::new(Seed::predictable(7)).next(world.now.unix);
     let event = disk.lock().store("soup", update.message(world.now.unix, &id), None);
@@ -20,10 +29,6 @@ fn operator_hears_how_many_get_what_is_stored() {
         world.node.handle_completion(world.now, Completion { ticket, outcome });
         world.settle();
     }
-    for member in members {
-        assert_eq!(contents(&payloads(&mut world, member)), ["closing"]);
-    }
-    assert!(world.raw(operator).ends_with("{\"delivered\":2}"));
 }
 
 /// A call to publish with a key: the connection that waits for its answer.
@@ -51,13 +56,7 @@ fn late_publication_is_told_once_under_its_key() {
     let mut world = disk.start(|_| {});
     let alice = world.connected("soup", "alice");
     let ticket = late_publication(&disk, &mut world);
-    let update = Update::text("closing");
-    let id = crate::id::MessageIds::new(Seed::predictable(7)).next(world.now.unix);
-    let event = disk.lock().store("soup", update.message(world.now.unix, &id), None);
-    for outcome in [Outcome::Event(event), Outcome::Message(Ok(update))] {
-        world.node.handle_completion(world.now, Completion { ticket, outcome });
-        world.settle();
-    }
+    store(&disk, &mut world, ticket);
     let again = publish_with_key(&mut world);
     assert!(world.raw(again).ends_with("{\"delivered\":1}"));
     assert_eq!(contents(&payloads(&mut world, alice)), ["closing"]);
