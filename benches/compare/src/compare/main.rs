@@ -115,17 +115,17 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     if let Some(file) = &arguments.json {
         fs::write(file, serde_json::to_string(&runs)?)?;
     }
-    report(&arguments, &scenarios, &runs)?;
     let is_whole = runs.len() == planned && runs.iter().all(Run::is_clean);
+    let figures = report(&scenarios, &runs);
+    // A run that was stopped or had failures replaces nothing.
+    if is_whole {
+        write(&arguments, &figures)?;
+    }
     Ok(if is_whole { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Prints a table for each scenario and those of the READMEs, and writes the files asked for.
-fn report(
-    arguments: &Arguments,
-    scenarios: &[Scenario],
-    runs: &[Run],
-) -> Result<(), Box<dyn Error>> {
+/// Prints a table for each scenario and those of the READMEs.
+fn report(scenarios: &[Scenario], runs: &[Run]) -> Figures {
     let cores = available_parallelism().map_or(0, usize::from);
     let rounds = runs.iter().map(|run| run.round + 1).max().unwrap_or(0);
     println!("{rounds} rounds, {cores} cores, medians (min–max).");
@@ -140,8 +140,13 @@ fn report(
     for (name, table) in &figures.tables {
         println!("\n### Table `{name}`\n\n{}", table.markdown());
     }
+    figures
+}
+
+/// Writes the files asked for.
+fn write(arguments: &Arguments, figures: &Figures) -> Result<(), Box<dyn Error>> {
     if let Some(file) = &arguments.figures {
-        fs::write(file, serde_json::to_string_pretty(&figures)? + "\n")?;
+        fs::write(file, serde_json::to_string_pretty(figures)? + "\n")?;
     }
     for file in &arguments.readme {
         let text = fs::read_to_string(file)?;
