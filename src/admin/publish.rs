@@ -193,7 +193,9 @@ struct FailedTargets<'a> {
 fn refused(error: PublishError, reason: Option<&str>) -> Response {
     let (status, message) = match error {
         PublishError::NoSuchRoom => (404, "There is no such recipe"),
-        PublishError::InvalidData => (400, "The application cannot use `recipe_data`"),
+        PublishError::InvalidData => {
+            (400, reason.unwrap_or("The application cannot use `recipe_data`"))
+        }
         PublishError::Code(code) => {
             let status = match code {
                 ErrorCode::BackendUnavailable => 503,
@@ -204,5 +206,5 @@ fn refused(error: PublishError, reason: Option<&str>) -> Response {
             (status, code.message())
         }
     };
-    Response::error(status, error.as_str(), reason.unwrap_or(message))
+    Response::error(status, error.as_str(), message)
 }

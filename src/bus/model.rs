@@ -4,43 +4,18 @@
 //! A test runs the same commands against it and a real engine, and compares every reply and push.
 #![allow(clippy::indexing_slicing, reason = "a model that is wrong fails its test")]
 
+mod faults;
 mod reply;
 mod store;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub(crate) use self::faults::{EngineError, ModelFaults};
 use self::reply::{ModelReply, bulk, error, write};
 use self::store::{ModelStore, ScriptCall};
 use super::codec::{RespDecoder, RespToken};
 use super::scripts::BusScript;
 use crate::time::UnixTime;
-
-/// An error that every command gets from now on, as far as an engine in this state gives it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum EngineError {
-    Loading,
-    Busy,
-    OutOfMemory,
-    /// It is a replica: new connections are told so, old ones when they write.
-    ReadOnly,
-    NoPermission,
-}
-
-/// What goes wrong until it is switched off, or used up.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct ModelFaults {
-    pub(crate) error: Option<EngineError>,
-    /// So many script calls are executed, and the connection is cut instead of the reply.
-    pub(crate) lost_replies: u32,
-    /// So many pushes of entries are not sent.
-    pub(crate) lost_pushes: u32,
-    /// Pushes are held back until this is off.
-    pub(crate) holds_pushes: bool,
-    /// Nothing is executed until this is off: the input waits.
-    pub(crate) is_stopped: bool,
-    /// A password that connections must say.
-    pub(crate) password: Option<String>,
-}
 
 /// The engine.
 #[derive(Debug, Default)]
@@ -287,6 +262,9 @@ impl ModelEngine {
         if (is_demoted || fault == Some(EngineError::ReadOnly)) && script != BusScript::Revocations
         {
             return error("READONLY You can't write against a read only replica.");
+        }
+        if script == BusScript::Publish && self.faults.is_full(call.key(0)) {
+            return error("OOM command not allowed when used memory > 'maxmemory'.");
         }
         let store = self.store(id);
         store.set_now(now.as_millis());

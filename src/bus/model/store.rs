@@ -47,7 +47,7 @@ pub(super) struct ScriptCall<'a> {
 }
 
 impl<'a> ScriptCall<'a> {
-    fn key(&self, index: usize) -> &'a [u8] {
+    pub(super) fn key(&self, index: usize) -> &'a [u8] {
         self.keys.get(index).copied().unwrap_or_default()
     }
 

@@ -26,6 +26,7 @@ pub(crate) mod lists;
 mod message_id;
 pub(crate) mod nodes;
 pub(crate) mod owner;
+pub(crate) mod pending;
 pub(crate) mod room_states;
 pub(crate) mod stored_answer;
 pub(crate) mod told;
@@ -40,15 +41,15 @@ use smol_str::SmolStr;
 
 pub(crate) use self::message_id::{content_hash, message_id};
 use self::nodes::Nodes;
+pub(crate) use self::pending::Pending;
 use self::room_states::{FollowedRooms, LinkView};
 use self::unkept::UnkeptAnswers;
 use crate::bus::{BusCommand, BusFault, BusLink, EntryOrigin, LinkSettings, LogName};
 use crate::config::{Cluster as ClusterConfig, ClusterUrl};
 use crate::id::{ConnId, Rng, Seed, SeededState, Slot};
-use crate::node::cluster::told::ToldTarget;
 use crate::node::observe::MinuteThrottle;
 use crate::node::work::port::BusOrder;
-use crate::node::work::publication::{EndedPublication, Publication};
+use crate::node::work::publication::{IdempotencyKey, ToldTarget};
 use crate::node::work::ticket::Ticket;
 use crate::protocol::Position;
 use crate::time::{Instant, UnixTime};
@@ -124,43 +125,6 @@ pub(crate) struct SessionToken {
 /// What a connection takes of [`ClusterMember::sessions`].
 #[cfg(feature = "net")]
 pub(crate) const SESSION_TOKEN_BYTES: usize = 2 * size_of::<(Slot, SessionToken)>();
-
-/// What an answer of the engine is for.
-#[derive(Debug)]
-pub(crate) enum Pending {
-    /// A message of a client's, with the question it is asked about.
-    Chat { ticket: Ticket },
-    /// The same, of which another node had asked.
-    Claim { ticket: Ticket },
-    /// Something for a room that nobody waits for.
-    News { room: SmolStr },
-    /// A target of an operator's publication was told.
-    Told { target: ToldTarget },
-    /// A room was broken.
-    Break { room: SmolStr },
-    /// The log of a room was read from this position on.
-    Read { room: SmolStr, head: Option<Position> },
-    /// The head of a room was compared.
-    Compare { room: SmolStr },
-    /// A page of the revocations.
-    Revocations,
-    /// The control log.
-    Control,
-    /// An operator's order: its revocation.
-    Revocation { ticket: Ticket, user: SmolStr, at: u64, count: usize },
-    /// An operator's order: its entry in the control log.
-    Order { round: Option<u64> },
-    /// An answer that every node is to give.
-    Answer { id: [u8; 16] },
-    /// The idempotency key of a publication; its asker waits for this ticket.
-    Key { publication: Box<Publication>, ticket: Ticket },
-    /// What has become of that key.
-    KeyKept { ended: Box<EndedPublication> },
-    /// This node's lease, and when it was asked for.
-    Lease { asked_at: Instant },
-    /// Whatever comes of it.
-    Nothing,
-}
 
 impl ClusterMember {
     /// `None`: the server is alone.
@@ -242,6 +206,12 @@ impl ClusterMember {
         self.pending.remove(&number)
     }
 
+    /// Has what is said in `room` announced. A link that is down begins with all rooms when it is up.
+    pub(crate) fn subscribe(&mut self, now: Instant, room: &SmolStr) {
+        let command = BusCommand::Subscribe(vec![LogName::Room(room.clone())]);
+        let _ = self.link.send(now, 0, command, now);
+    }
+
     /// Publishes a text to `room` that is no client's message.
     pub(crate) fn publish_news(
         &mut self,
@@ -262,15 +232,18 @@ impl ClusterMember {
     pub(crate) fn publish_target(
         &mut self,
         now: Instant,
-        target: ToldTarget,
+        (target, key): (ToldTarget, Option<IdempotencyKey>),
         (log, text): (LogName, Box<[u8]>),
     ) -> Result<(), BusFault> {
-        self.nodes.told.begin(target);
-        let command = self.publication(log, None, text);
-        let until = now + 12 * COMMAND_TIME;
+        let mut command = self.publication(log, None, text);
+        let mut until = now + 2 * nodes::ROUND;
+        if let (Some(key), BusCommand::Publish { id, content, .. }) = (key, &mut command) {
+            // The engine knows it again, should the key be used again as nobody knows whether this was done.
+            (*id, *content) = (key.id_at(target.index), key.shared_content);
+            until = now + 12 * COMMAND_TIME;
+        }
         let sent = self.send(now, command, (Pending::Told { target }, until));
-        // Whoever publishes has this fault; what is kept here is what comes later.
-        sent.map_err(|(fault, _)| fault).inspect_err(|_| self.nodes.told.end(target, true))
+        sent.map_err(|(fault, _)| fault).inspect(|()| self.nodes.told.begin(target))
     }
 
     /// A connection as an entry names it: other than one of another process that has this node's name, as

@@ -34,13 +34,15 @@ pub(crate) struct Nodes {
     pub(crate) owes_orders: bool,
     /// When that list was asked for.
     listed_at: Instant,
+    /// The node whose application the others ask, as it has said last: it may be away.
+    pub(crate) last_owner: Option<SmolStr>,
     /// Nodes that are not in the list, and since when another list is awaited.
     suspects: BTreeMap<SmolStr, Instant>,
     rounds: BTreeMap<u64, ClusterRound>,
     /// Each process begins with a number that it has drawn. What is answered to an earlier one of the same
     /// name thus belongs to no round of this one, whatever the version of the node that answers.
     last_round: u64,
-    /// Targets of publications about which the engine is asked.
+    /// Publications that the engine is asked about.
     pub(crate) told: ToldTargets,
     /// Lists that nodes, this one among them, have asked for, and that are looked up.
     pub(crate) scans: VecDeque<ListScan>,
@@ -123,6 +125,7 @@ impl Nodes {
             is_owner: false,
             owes_orders: false,
             listed_at: Instant::START,
+            last_owner: None,
             suspects: BTreeMap::new(),
             rounds: BTreeMap::new(),
             last_round: drawn,
@@ -166,6 +169,11 @@ impl Nodes {
         let until = |node: &NodeLease| now + Duration::from_millis(node.remaining_ms);
         self.live = live.into_iter().map(|node| (until(&node), node)).collect();
         self.has_twin = has_twin;
+    }
+
+    /// Is it known which nodes there are?
+    pub(crate) fn is_listed(&self) -> bool {
+        !self.live.is_empty()
     }
 
     /// Has another node this one's name?
@@ -220,7 +228,7 @@ impl Nodes {
         is_gone
     }
 
-    /// The number of a round that begins later.
+    /// A number that no round has, nor has had.
     pub(crate) fn next_number(&mut self) -> u64 {
         self.last_round = self.last_round.wrapping_add(1);
         self.last_round
@@ -230,28 +238,17 @@ impl Nodes {
     pub(crate) fn begin_round(
         &mut self,
         now: Instant,
-        own: (&SmolStr, usize),
+        (own, count): (&SmolStr, usize),
         purpose: RoundPurpose,
     ) -> u64 {
         let number = self.next_number();
-        self.begin_numbered(now, number, own, purpose);
-        number
-    }
-
-    /// Begins the round of this number.
-    pub(crate) fn begin_numbered(
-        &mut self,
-        now: Instant,
-        number: u64,
-        (own, count): (&SmolStr, usize),
-        purpose: RoundPurpose,
-    ) {
         let names = self.live(now).map(|node| &node.name);
         // Another process of this name answers under it, too.
         let expected = names.filter(|name| self.has_twin || *name != own).cloned().collect();
         let (until, is_published) = (now + ROUND, false);
         let round = ClusterRound { until, is_published, expected, confirmed: 1, count, purpose };
         self.rounds.insert(number, round);
+        number
     }
 
     /// Begins a round in which all nodes, `own` among them, report a part of a list. Its number.
@@ -329,12 +326,6 @@ impl Nodes {
         }
     }
 
-    /// Is the round about a publication?
-    pub(crate) fn is_of_publication(&self, number: u64) -> bool {
-        let round = self.rounds.get(&number);
-        round.is_some_and(|round| matches!(round.purpose, RoundPurpose::Publication(_)))
-    }
-
     /// The round cannot take place.
     pub(crate) fn fail_round(&mut self, number: u64) -> Option<ClusterRound> {
         self.rounds.remove(&number)
@@ -343,9 +334,8 @@ impl Nodes {
     /// A round in which all have answered, or whose time is over; with it comes how many nodes there
     /// are.
     pub(crate) fn take_ended(&mut self, now: Instant) -> Option<(ClusterRound, usize)> {
-        let is_over = |(number, round): &(&u64, &ClusterRound)| {
-            let is_answered = round.expected.is_empty() || round.until <= now;
-            round.is_published && is_answered && !self.told.is_open(**number)
+        let is_over = |(_, round): &(&u64, &ClusterRound)| {
+            round.is_published && (round.expected.is_empty() || round.until <= now)
         };
         let number = *self.rounds.iter().find(is_over)?.0;
         let round = self.rounds.remove(&number)?;
@@ -361,11 +351,7 @@ impl Nodes {
         let end = |round: &ClusterRound| {
             if round.expected.is_empty() { Instant::START } else { round.until }
         };
-        // What is open ends with an answer.
-        let is_due =
-            |number: u64, round: &ClusterRound| round.is_published && !self.told.is_open(number);
-        let due = self.rounds.iter().filter(|(number, round)| is_due(**number, round));
-        due.map(|(_, round)| end(round)).min()
+        self.rounds.values().filter(|round| round.is_published).map(end).min()
     }
 }
 

@@ -24,19 +24,23 @@ impl ClusterMember {
                 self.name
             );
         }
+        for node in live.iter().filter(|node| node.name != self.name) {
+            let is_owner = node_info(&node.info).owner;
+            if is_owner {
+                self.nodes.last_owner = Some(node.name.clone());
+            } else if self.nodes.last_owner.as_ref() == Some(&node.name) {
+                self.nodes.last_owner = None;
+            }
+        }
         self.nodes.set_live((now, asked_at), live, has_twin);
         if let Some(other) = self.other_owner(now).filter(|_| !had_other) {
             log::error!("{}", second_owner(other));
         }
     }
 
-    /// The node whose application the others ask, if that is not this one.
-    pub(crate) fn owner_elsewhere(&self, now: Instant) -> Option<&SmolStr> {
-        if self.nodes.is_owner {
-            return None;
-        }
-        let mut others = self.nodes.live(now).filter(|node| node.name != self.name);
-        others.find(|node| node_info(&node.info).owner).map(|node| &node.name)
+    /// The node whose application the others ask, if that is not this one. It may be away.
+    pub(crate) fn owner_elsewhere(&self) -> Option<&SmolStr> {
+        self.nodes.last_owner.as_ref().filter(|_| !self.nodes.is_owner)
     }
 
     /// Another node whose application the others ask, if this is one, too. A node that has ended without a

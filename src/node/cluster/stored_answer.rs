@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::node::app::{Answer, Json, Moderation, Update};
-use crate::node::work::publication::{PublishError, PublishTally};
+use crate::node::work::publication::{PublishError, PublishTally, TargetBits};
 use crate::protocol::{ErrorCode, UpdateSource};
 
 /// What the sender of a message was answered. Fields that another version does not know are left out.
@@ -77,7 +77,7 @@ struct StoredTally {
 pub(crate) fn write_tally(tally: &PublishTally) -> Box<[u8]> {
     let stored = StoredTally {
         delivered: tally.delivered,
-        failed: tally.failed,
+        failed: tally.failed.0,
         error: tally.error.map(|error| error.as_str().into()),
         nodes: [tally.confirmed, tally.nodes],
     };
@@ -89,7 +89,7 @@ pub(crate) fn read_tally(text: &[u8]) -> PublishTally {
     let stored: StoredTally = serde_json::from_slice(text).unwrap_or_default();
     let StoredTally { delivered, failed, error, nodes: [confirmed, nodes] } = stored;
     let error = error.map(|code| PublishError::of_code(&code));
-    PublishTally { delivered, failed, error, confirmed, nodes }
+    PublishTally { delivered, failed: TargetBits(failed), error, confirmed, nodes }
 }
 
 fn code_of(text: &str) -> ErrorCode {
@@ -124,7 +124,8 @@ mod tests {
         let timeout = ErrorCode::BackendTimeout.into();
         for error in [timeout, PublishError::NoSuchRoom, PublishError::InvalidData] {
             let error = Some(error);
-            let tally = PublishTally { delivered: 7, failed: 5, error, confirmed: 2, nodes: 3 };
+            let tally =
+                PublishTally { delivered: 7, failed: TargetBits(5), error, confirmed: 2, nodes: 3 };
             assert_eq!(read_tally(&write_tally(&tally)), tally);
         }
         assert_eq!(read_tally(b"?"), PublishTally::default());

@@ -1,90 +1,112 @@
-//! What the engine has answered about the targets of publications: a publication is done when it has
-//! answered about each.
+//! Publications whose targets the engine is asked about: one is over when it has answered about each.
 
 use std::collections::BTreeMap;
 
-/// Publications of which a target has failed and nobody asks any more: beyond this, the first is forgotten.
-const MOST: usize = 1_024;
+use crate::node::work::publication::{EndedPublication, TargetBits, ToldTarget};
 
-/// A target of a publication, by the number of its round.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct ToldTarget {
-    pub(crate) round: u64,
-    /// Its place among the targets, which are at most 64.
-    pub(crate) index: usize,
-}
-
-/// What is open, and what has failed, by the number of the round.
+/// Publications that the engine is asked about, by their numbers. There are no more than commands to it
+/// that are open, which the link bounds, and publications that are under way.
 #[derive(Debug, Default)]
-pub(crate) struct ToldTargets(BTreeMap<u64, OpenTargets>);
+pub(crate) struct ToldTargets(BTreeMap<u64, OpenPublication>);
 
 #[derive(Debug, Default)]
-struct OpenTargets {
+struct OpenPublication {
     /// Targets about which the engine has not answered.
     open: usize,
-    /// A bit for each target that has failed.
-    failed: u64,
+    failed: TargetBits,
+    /// It has no more targets to tell.
+    ended: Option<Box<EndedPublication>>,
 }
 
 impl ToldTargets {
     /// The engine is asked about a target.
     pub(crate) fn begin(&mut self, target: ToldTarget) {
-        if self.0.len() >= MOST {
-            self.0.pop_first();
-        }
-        self.0.entry(target.round).or_default().open += 1;
+        self.0.entry(target.publication).or_default().open += 1;
     }
 
-    /// The engine has answered, or never will.
-    pub(crate) fn end(&mut self, target: ToldTarget, is_done: bool) {
-        let Some(told) = self.0.get_mut(&target.round) else { return };
-        told.open = told.open.saturating_sub(1);
+    /// The engine has answered about a target, or never will. The publication and the targets at which it
+    /// has failed, if that was the last.
+    pub(crate) fn answered(
+        &mut self,
+        target: ToldTarget,
+        is_done: bool,
+    ) -> Option<(Box<EndedPublication>, TargetBits)> {
+        let open = self.0.get_mut(&target.publication)?;
+        open.open = open.open.saturating_sub(1);
         if !is_done {
-            told.failed |= 1_u64.checked_shl(target.index as u32).unwrap_or(0);
+            open.failed.set(target.index);
         }
-        if told.open == 0 && told.failed == 0 {
-            self.0.remove(&target.round);
-        }
+        self.take_over(target.publication)
+    }
+
+    /// A publication has no more targets. It comes back at once if no answer is open.
+    pub(crate) fn ended(
+        &mut self,
+        publication: u64,
+        ended: EndedPublication,
+    ) -> Option<(Box<EndedPublication>, TargetBits)> {
+        self.0.entry(publication).or_default().ended = Some(Box::new(ended));
+        self.take_over(publication)
+    }
+
+    fn take_over(&mut self, publication: u64) -> Option<(Box<EndedPublication>, TargetBits)> {
+        let open = self.0.get_mut(&publication).filter(|it| it.open == 0)?;
+        let failed = open.failed;
+        let ended = open.ended.take()?;
+        self.0.remove(&publication);
+        Some((ended, failed))
     }
 
     /// Is an answer open?
-    pub(crate) fn is_open(&self, round: u64) -> bool {
-        self.0.get(&round).is_some_and(|told| told.open > 0)
+    #[cfg(test)]
+    pub(crate) fn is_open(&self) -> bool {
+        self.0.values().any(|it| it.open > 0)
     }
 
-    /// The targets that have failed, a bit each. It is said once.
-    pub(crate) fn take_failed(&mut self, round: u64) -> u64 {
-        self.0.remove(&round).map_or(0, |told| told.failed)
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::id::ConnId;
+    use crate::node::work::publication::PublishTally;
 
-    #[test]
-    fn each_target_has_its_answer() {
-        let mut told = ToldTargets::default();
-        let [first, second] = [0, 63].map(|index| ToldTarget { round: 7, index });
-        told.begin(first);
-        told.begin(second);
-        told.end(second, false);
-        assert!(told.is_open(7));
-        told.end(first, true);
-        assert!(!told.is_open(7));
-        assert_eq!((told.take_failed(7), told.take_failed(7)), (1 << 63, 0));
-        told.end(first, false);
-        assert_eq!(told.take_failed(7), 0);
+    fn publication() -> EndedPublication {
+        EndedPublication {
+            asker: ConnId::from_bits(1),
+            awaited: None,
+            targets: Vec::new(),
+            key: None,
+            tally: PublishTally::default(),
+            reason: None,
+            number: 7,
+        }
     }
 
     #[test]
-    fn what_nobody_asks_for_is_forgotten() {
+    fn publication_is_over_with_its_last_answer() {
         let mut told = ToldTargets::default();
-        for round in 0..2 * MOST as u64 {
-            let target = ToldTarget { round, index: 0 };
-            told.begin(target);
-            told.end(target, false);
-        }
-        assert_eq!(told.0.len(), MOST);
+        let [first, second] = [0, 63].map(|index| ToldTarget { publication: 7, index });
+        told.begin(first);
+        told.begin(second);
+        assert_eq!(told.answered(second, false), None);
+        assert_eq!(told.ended(7, publication()), None);
+        let (ended, failed) = told.answered(first, true).unwrap();
+        assert_eq!((*ended, failed.has(0), failed.has(63)), (publication(), false, true));
+        assert_eq!((told.answered(first, false), told.len()), (None, 0));
+    }
+
+    #[test]
+    fn answers_that_came_first_end_it_at_once() {
+        let mut told = ToldTargets::default();
+        let target = ToldTarget { publication: 7, index: 1 };
+        told.begin(target);
+        assert_eq!(told.answered(target, false), None);
+        let (_, failed) = told.ended(7, publication()).unwrap();
+        assert!(failed.has(1) && told.len() == 0);
     }
 }

@@ -274,8 +274,7 @@ impl Node {
             let now = self.cx.now.monotonic;
             let Some(cluster) = &mut self.cluster else { return };
             if cluster.rooms.set_broken(now, room) && cluster.link.is_up() {
-                let command = BusCommand::Subscribe(vec![LogName::Room(room.clone())]);
-                let _ = cluster.link.send(now, 0, command, now);
+                cluster.subscribe(now, room);
             }
         }
     }
@@ -303,8 +302,7 @@ impl Node {
         let now = self.cx.now.monotonic;
         let Some(cluster) = self.cluster.as_mut().filter(|it| it.link.is_up()) else { return };
         if cluster.rooms.take_unsubscribed(&room) {
-            let command = BusCommand::Subscribe(vec![LogName::Room(room)]);
-            let _ = cluster.link.send(now, 0, command, now);
+            cluster.subscribe(now, &room);
         } else {
             self.read_soon(&room);
         }

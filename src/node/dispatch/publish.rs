@@ -40,7 +40,7 @@ impl Node {
     ) {
         self.cx.now = now;
         let cluster = self.cluster.as_ref().filter(|_| update.recipe_data.is_some());
-        if let Some(owner) = cluster.and_then(|cluster| cluster.owner_elsewhere(now.monotonic)) {
+        if let Some(owner) = cluster.and_then(|cluster| cluster.owner_elsewhere()) {
             // Here it would be shown, and not stored.
             let refused = Published::KeptElsewhere(owner.clone());
             return self.tell_operator(asker, OperatorEvent::Published(refused));
@@ -68,7 +68,7 @@ impl Node {
         }
         let mut publication = Box::new(Publication::new(asker, targets, update, key));
         if let Some(cluster) = &mut self.cluster {
-            publication.round = cluster.nodes.next_number();
+            publication.number = cluster.nodes.next_number();
         }
         if key.is_some() && self.cluster.is_some() {
             return self.take_key(publication);
@@ -193,8 +193,8 @@ impl Node {
             return self.await_publication(publication, ticket, job);
         }
         self.publish_directly(&mut publication);
-        let Publication { asker, targets, key, tally, reason, round, .. } = *publication;
-        let ended = EndedPublication { asker, awaited, targets, key, tally, reason, round };
+        let Publication { asker, targets, key, tally, reason, number, .. } = *publication;
+        let ended = EndedPublication { asker, awaited, targets, key, tally, reason, number };
         let has_failed = ended.has_failed();
         if self.cluster.is_some() && !has_failed {
             return self.count_delivered(ended, asker);
@@ -215,7 +215,8 @@ impl Node {
         }
         let frame = update_frame(&mut self.cx, &*answer?, None, None);
         let log = LogName::Room(room.clone());
-        self.tell_target(publication.told_target(), log, payload_of(&frame).into())
+        let target = (publication.told_target(), publication.key);
+        self.tell_target(target, log, payload_of(&frame).into())
     }
 
     /// Answers a publication that was delivered, or has failed everywhere.
@@ -296,7 +297,8 @@ impl Node {
                 let frame = update_frame(cx, &publication.update, None, None);
                 reached = rooms.tell_each(cx, connections, &slots, &frame);
                 if let Some(user) = user {
-                    let (target, rooms) = (publication.told_target(), publication.told_rooms());
+                    let target = (publication.told_target(), publication.key);
+                    let rooms = publication.told_rooms();
                     if let Err(error) = self.tell_user_for(target, user, rooms, &frame) {
                         publication.record(Err(error.into()));
                         continue;

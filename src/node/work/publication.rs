@@ -6,7 +6,6 @@ use smol_str::SmolStr;
 
 use crate::id::ConnId;
 use crate::node::app::{PublishRefusal, Update};
-use crate::node::cluster::told::ToldTarget;
 use crate::node::work::ticket::Ticket;
 use crate::protocol::ErrorCode;
 
@@ -48,6 +47,11 @@ impl PublishError {
         let mut all = codes.chain([Self::NoSuchRoom, Self::InvalidData]);
         all.find(|error| error.as_str() == text).unwrap_or(Self::Code(ErrorCode::Internal))
     }
+
+    /// Is it a passing state?
+    const fn passes(self) -> bool {
+        matches!(self, Self::Code(ErrorCode::BackendUnavailable | ErrorCode::BackendTimeout))
+    }
 }
 
 impl From<ErrorCode> for PublishError {
@@ -56,14 +60,37 @@ impl From<ErrorCode> for PublishError {
     }
 }
 
+/// A target of a publication.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ToldTarget {
+    /// The number of the publication.
+    pub(crate) publication: u64,
+    /// Its place among the targets.
+    pub(crate) index: usize,
+}
+
+/// Some of the targets of a publication.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct TargetBits(pub(crate) u64);
+
+impl TargetBits {
+    pub(crate) fn set(&mut self, index: usize) {
+        self.0 |= 1_u64.checked_shl(index as u32).unwrap_or(0);
+    }
+
+    pub(crate) fn has(self, index: usize) -> bool {
+        self.0.checked_shr(index as u32).is_some_and(|bits| bits & 1 == 1)
+    }
+}
+
 /// What became of a publication.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct PublishTally {
     /// For how many connections it was.
     pub(crate) delivered: u32,
-    /// The targets at which it failed: a bit each, the first one's lowest.
-    pub(crate) failed: u64,
-    /// Why it failed at the first of them.
+    /// The targets at which it failed.
+    pub(crate) failed: TargetBits,
+    /// Why it failed first, or a cause that passes if there is one: then the call can be made again.
     pub(crate) error: Option<PublishError>,
     /// In a cluster: how many nodes have counted, and how many there are; at most 255. 0: the server is
     /// alone.
@@ -93,8 +120,10 @@ impl PublishTally {
 
     /// It has failed at this target.
     pub(crate) fn fail(&mut self, index: usize, error: PublishError) {
-        self.failed |= 1_u64.checked_shl(index as u32).unwrap_or(0);
-        self.error.get_or_insert(error);
+        self.failed.set(index);
+        if self.error.is_none_or(|before| error.passes() && !before.passes()) {
+            self.error = Some(error);
+        }
     }
 
     /// Has it failed at all of so many targets?
@@ -102,9 +131,19 @@ impl PublishTally {
         (0..targets).all(|index| self.has_failed_at(index))
     }
 
+    /// The first targets of the publication, but for those at which it failed.
+    pub(crate) fn told<'a>(
+        &self,
+        targets: &'a [PublishTarget],
+    ) -> impl Iterator<Item = &'a PublishTarget> {
+        let failed = self.failed;
+        let told = targets.iter().enumerate().filter(move |(index, _)| !failed.has(*index));
+        told.map(|(_, target)| target)
+    }
+
     /// Did it fail at this target?
     pub(crate) fn has_failed_at(&self, index: usize) -> bool {
-        self.failed.checked_shr(index as u32).is_some_and(|bits| bits & 1 == 1)
+        self.failed.has(index)
     }
 }
 
@@ -118,6 +157,17 @@ pub(crate) struct IdempotencyKey {
     pub(crate) shared_content: u64,
 }
 
+impl IdempotencyKey {
+    /// What names the message to this target on every node: other than the key itself.
+    pub(crate) fn id_at(&self, index: usize) -> [u8; 16] {
+        let mut id = self.shared;
+        if let Some(last) = id.last_mut() {
+            *last ^= (index as u8).wrapping_add(1);
+        }
+        id
+    }
+}
+
 /// A publication that was delivered at this node, and what is to be done when the others have counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct EndedPublication {
@@ -129,7 +179,8 @@ pub(crate) struct EndedPublication {
     pub(crate) tally: PublishTally,
     /// What is wrong, if that is the first failure and the application has said it.
     pub(crate) reason: Option<Box<str>>,
-    pub(crate) round: u64,
+    /// In a cluster: its number at this node.
+    pub(crate) number: u64,
 }
 
 impl EndedPublication {
@@ -151,8 +202,8 @@ pub(crate) struct Publication {
     pub(crate) tally: PublishTally,
     /// What is wrong, if that is the first failure and the application has said it.
     pub(crate) reason: Option<Box<str>>,
-    /// In a cluster: the number of the round in which the nodes count, later.
-    pub(crate) round: u64,
+    /// In a cluster: its number at this node.
+    pub(crate) number: u64,
     /// Targets that are done.
     done: usize,
     /// For how many connections it was in the room that is next, where the application publishes.
@@ -168,7 +219,7 @@ impl Publication {
     ) -> Self {
         debug_assert!(targets.len() <= MAX_TARGETS, "the caller has counted them");
         let tally = PublishTally::default();
-        Self { asker, targets, update, key, tally, reason: None, round: 0, done: 0, reached: 0 }
+        Self { asker, targets, update, key, tally, reason: None, number: 0, done: 0, reached: 0 }
     }
 
     /// The target that is next.
@@ -178,7 +229,7 @@ impl Publication {
 
     /// The target that is next, as the engine is asked about it.
     pub(crate) fn told_target(&self) -> ToldTarget {
-        ToldTarget { round: self.round, index: self.done }
+        ToldTarget { publication: self.number, index: self.done }
     }
 
     /// The target that was next has been told, or has failed.
@@ -218,22 +269,23 @@ impl Publication {
         }
     }
 
+    /// The targets that were told by now.
+    fn told(&self) -> impl Iterator<Item = &PublishTarget> {
+        self.tally.told(self.targets.get(..self.done).unwrap_or_default())
+    }
+
     /// Is everybody in this room told already?
     pub(crate) fn has_told_room(&self, room: &SmolStr) -> bool {
-        let told = self.targets.iter().enumerate().take(self.done);
-        told.filter(|(index, _)| !self.tally.has_failed_at(*index))
-            .any(|(_, target)| matches!(target, PublishTarget::Room(name) if name == room))
+        self.told().any(|target| matches!(target, PublishTarget::Room(name) if name == room))
     }
 
     /// The rooms that were told.
     pub(crate) fn told_rooms(&self) -> Vec<SmolStr> {
-        let told = self.targets.iter().enumerate().take(self.done);
-        let told = told.filter(|(index, _)| !self.tally.has_failed_at(*index));
-        told.filter_map(|(_, target)| match target {
+        let rooms = self.told().filter_map(|target| match target {
             PublishTarget::Room(room) => Some(room.clone()),
             PublishTarget::User(_) | PublishTarget::Connection(_) => None,
-        })
-        .collect()
+        });
+        rooms.collect()
     }
 
     /// The rooms that are not told yet.
@@ -281,8 +333,9 @@ mod tests {
         publication.fail_rest(ErrorCode::BackendTimeout);
         assert_eq!(publication.next(), None);
         assert_eq!(publication.tally.delivered, 64);
-        assert_eq!(publication.tally.failed, 0xaaaa_aaaa_aaaa_aaaa);
-        assert_eq!(publication.tally.error, Some(ErrorCode::Internal.into()));
+        assert_eq!(publication.tally.failed.0, 0xaaaa_aaaa_aaaa_aaaa);
+        // That one passes, and the first one does not.
+        assert_eq!(publication.tally.error, Some(ErrorCode::BackendTimeout.into()));
         assert!(publication.has_told_room(&"r0".into()));
         assert!(!publication.has_told_room(&"r63".into()));
     }

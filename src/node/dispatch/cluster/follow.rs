@@ -3,7 +3,7 @@
 
 use smol_str::SmolStr;
 
-use crate::bus::{BusCommand, BusFault, BusReply, EntryKind, LogEntry, LogName};
+use crate::bus::{BusFault, BusReply, EntryKind, LogEntry};
 use crate::id::{ConnId, Slot};
 use crate::node::Node;
 use crate::node::cluster::room_states::{EntryStep, FollowState, LinkView, Wanted};
@@ -59,8 +59,7 @@ impl Node {
                 let _ = cluster.read_room(now, &room);
             }
             Wanted::Subscribe => {
-                let command = BusCommand::Subscribe(vec![LogName::Room(room.clone())]);
-                let _ = cluster.link.send(now, 0, command, now);
+                cluster.subscribe(now, &room);
                 if link == LinkView::Down {
                     return Some(accepted);
                 }
@@ -172,8 +171,7 @@ impl Node {
         };
         let newest = entries.last().map_or(base, |entry| entry.position);
         if self.cx.fault.is(Planted::ReadBeforeSubscribed) {
-            let command = BusCommand::Subscribe(vec![LogName::Room(room.clone())]);
-            let _ = cluster.link.send(self.cx.now.monotonic, 0, command, self.cx.now.monotonic);
+            cluster.subscribe(self.cx.now.monotonic, room);
         }
         match cluster.rooms.head(room) {
             Some(_) if !follows && self.cx.fault.is(Planted::GoesOnAfterFailOver) => {}

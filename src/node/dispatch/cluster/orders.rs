@@ -7,12 +7,12 @@ use crate::id::{ConnId, Slot};
 use crate::node::Node;
 use crate::node::cluster::control::{self, ClusterOrder, OrderEntry, Word};
 use crate::node::cluster::nodes::{ROUND, RoundPurpose};
-use crate::node::cluster::told::ToldTarget;
 use crate::node::cluster::{COMMAND_TIME, Pending};
 use crate::node::connections::frame::payload_of;
 use crate::node::gate::operator::OperatorEvent;
 use crate::node::work::orders::{ConfirmedBy, NotShared};
 use crate::node::work::port::{Completion, Outcome};
+use crate::node::work::publication::{IdempotencyKey, ToldTarget};
 use crate::protocol::{CloseReason, ErrorCode};
 use crate::time::UnixTime;
 
@@ -50,16 +50,13 @@ impl Node {
             }
             return self.end_rounds();
         };
-        if let Some(number) = round
-            && cluster.nodes.is_of_publication(number)
-        {
-            // The others do not count; whether they were told is known from each target.
-            cluster.nodes.round_published(number);
-            return self.end_rounds();
-        }
-        self.cx.metrics.cluster_unpublished += 1;
-        cluster.nodes.owes_orders |= round.is_none() && cluster.nodes.is_owner;
-        let Some(round) = round.and_then(|round| cluster.nodes.fail_round(round)) else { return };
+        let Some(round) = round.and_then(|round| cluster.nodes.fail_round(round)) else {
+            cluster.nodes.owes_orders |= cluster.nodes.is_owner;
+            self.cx.metrics.cluster_unpublished += 1;
+            return;
+        };
+        let is_order = !matches!(round.purpose, RoundPurpose::Publication(_));
+        self.cx.metrics.cluster_unpublished += u64::from(is_order);
         match round.purpose {
             // It is stored, and the others do not know: whoever gave it is told to give it again.
             RoundPurpose::EndSessions { ticket } => self.revocation_failed(ticket, fault),
@@ -68,8 +65,11 @@ impl Node {
                 let fault = NotShared { connections: round.count };
                 self.tell_operator(asker, OperatorEvent::NotShared(fault));
             }
-            // These are no orders.
-            RoundPurpose::Publication(ended) => self.end_counted(*ended),
+            // It was told, and the others do not count.
+            RoundPurpose::Publication(mut ended) => {
+                ended.tally.count_nodes(round.count, 1, 1 + round.expected.len());
+                self.end_publication(*ended, false);
+            }
             RoundPurpose::List(list) => self.end_list(*list, round.expected),
         }
     }
@@ -92,7 +92,7 @@ impl Node {
                 }
                 RoundPurpose::Publication(mut ended) => {
                     ended.tally.count_nodes(round.count, round.confirmed, nodes);
-                    self.end_counted(*ended);
+                    self.end_publication(*ended, false);
                 }
                 RoundPurpose::List(list) => self.end_list(*list, round.expected),
             }
@@ -275,7 +275,7 @@ impl Node {
     /// The same for a target of a publication, which fails if that does: in all rooms but these.
     pub(crate) fn tell_user_for(
         &mut self,
-        target: ToldTarget,
+        target: (ToldTarget, Option<IdempotencyKey>),
         user: SmolStr,
         except: Vec<SmolStr>,
         frame: &[u8],

@@ -10,11 +10,10 @@ use crate::id::{ConnId, Slot};
 use crate::node::Node;
 use crate::node::cluster::control::{self, Word};
 use crate::node::cluster::nodes::{ROUND, RoundPurpose};
-use crate::node::cluster::told::ToldTarget;
 use crate::node::cluster::{COMMAND_TIME, Pending, stored_answer};
 use crate::node::gate::operator::OperatorEvent;
 use crate::node::work::publication::{
-    EndedPublication, IdempotencyKey, Publication, PublishTarget, Published,
+    EndedPublication, IdempotencyKey, Publication, PublishTarget, Published, TargetBits, ToldTarget,
 };
 use crate::node::work::ticket::Ticket;
 use crate::protocol::ErrorCode;
@@ -119,10 +118,9 @@ impl Node {
         }
     }
 
-    /// A publication was delivered at this node. The others say for how many connections it was there,
-    /// and then it is answered.
+    /// A publication has no more targets. When the engine has answered about each, all nodes say for how
+    /// many connections it was there, and then it is answered.
     pub(crate) fn count_delivered(&mut self, mut ended: EndedPublication, asker: ConnId) {
-        let now = self.cx.now.monotonic;
         let slot = asker.slot();
         let ticket = match ended.awaited {
             Some(ticket) => ticket,
@@ -133,14 +131,30 @@ impl Node {
             }
         };
         if self.connections.awaits_response(asker, ticket) {
-            self.answer_within(slot, 2 * ROUND);
+            self.answer_within(slot, 3 * ROUND);
         }
         ended.awaited = Some(ticket);
-        let ((rooms, users), round) = (ended.told(), ended.round);
+        let Some(cluster) = &mut self.cluster else { return };
+        if let Some((ended, failed)) = cluster.nodes.told.ended(ended.number, ended) {
+            self.ask_for_counts(*ended, failed);
+        }
+    }
+
+    /// The engine has answered about each target: it has failed at these.
+    fn ask_for_counts(&mut self, mut ended: EndedPublication, failed: TargetBits) {
+        let now = self.cx.now.monotonic;
+        for index in (0..ended.targets.len()).filter(|index| failed.has(*index)) {
+            ended.tally.fail(index, ErrorCode::BackendUnavailable.into());
+        }
+        if ended.has_failed() {
+            return self.end_publication(ended, true);
+        }
+        let (rooms, users) = ended.told();
         let Some(cluster) = &mut self.cluster else { return };
         let (node, run) = (cluster.name.clone(), cluster.run);
+        let here = rooms.iter().map(|room| self.rooms.rooms.count(room) as usize).sum();
         let purpose = RoundPurpose::Publication(Box::new(ended));
-        cluster.nodes.begin_numbered(now, round, (&node, 0), purpose);
+        let round = cluster.nodes.begin_round(now, (&node, here), purpose);
         let payload = control::write(&Word::CountDelivered { round, node, run, rooms, users });
         let pending = Pending::Order { round: Some(round) };
         let command = BusCommand::Tell { node: None, payload };
@@ -149,15 +163,16 @@ impl Node {
         }
     }
 
-    /// There is a cluster, whose engine cannot be reached: nobody can be told anything.
+    /// There is a cluster that cannot be reached, or is not known yet: nobody can be told anything.
     pub(crate) fn is_cut_off(&self) -> bool {
-        self.cluster.as_ref().is_some_and(|cluster| !cluster.link.is_up())
+        let cluster = self.cluster.as_ref();
+        cluster.is_some_and(|cluster| !cluster.link.is_up() || !cluster.nodes.is_listed())
     }
 
     /// Has every node tell a target of a publication: what is in `log` is announced to this one, too.
     pub(crate) fn tell_target(
         &mut self,
-        target: ToldTarget,
+        target: (ToldTarget, Option<IdempotencyKey>),
         log: LogName,
         text: Box<[u8]>,
     ) -> Result<usize, ErrorCode> {
@@ -179,30 +194,13 @@ impl Node {
 
     /// The engine has what a target of a publication is told, or never will.
     pub(super) fn target_told(&mut self, target: ToldTarget, result: &Result<BusReply, BusFault>) {
-        let Some(cluster) = &mut self.cluster else { return };
-        cluster.nodes.told.end(target, result.is_ok());
         if let Err(fault) = result {
             self.count_unpublished(fault);
         }
-        self.end_rounds();
-    }
-
-    /// A publication is over: the engine has answered about each target.
-    pub(super) fn end_counted(&mut self, mut ended: EndedPublication) {
         let Some(cluster) = &mut self.cluster else { return };
-        let failed = cluster.nodes.told.take_failed(ended.round);
-        for (index, target) in ended.targets.iter().enumerate() {
-            if failed.checked_shr(index as u32).is_some_and(|bits| bits & 1 == 1) {
-                ended.tally.fail(index, ErrorCode::BackendUnavailable.into());
-            }
-            if let PublishTarget::Room(room) = target
-                && !ended.tally.has_failed_at(index)
-            {
-                ended.tally.add(self.rooms.rooms.count(room) as usize);
-            }
+        if let Some((ended, failed)) = cluster.nodes.told.answered(target, result.is_ok()) {
+            self.ask_for_counts(*ended, failed);
         }
-        let has_failed = ended.has_failed();
-        self.end_publication(ended, has_failed);
     }
 
     /// Another node has published to these rooms and users: for how many connections here? What it has
@@ -235,9 +233,8 @@ impl EndedPublication {
     /// The rooms that were told, and the users.
     fn told(&self) -> (Vec<SmolStr>, Vec<SmolStr>) {
         let (mut rooms, mut users) = (Vec::new(), Vec::new());
-        for (index, target) in self.targets.iter().enumerate() {
+        for target in self.tally.told(&self.targets) {
             match target {
-                _ if self.tally.has_failed_at(index) => {}
                 PublishTarget::Room(room) => rooms.push(room.clone()),
                 PublishTarget::User(user) => users.push(user.clone()),
                 PublishTarget::Connection(_) => {}

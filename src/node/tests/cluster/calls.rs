@@ -84,7 +84,7 @@ fn a_publication_that_the_engine_refuses_has_failed() {
     }
 }
 
-/// The engine has published it, and its answer is lost with the link; so is the question for how many it was.
+/// The engine has published it, and its answer is lost with the link.
 #[test]
 fn a_publication_whose_answer_is_lost_is_done_once() {
     let mut cluster = ClusterWorld::new(2);
@@ -92,10 +92,54 @@ fn a_publication_whose_answer_is_lost_is_done_once() {
     cluster.seconds(6);
     cluster.engine.faults.lost_replies = 1;
     let (status, answer) = cluster.post(0, "/v1/rooms/soup/publish", json!({ "content": "x" }));
-    let nodes = json!({ "confirmed": 1, "total": 2 });
-    assert_eq!((status, answer), (200, json!({ "delivered": 0, "nodes": nodes })));
+    let nodes = json!({ "confirmed": 2, "total": 2 });
+    assert_eq!((status, answer), (200, json!({ "delivered": 1, "nodes": nodes })));
     cluster.seconds(60);
     assert_eq!(cluster.contents(1, b), ["x"]);
+}
+
+/// The link comes back long after the caller was told that nobody knows: the key is used again, elsewhere.
+#[test]
+fn a_publication_that_nobody_knows_of_is_done_once() {
+    let mut cluster = ClusterWorld::new(2);
+    let b = cluster.connected(1, "soup", "bob");
+    cluster.seconds(6);
+    let body = json!({ "content": "x", "idempotency_key": "k" });
+    let id = cluster.nodes[0].operator();
+    let call = crate::admin::tests::post("/v1/rooms/soup/publish", "", &body.to_string());
+    cluster.nodes[0].bytes(id, call.as_bytes());
+    // The key is taken; the text is on its way, and its answer is lost.
+    while !cluster.nodes[0].node.cluster.as_ref().unwrap().nodes.told.is_open() {
+        cluster.carry(0);
+    }
+    cluster.engine.faults.lost_replies = 1;
+    cluster.carry(0);
+    cluster.cut(0);
+    cluster.seconds(4);
+    assert!(cluster.nodes[0].raw(id).starts_with("HTTP/1.1 504"));
+    cluster.seconds(18);
+    // A list of the nodes has to say first that the one that had the key is gone.
+    let (status, _) = cluster.post(1, "/v1/rooms/soup/publish", body.clone());
+    assert_eq!(status, 409);
+    cluster.seconds(6);
+    let (status, answer) = cluster.post(1, "/v1/rooms/soup/publish", body);
+    assert_eq!((status, &answer["delivered"]), (200, &1.into()), "{answer}");
+    assert_eq!(cluster.contents(1, b), ["x"]);
+}
+
+/// One of two rooms cannot be told. What is counted is the other.
+#[test]
+fn connections_of_a_room_that_failed_are_not_counted() {
+    let mut cluster = ClusterWorld::new(2);
+    for (room, user) in [("soup", "ann"), ("soup", "bob"), ("stew", "cat")] {
+        cluster.connected(1, room, user);
+    }
+    cluster.seconds(6);
+    cluster.engine.faults.full_room = Some("soup".to_owned());
+    let body = json!({ "content": "x", "rooms": ["soup", "stew"] });
+    let (status, answer) = cluster.post(0, "/v1/publish", body);
+    assert_eq!((status, &answer["delivered"]), (200, &1.into()), "{answer}");
+    assert_eq!(answer["failed"], json!({ "rooms": ["soup"], "error": "backend_unavailable" }));
 }
 
 /// Nobody is in the room at the node that has something to say there.

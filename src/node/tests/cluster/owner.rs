@@ -128,12 +128,14 @@ fn recipes_are_published_where_they_are_kept() {
     cluster.seconds(10);
     let (status, body) = split(&call(&mut cluster, 0, recipe));
     assert_eq!((status, &body["error"]), (409, &json!("recipe_kept_elsewhere")));
-    let name = cluster.nodes[0].node.cluster.as_ref().and_then(|it| {
-        let now = cluster.nodes[0].now.monotonic;
-        it.owner_elsewhere(now).cloned()
-    });
+    let name = cluster.nodes[0].node.cluster.as_ref().and_then(|it| it.owner_elsewhere().cloned());
     assert!(name.is_some_and(|name| body["message"].as_str().unwrap().contains(&*name)), "{body}");
     for (node, body) in [(0, text), (owner, recipe), (owner, text)] {
         assert!(!call(&mut cluster, node, body).contains("recipe_kept_elsewhere"));
     }
+    // Also while the owner is away.
+    cluster.cut(owner);
+    cluster.seconds(30);
+    let (status, body) = split(&call(&mut cluster, 0, recipe));
+    assert_eq!((status, &body["error"]), (409, &json!("recipe_kept_elsewhere")));
 }
