@@ -3,13 +3,13 @@
     Asset {
         path: "/",
         media: "text/html; charset=utf-8",
-        tag: "\"03c307e0f45a726f\"",
+        tag: "\"da3e316cf36781c7\"",
         body: include_bytes!("page.html.gz"),
     },
     Asset {
-        path: "/assets/page-d272eeae74424a94.js",
+        path: "/assets/page-02d79fc3156ff95c.js",
         media: "text/javascript; charset=utf-8",
-        tag: "\"d272eeae74424a94\"",
+        tag: "\"02d79fc3156ff95c\"",
         body: include_bytes!("page.js.gz"),
     },
     Asset {
@@ -45,7 +45,7 @@
     Asset {
         path: "/worker.js",
         media: "text/javascript; charset=utf-8",
-        tag: "\"145ead943c11c7e7\"",
+        tag: "\"4393ccf982fc2231\"",
         body: include_bytes!("worker.js.gz"),
     },
 ]

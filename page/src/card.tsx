@@ -2,11 +2,12 @@
 
 import { useEffect, useId, useRef, useState, type FormEvent, type ReactElement } from 'react';
 
-import { Refused, type Summary } from './api';
+import { Refused } from './api';
 import { deleteLater, isOwnRecipe } from './deletions';
 import { ago, minutes } from './format';
 import { Icon } from './icons';
 import type { Change } from './listed';
+import type { Summary } from './model';
 import { Problem } from './parts';
 import {
   duplicateRecipe,

@@ -14,11 +14,11 @@ import {
 import type { ChatError } from '@vestibule/client';
 import type { Line, RecipeChat } from '@vestibule/client/react';
 
-import type { Access, Recipe } from './api';
 import { Cut, cut, type TextLimit } from './cut';
 import { useEarlier } from './earlier';
 import { clock } from './format';
 import { Icon } from './icons';
+import type { Access, Recipe } from './model';
 import { inOrder, useTimes } from './order';
 import { Problem } from './parts';
 import { Rich } from './rich';

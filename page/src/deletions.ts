@@ -1,7 +1,8 @@
 // Recipes that are about to be deleted, or left by a guest: each can be undone for some seconds.
 
-import { Refused, type Summary } from './api';
+import { Refused } from './api';
 import { forgetCopy } from './copies';
+import type { Summary } from './model';
 import { deleteRecipe } from './recipes';
 import { session } from './session';
 import { leaveRecipe } from './sharing';

@@ -1,7 +1,8 @@
 // A recipe before there is a connection.
 
-import { Refused, type Recipe } from './api';
+import { Refused } from './api';
 import { findCopy, forgetCopy, keepCopy } from './copies';
+import type { Recipe } from './model';
 import { readRecipe } from './recipes';
 
 /** After that the connection is tried: it tells what is wrong, and goes on trying. */

@@ -2,8 +2,9 @@
 
 import { useEffect, useId, useRef, useState, type FormEvent, type ReactElement } from 'react';
 
-import { Refused, type Recipe } from './api';
+import { Refused } from './api';
 import { saveLine, standing, type Edited, type Standing } from './lines';
+import type { Recipe } from './model';
 import { Problem } from './parts';
 
 export interface LineFormProps {

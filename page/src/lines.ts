@@ -1,6 +1,7 @@
 // One line of a recipe, changed in place.
 
-import { Refused, type Recipe } from './api';
+import { Refused } from './api';
+import type { Recipe } from './model';
 import { patchRecipe, readRecipe } from './recipes';
 
 export type List = 'ingredients' | 'steps';

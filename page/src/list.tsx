@@ -2,7 +2,6 @@
 
 import { useEffect, useId, useState, type ReactElement } from 'react';
 
-import type { Summary } from './api';
 import { Card } from './card';
 import { deletions, deleteNow, isOwnRecipe, undoDeletion } from './deletions';
 import { Exchange } from './exchange';
@@ -10,6 +9,7 @@ import { ago, counted } from './format';
 import { useArrival, useTitle } from './hooks';
 import { Icon } from './icons';
 import { useListed } from './listed';
+import type { Summary } from './model';
 import { Trouble } from './parts';
 import { isSort, SORTS, type Wanted } from './recipes';
 import { Link } from './router';

@@ -2,8 +2,9 @@
 
 import { useCallback, useEffect, useRef, useState } from 'react';
 
-import { Refused, type Summary } from './api';
+import { Refused } from './api';
 import { findCopy, forgetCopiesBut, keepCopy, LIST } from './copies';
+import type { Summary } from './model';
 import { listRecipes, type Wanted } from './recipes';
 
 const TYPING_MS = 200;

@@ -2,7 +2,7 @@
 
 import { useEffect, useRef, useState } from 'react';
 
-import type { Access } from './api';
+import type { Access } from './model';
 import { listMembers, type Member } from './sharing';
 
 /** The server lists a guest by address once it has stored what the guest has said. */

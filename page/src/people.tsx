@@ -2,9 +2,9 @@
 
 import { useEffect, useRef, useState, type ReactElement } from 'react';
 
-import type { Access, Recipe } from './api';
 import type { First } from './first';
 import { ago } from './format';
+import type { Access, Recipe } from './model';
 import type { Names } from './names';
 import { readRecipe } from './recipes';
 import { Share } from './share';

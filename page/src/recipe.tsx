@@ -2,12 +2,12 @@
 
 import { useEffect, useRef, useState, type ReactElement, type ReactNode, type RefObject } from 'react';
 
-import type { Ingredient, Recipe } from './api';
 import { Awake } from './awake';
 import { amountOf, minutes } from './format';
 import { Icon } from './icons';
 import { LineForm } from './line-form';
 import { standing, type Edited, type List } from './lines';
+import type { Ingredient, Recipe } from './model';
 import { nameOf, useTicks } from './ticks';
 
 interface RecipeViewProps {

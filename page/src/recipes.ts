@@ -2,8 +2,9 @@
 
 import type { HistoryEntry } from '@vestibule/client';
 
-import { ask, authorized, read, type Page, type Recipe, type Summary } from './api';
+import { ask, authorized, read } from './api';
 import { saveFile } from './files';
+import type { Page, Recipe, Summary } from './model';
 
 export const SORTS = {
   '-created': 'Newest first',

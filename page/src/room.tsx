@@ -5,13 +5,13 @@ import { flushSync } from 'react-dom';
 import { ConnectionStatus, useRecipeChat, type RecipeChat } from '@vestibule/client/react';
 import { TEXTS, viewOf, type StatusView, type TextKey } from '@vestibule/client/texts';
 
-import type { Recipe } from './api';
 import { Chat } from './chat';
 import { keepCopy } from './copies';
 import type { First } from './first';
 import { useArrival, useIsNarrow, useTitle } from './hooks';
 import { Icon } from './icons';
 import { messageKey } from './keys';
+import type { Recipe } from './model';
 import { useNames } from './names';
 import { takeFirstMessage } from './new';
 import { People, useAccess } from './people';

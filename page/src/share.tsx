@@ -2,9 +2,10 @@
 
 import { useCallback, useEffect, useRef, useState, type FormEvent, type ReactElement } from 'react';
 
-import { Refused, type Summary } from './api';
+import { Refused } from './api';
 import { Dialog } from './dialog';
 import { ago, clock } from './format';
+import type { Summary } from './model';
 import { Field, Trouble } from './parts';
 import {
   GUEST_ROLES,

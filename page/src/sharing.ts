@@ -1,6 +1,7 @@
 // Who else may see a recipe, and what they may do.
 
-import { authorized, type Role } from './api';
+import { authorized } from './api';
+import type { Role } from './model';
 
 /** A member, or an invitation that nobody has used. */
 export interface Member {

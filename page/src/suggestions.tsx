@@ -2,7 +2,7 @@
 
 import { useState, type ReactElement } from 'react';
 
-import type { Recipe } from './api';
+import type { Recipe } from './model';
 
 interface SuggestionsProps {
   recipe: Recipe | null;

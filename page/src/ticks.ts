@@ -2,7 +2,7 @@
 
 import { useState } from 'react';
 
-import type { Ingredient } from './api';
+import type { Ingredient } from './model';
 
 const PREFIX = 'vestibule.ticks.';
 

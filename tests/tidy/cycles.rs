@@ -1,4 +1,4 @@
-//! No file of `src` imports another that needs it in turn.
+//! No file of `src`, of the page or of the client imports another that needs it in turn.
 //!
 //! Below the layers this is what keeps a file readable by itself.
 
@@ -70,6 +70,24 @@ fn imports(files: &[(String, String)]) -> Imports {
     imports.collect()
 }
 
+/// Who imports whom in TypeScript: by paths like `./api` or `./client.js`, which leave out the ending or
+/// say what is built of the file. An import of types counts.
+fn script_imports(files: &[(String, String)]) -> Imports {
+    let known: BTreeSet<&str> = files.iter().map(|(path, _)| path.as_str()).collect();
+    let imports = files.iter().map(|(path, text)| {
+        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let names = text.split(" from '").skip(1).filter_map(|rest| rest.split('\'').next());
+        let names = names.filter_map(|name| name.strip_prefix("./"));
+        let names = names.map(|name| name.trim_end_matches(".js"));
+        let targets = names.filter_map(|name| {
+            let endings = ["ts", "tsx"].map(|ending| format!("{folder}/{name}.{ending}"));
+            endings.into_iter().find(|file| known.contains(file.as_str()))
+        });
+        (path.clone(), targets.collect())
+    });
+    imports.collect()
+}
+
 /// The imports that close a cycle, as they are met from the roots on: without them there is no
 /// cycle.
 fn closing(imports: &Imports) -> Vec<String> {
@@ -115,6 +133,25 @@ fn no_file_imports_what_needs_it() {
     let imports = imports(&tree(&["src"], &[".rs"]));
     assert!(imports.len() > 100 && imports.values().map(BTreeSet::len).sum::<usize>() > 300);
     assert_none(&closing(&imports));
+}
+
+#[test]
+fn no_script_imports_what_needs_it() {
+    for folder in ["page/src", "client/src"] {
+        let imports = script_imports(&tree(&[folder], &[".ts", ".tsx"]));
+        assert!(imports.values().map(BTreeSet::len).sum::<usize>() > 20, "{folder}: {imports:?}");
+        assert_none(&closing(&imports));
+    }
+}
+
+#[test]
+fn a_cycle_of_scripts_is_found() {
+    let two = [
+        ("page/src/a.ts", "import type { B } from './b';"),
+        ("page/src/b.tsx", "import {\n  type A,\n} from './a.js';"),
+    ];
+    let owned = two.map(|(path, text)| (path.to_owned(), text.to_owned()));
+    assert_eq!(closing(&script_imports(&owned)).len(), 1);
 }
 
 #[test]
