@@ -88,8 +88,8 @@ impl<'a> Route<'a> {
         matches!(self, Self::Publish(_))
     }
 
-    /// It changes something, or names people, hosts or files. Numbers are for whoever reaches the address, as who
-    /// collects them often has no key.
+    /// It changes something, or names people, hosts or files. Numbers are for whoever reaches the address,
+    /// as who collects them often has no key.
     fn needs_key(&self) -> bool {
         let names_people = matches!(self, Self::Connection(_) | Self::Ends { .. })
             || matches!(self, Self::Rooms { .. } | Self::Users { .. } | Self::Room { .. });

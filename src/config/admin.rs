@@ -25,8 +25,8 @@ section! {
 
     /// File with the key that calls must send as `Authorization: Bearer`: one line of at least 32
     /// ASCII characters, or two lines with two keys, both valid, while one replaces the other.
-    /// Required if `admin.listen` is not loopback; otherwise the server does not start. A warning is logged if group or others can read the file. Empty: calls must come from
-    /// this host.
+    /// Required if `admin.listen` is not loopback; otherwise the server does not start. A warning is logged
+    /// if group or others can read the file. Empty: calls must come from this host.
     key_file: String = String::new(), "empty, or a path", reload;
 
     /// File with a key that may only publish, for a backend that must not operate the server. Its form

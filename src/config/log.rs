@@ -11,8 +11,8 @@ section! {
 
     /// Whether a line is written for each connection when it ends, whatever `level` is: its address,
     /// user, room, seconds, close code or HTTP status, and bytes in and out, with the
-    /// response to a refused request. Requests that the application has answered have none. Connections that were there when a reload turned it on have
-    /// no bytes.
+    /// response to a refused request. Requests that the application has answered have none. Connections
+    /// that were there when a reload turned it on have no bytes.
     access: bool = false, "`true` or `false`", reload + memory;
 
     /// `json` is one object a line: `time`, `level`, `message`, and `connection` if the line is

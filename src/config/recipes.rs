@@ -114,7 +114,7 @@ section! {
     /// until one more fits. Chat is not affected. 0: unlimited.
     guesses_per_minute_per_ip: u32 = 12, "0 to 4294967295 guesses", restart;
 
-    /// Accounts and addresses whose attempts are remembered, and pairs of both. The one that used least is forgotten
-    /// first.
+    /// Accounts and addresses whose attempts are remembered, and pairs of both. The one that used least is
+    /// forgotten first.
     remembered: usize = 384, "16 to 1048576 entries", restart + memory;
 }

@@ -14,7 +14,8 @@
 //! | [`ChatCommand`] | a parsed chat message |
 //! | [`answer`], [`AssistantReply`] | the assistant's answer to a chat message |
 //!
-//! The path from a text to a recipe is drawn in `read/mod.rs`. [`RecipesApp`] adds the accounts, the storage thread and the HTTP API.
+//! The path from a text to a recipe is drawn in `read/mod.rs`. [`RecipesApp`] adds the accounts, the
+//! storage thread and the HTTP API.
 //!
 //! The limits are constants of [`bounds`]. All work is linear in the message and the recipe.
 

@@ -1,7 +1,8 @@
 //! Who holds how much of a bounded table, who holds most, and what each holder's oldest entry is.
 //!
-//! A table that is full evicts the oldest entry of the holder that has most ([`victim`](Holdings::victim)). So whoever fills a table does it at its own cost, and nobody can make the
-//! table forget what belongs to somebody else who has less.
+//! A table that is full evicts the oldest entry of the holder that has most ([`victim`](Holdings::victim)).
+//! So whoever fills a table does it at its own cost, and nobody can make the table forget what belongs to
+//! somebody else who has less.
 //!
 //! # Cost
 //!

@@ -42,7 +42,8 @@
 //! * Between two `resumed: false`, a client that supports resuming hears every message of its room
 //!   once and in order, and `missed` is the number that follows.
 //! * A position lets nobody in, and one of another room is not known.
-//! * A memo alone lets nobody in: not with a forged or revoked token, not for another user or room, not once its
+//! * A memo alone lets nobody in: not with a forged or revoked token, not for another user or room, not
+//!   once its
 //!   user was disconnected, and not if it is from the future.
 //!
 //! [`StoredReturns`] is a world of an application that stores what rooms are told, and is killed with its

@@ -301,7 +301,8 @@ impl Scenario {
         scenario
     }
 
-    /// The same without crowds: with `rivals` users who have messages wait in a queue for threads, and no allowances.
+    /// The same without crowds: with `rivals` users who have messages wait in a queue for threads, and no
+    /// allowances.
     #[cfg_attr(not(test), expect(dead_code, reason = "for tests of those who own a queue"))]
     pub(super) fn served(seed: u64, rivals: usize) -> Self {
         let mut scenario = Self { crowds: false, ..Self::crowds(seed) };

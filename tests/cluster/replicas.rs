@@ -6,8 +6,8 @@ use crate::nodes::Nodes;
 use crate::pause;
 use crate::support::{PATIENCE, now};
 
-/// Waits until the replica has what its master has now, and the master knows: it counts a replica only once that
-/// has acknowledged something, a second after its link is up at worst.
+/// Waits until the replica has what its master has now, and the master knows: it counts a replica only once
+/// that has acknowledged something, a second after its link is up at worst.
 fn wait_until_copied(master: &Engine, replica: &Engine) {
     let offset = |engine: &Engine| engine.info("master_repl_offset").parse::<u64>().unwrap();
     let (goal, began) = (offset(master), now());

@@ -61,10 +61,10 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// How long a message waits until it is looked at again that another node is asked about.
 const ASKED_ELSEWHERE: Duration = Duration::from_millis(150);
 
-/// How many rooms are read at once, those that somebody waits for first. So a node with 100,000 rooms that reaches
-/// the engine again has at most 64 logs of `cluster.keep_bytes` on their way to it, 4 MiB by default, and
-/// what others ask of the engine waits for 64 scripts at most, some 2 ms. With a round trip of a
-/// millisecond that is no bound on its pace.
+/// How many rooms are read at once, those that somebody waits for first. So a node with 100,000 rooms that
+/// reaches the engine again has at most 64 logs of `cluster.keep_bytes` on their way to it, 4 MiB by
+/// default, and what others ask of the engine waits for 64 scripts at most, some 2 ms. With a round trip of
+/// a millisecond that is no bound on its pace.
 pub(crate) const READS_AT_ONCE: usize = 64;
 
 /// The node's side of the cluster.

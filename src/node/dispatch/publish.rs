@@ -148,8 +148,8 @@ impl Node {
 
     /// The time of a publication is over, and its work has begun, or may have. True: its answer is awaited all
     /// the same. Whoever uses its key again is answered with that, and the room is told once. Without a key
-    /// nobody could ask; and where neither the application tells the room itself nor the engine does, a late answer
-    /// tells nobody.
+    /// nobody could ask; and where neither the application tells the room itself nor the engine does, a
+    /// late answer tells nobody.
     pub(crate) fn publication_becomes_late(&mut self, ticket: Ticket) -> bool {
         let Some(question) = self.work.questions.find(ticket) else { return false };
         let asked = question.asked;

@@ -84,8 +84,8 @@ impl KeyWaits {
         self.ready.extend(mem::take(&mut self.waiting).into_iter().map(|(at, (id, _))| (at, id)));
     }
 
-    /// News of requests for the keys of `issuer` up to `answers`. With new keys everybody is judged again; those who waited
-    /// for one of these requests are judged for good.
+    /// News of requests for the keys of `issuer` up to `answers`. With new keys everybody is judged again;
+    /// those who waited for one of these requests are judged for good.
     pub(crate) fn answered(&mut self, issuer: usize, answers: u64, has_changed: bool) {
         let answers = answers.min(self.last_serial);
         let answered = self.answered.entry(issuer).or_default();

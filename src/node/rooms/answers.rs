@@ -83,7 +83,8 @@ struct MemberLog {
     next: u32,
     /// The newest message of the ring.
     newest: u32,
-    /// How many are in it. There is always one, which is also what lets the slab mark an empty place without a tag.
+    /// How many are in it. There is always one, which is also what lets the slab mark an empty place
+    /// without a tag.
     count: NonZeroU32,
 }
 

@@ -8,7 +8,8 @@ use crate::node::app::{Admission, Answer, Incoming, Join, Left, Reply, Update};
 /// What the application was asked and told, in order.
 type Calls = Arc<Mutex<Vec<String>>>;
 
-/// Notes its calls; holds joins to the room `later`, and refuses those to `denied`, if they replace another connection.
+/// Notes its calls; holds joins to the room `later`, and refuses those to `denied`, if they replace another
+/// connection.
 struct Noting {
     calls: Calls,
     joins: Arc<Mutex<Vec<Ticket>>>,

@@ -10,8 +10,8 @@ use crate::node::{Method, Request, Response};
 /// A hundred years.
 const MAX_SECONDS: u64 = 3_153_600_000;
 
-/// Checks that a body is JSON, or a patch of JSON: 415 if not. A page of another site can send other types without its
-/// browser asking first.
+/// Checks that a body is JSON, or a patch of JSON: 415 if not. A page of another site can send other types
+/// without its browser asking first.
 pub(crate) fn check_media_type(request: &Request<'_>) -> Result<(), Response> {
     let media_type = request.content_type.and_then(|text| text.split(';').next());
     let is_json = media_type.is_some_and(|text| {

@@ -76,8 +76,8 @@ fn open_if_there(path: &Path) -> io::Result<Option<File>> {
     }
 }
 
-/// The version of the schema of a database of ours. The file is read as one that nobody changes: without locks, and
-/// without the log, which opening it would create, or write back and remove.
+/// The version of the schema of a database of ours. The file is read as one that nobody changes: without
+/// locks, and without the log, which opening it would create, or write back and remove.
 fn version(path: &Path) -> Result<usize, Box<dyn Error + Send + Sync>> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
     let database = Connection::open_with_flags(immutable(path), flags)?;
