@@ -92,6 +92,8 @@ pub(super) struct Ledger {
     pub(super) now: Now,
     config: Config,
     members: BTreeMap<ConnId, Member>,
+    /// Whose join each ticket is for.
+    askers: BTreeMap<u64, ConnId>,
     rooms: BTreeMap<String, Vec<Spoken>>,
     /// The room and the index of the message that a question is about.
     questions: BTreeMap<u64, (String, usize)>,
@@ -168,6 +170,7 @@ impl Ledger {
         if member.is_refused {
             self.faults.push(format!("{} joins again after a refused join", join.connection));
         }
+        self.askers.insert(number(join.ticket), join.connection);
         if member.asked.replace((join.ticket, now.monotonic, terms)).is_some() {
             self.faults.push(format!("{} has two joins under way", join.connection));
         }
@@ -187,16 +190,15 @@ impl Ledger {
 
     /// The connection whose join has this ticket.
     pub(super) fn asker(&self, ticket: Ticket) -> Option<ConnId> {
-        let is_it = |member: &Member| member.asked.is_some_and(|(asked, ..)| asked == ticket);
-        self.members.iter().find(|(_, member)| is_it(member)).map(|(id, _)| *id)
+        self.askers.get(&number(ticket)).copied()
     }
 
     /// Records that an admission reached the node.
     pub(super) fn joined(&mut self, ticket: Ticket, admission: Option<&Admission>) {
-        let is_it = |member: &Member| member.asked.is_some_and(|(asked, ..)| asked == ticket);
-        let Some((&id, member)) = self.members.iter_mut().find(|(_, member)| is_it(member)) else {
-            return;
-        };
+        let Some(id) = self.askers.remove(&number(ticket)) else { return };
+        let is_asked = |member: &Member| member.asked.is_some_and(|(asked, ..)| asked == ticket);
+        let member = self.members.get_mut(&id).filter(|member| is_asked(member));
+        let Some(member) = member else { return };
         let Some((_, _, terms)) = member.asked.take() else { return };
         let is_admitted = matches!(admission, Some(Admission::Admit(_))) && !member.has_left;
         if is_admitted {
