@@ -19,11 +19,16 @@ pub(super) struct Claims<'a> {
     pub(super) issued: Claim<'a>,
     pub(super) token_id: Claim<'a>,
     pub(super) issued_here: Claim<'a>,
+    pub(super) session: Claim<'a>,
 }
 
 /// The claim of tokens that this server issues itself: the milliseconds since 1970 at which it did, by its
 /// own clock. `iat` has whole seconds.
 pub(crate) const ISSUED_CLAIM: &str = "vestibule_issued_ms";
+
+/// The claim of the tokens of own accounts that names their session. Not `sid`: other issuers have
+/// sessions of their own.
+pub(crate) const SESSION_CLAIM: &str = "vestibule_session";
 
 /// A claim as it was found: judged later, so that each fault has its place in the order.
 #[derive(Default)]
@@ -64,9 +69,10 @@ impl Claim<'_> {
 }
 
 impl Claims<'_> {
-    /// When this server has issued the token, if it has. It must be in the second of `iat`, so that whoever
-    /// can have a claim of this name signed elsewhere gains nothing by it but that second and the leeway.
+    /// When this server has issued the token, if it is one of its own accounts: those have a session. The
+    /// moment must be in the second of `iat`. Only for tokens that are signed with the server's own secret.
     pub(super) fn issued_here(&self) -> Option<UnixTime> {
+        self.session.text()?;
         let (Claim::Number(millis), Some(issued)) = (&self.issued_here, self.issued.required())
         else {
             return None;
@@ -103,6 +109,7 @@ impl<'de> Visitor<'de> for ClaimsVisitor {
                 "iat" => &mut claims.issued,
                 "jti" => &mut claims.token_id,
                 ISSUED_CLAIM => &mut claims.issued_here,
+                SESSION_CLAIM => &mut claims.session,
                 _ => {
                     map.next_value::<IgnoredAny>()?;
                     continue;

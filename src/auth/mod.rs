@@ -22,7 +22,7 @@ mod verifier;
 pub(crate) use cause::MAX_CAUSE_BYTES;
 pub use cause::token_summary;
 #[cfg(feature = "recipes")]
-pub(crate) use claims::ISSUED_CLAIM;
+pub(crate) use claims::{ISSUED_CLAIM, SESSION_CLAIM};
 pub use error::{KeyError, TokenError};
 pub use fault::{KeyFault, Skipped};
 #[cfg(any(feature = "net", test))]

@@ -9,6 +9,7 @@ use smol_str::SmolStr;
 use super::claims::Claims;
 use super::error::{KeyError, TokenError};
 use super::keys::{Algorithm, Algorithms, KeySet};
+use super::signer::TokenSigner;
 use crate::config::{Auth, AuthIssuer};
 use crate::protocol::MAX_USER_CHARS;
 
@@ -33,6 +34,8 @@ pub(super) struct IssuerRules {
     user_claim: Option<String>,
     user_prefix: String,
     required: BTreeMap<String, Vec<String>>,
+    /// Its tokens are signed with the secret that this server signs the tokens of its own accounts with.
+    pub(super) has_own_secret: bool,
 }
 
 impl TrustedIssuer {
@@ -42,6 +45,7 @@ impl TrustedIssuer {
         let rules = IssuerRules {
             names: configured(&config.issuer).into_iter().collect(),
             audiences: configured(&config.audience).into_iter().collect(),
+            has_own_secret: config.jwks_file.is_empty() && TokenSigner::new(config).is_some(),
             ..IssuerRules::default()
         };
         Self::with(config, rules)
@@ -57,6 +61,7 @@ impl TrustedIssuer {
             user_claim: Some(issuer.user_claim.clone()).filter(|claim| claim != "sub"),
             user_prefix: issuer.user_prefix.clone(),
             required: required.collect(),
+            has_own_secret: false,
         };
         Self::with(&config.of_issuer(issuer), rules)
     }

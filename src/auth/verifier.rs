@@ -38,7 +38,8 @@ pub struct Principal {
     pub expires_at: UnixTime,
     /// `iat`, where there is one.
     pub issued_at: Option<UnixTime>,
-    /// When this server has issued the token by its own clock, if it is one of its own accounts.
+    /// When this server has issued the token by its own clock, to the millisecond. Only tokens of its own
+    /// accounts say so: signed with `auth.secret`, and with the claim `vestibule_session`.
     pub issued_here: Option<UnixTime>,
     /// `jti`, where there is one.
     pub token_id: Option<String>,
@@ -262,7 +263,7 @@ impl Verifier {
             return Err(invalid(TokenError::LivesTooLong));
         }
         let token_id = claims.token_id.text().map(str::to_owned);
-        let issued_here = claims.issued_here();
+        let issued_here = if rules.has_own_secret { claims.issued_here() } else { None };
         Ok(Principal { user, expires_at, issued_at, issued_here, token_id, claims: text })
     }
 

@@ -1,6 +1,8 @@
 use jsonwebtoken::EncodingKey;
+use serde_json::{Value, json};
 
 use super::*;
+use crate::config::AuthIssuer;
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 const NOW: UnixTime = UnixTime::from_millis(1_800_000_000_000);
@@ -189,4 +191,40 @@ fn a_token_that_may_live_too_long_is_unfit() {
     // What is wrong with every token is told as always.
     let expired = judge(r#"{"sub":"a","exp":1700000000,"iat":1}"#);
     assert_eq!(expired, Err(TokenError::Expired));
+}
+
+#[test]
+fn only_own_accounts_tokens_are_issued_here() {
+    let issued = |config: &Auth, secret: &str, claims: &Value| {
+        let token = signed_with(secret, r#"{"alg":"HS256"}"#, &claims.to_string());
+        Verifier::new(config).unwrap().verify(&token, NOW).unwrap().issued_here
+    };
+    let own = json!({
+        "sub": "ann", "iat": 1_800_000_000, "exp": 1_800_000_060,
+        "vestibule_session": "s1", "vestibule_issued_ms": 1_800_000_000_250_u64,
+    });
+    assert_eq!(issued(&config(), SECRET, &own), Some(UnixTime::from_millis(1_800_000_000_250)));
+    for (claim, value) in [
+        ("vestibule_session", json!(null)),
+        ("vestibule_session", json!(7)),
+        ("vestibule_issued_ms", json!(1_800_000_001_000_u64)),
+        ("vestibule_issued_ms", json!("1800000000250")),
+        ("iat", json!(1_799_999_999)),
+    ] {
+        let mut other = own.clone();
+        other[claim] = value;
+        assert_eq!(issued(&config(), SECRET, &other), None, "{other}");
+    }
+    // Another issuer says it of its own tokens.
+    let secret = "another secret of 32 bytes, or so";
+    let partner = AuthIssuer {
+        issuer: vec!["https://partner.example".to_owned()],
+        algorithms: vec!["HS256".to_owned()],
+        secret: secret.to_owned(),
+        ..AuthIssuer::default()
+    };
+    let config = Auth { issuers: vec![partner], ..config() };
+    let mut claims = own;
+    claims["iss"] = json!("https://partner.example");
+    assert_eq!(issued(&config, secret, &claims), None);
 }

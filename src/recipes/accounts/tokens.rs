@@ -12,9 +12,8 @@ use jsonwebtoken::{Algorithm, EncodingKey};
 use sha2::{Digest as _, Sha256};
 
 use super::random::{random_bytes, random_id};
-use crate::auth::{ISSUED_CLAIM, TokenSigner};
+use crate::auth::{ISSUED_CLAIM, SESSION_CLAIM, TokenSigner};
 use crate::config::Config;
-use crate::recipes::storage::access::SESSION_CLAIM;
 use crate::recipes::storage::sessions::TokenHash;
 use crate::time::UnixTime;
 

@@ -4,10 +4,7 @@ use rusqlite::Connection;
 use serde::Deserialize;
 
 use super::{own_sessions, users};
-
-/// The claim of our own tokens that names their session. Not `sid`: other issuers have sessions of
-/// their own.
-pub(crate) const SESSION_CLAIM: &str = "vestibule_session";
+use crate::auth::SESSION_CLAIM;
 
 /// Who asks, by the token.
 #[derive(Clone, Debug, PartialEq, Eq)]
