@@ -37,7 +37,7 @@ pub use limiter::Evidence;
 pub(crate) use limiter::FORGED_ADDRESS_BYTES;
 pub(crate) use limiter::{Address, AddressLimiter};
 pub(crate) use replay::ReplaySet;
-pub(crate) use revocations::Revocations;
+pub(crate) use revocations::{IssueTime, Revocations};
 pub use signature::{SignatureCheck, Signed};
 pub(crate) use signature::{SignatureDigest, Verification, WantedKey};
 pub use signer::TokenSigner;

@@ -3,7 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::error::TokenError;
 use crate::time::{Instant, Now, UnixTime};
+
+/// When a token was issued, or something else that a revocation undoes was granted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum IssueTime {
+    /// By the clock of this server, to the millisecond.
+    Here(UnixTime),
+    /// By the clock of its issuer: `iat`, of whole seconds as a rule.
+    Elsewhere(UnixTime),
+    /// The token does not say.
+    Unknown,
+}
 
 /// The users whose tokens were revoked, and when.
 ///
@@ -20,6 +32,11 @@ pub(crate) struct Revocations {
     max_token_life: Option<Duration>,
     leeway: Duration,
     evictions: u64,
+    /// Other nodes give revocations and issue tokens, by their own clocks.
+    is_shared: bool,
+    /// The latest revocation that another process gave. Up to it no moment is known to be by this
+    /// process's clock. One moment for all users costs an entry nothing, and errs towards the leeway.
+    others_until: Option<UnixTime>,
     /// What the wall clock showed at monotonic zero, by the first look at both.
     epoch: Option<UnixTime>,
 }
@@ -41,6 +58,8 @@ impl Revocations {
             max_token_life: None,
             leeway: Duration::ZERO,
             evictions: 0,
+            is_shared: false,
+            others_until: None,
             epoch: None,
         }
     }
@@ -57,8 +76,20 @@ impl Revocations {
         self.leeway = leeway;
     }
 
-    /// Refuses the user's tokens that were issued up to `at`, from here on. An earlier moment than
-    /// the one that is known changes nothing. O(log n).
+    /// From here on other nodes of a cluster give revocations and issue tokens, too, or do not.
+    pub(crate) fn set_shared(&mut self, is_shared: bool) {
+        self.is_shared = is_shared;
+    }
+
+    /// Refuses the user's tokens as [`revoke`](Self::revoke) does, up to a moment by another process's
+    /// clock: an earlier process's, or another node's.
+    pub(crate) fn revoke_by_other(&mut self, now: Now, user: u64, at: UnixTime) {
+        self.others_until = self.others_until.max(Some(at));
+        self.revoke(now, user, at);
+    }
+
+    /// Refuses the user's tokens that were issued up to `at`, by this process's clock, from here on. An
+    /// earlier moment than the one that is known changes nothing. O(log n).
     ///
     /// When the table is full, the oldest entry is forgotten, and counted.
     pub(crate) fn revoke(&mut self, now: Now, user: u64, at: UnixTime) {
@@ -82,29 +113,28 @@ impl Revocations {
         self.by_user.get(&user).is_some_and(|&known| known >= at)
     }
 
-    /// Is a token of this user refused that was issued then, or that does not say when?
+    /// Whether a token of this user, which was issued then, is good. Every judgement of a token by a
+    /// revocation is made here.
     ///
     /// `iat` counts whole seconds, so a token of the revocation's own second is refused as well; and
-    /// so is one of the leeway after it, as the issuer's clock may be ahead by as much.
-    #[must_use]
-    pub(crate) fn refuses(&self, user: u64, issued_at: Option<UnixTime>) -> bool {
-        self.by_user
-            .get(&user)
-            .is_some_and(|&at| issued_at.is_none_or(|issued| issued <= at + self.leeway))
-    }
-
-    /// The same of a token that this server has issued then, by the clock of the revocation, and to the
-    /// millisecond: so one that is issued after it is taken at once.
-    #[must_use]
-    pub(crate) fn refuses_own(&self, user: u64, issued: UnixTime) -> bool {
-        self.by_user.get(&user).is_some_and(|&at| issued <= at)
-    }
-
-    /// Was a token that is refused surely issued before the revocation, by clocks that agree?
-    #[must_use]
-    pub(crate) fn is_before(&self, user: u64, issued_at: Option<UnixTime>) -> bool {
-        let at = self.by_user.get(&user);
-        at.is_some_and(|&at| issued_at.is_none_or(|issued| issued <= at))
+    /// so is one of the leeway after it, as the issuer's clock may be ahead by as much. A token of this
+    /// server is good as soon as it is issued after the revocation, if one clock has shown both.
+    ///
+    /// # Errors
+    /// [`TokenError::Revoked`] when it was issued before the revocation, by clocks that agree, or does
+    /// not say when; [`TokenError::IssuedTooSoon`] when it may have been.
+    pub(crate) fn check(&self, user: u64, issued: IssueTime) -> Result<(), TokenError> {
+        let Some(&at) = self.by_user.get(&user) else { return Ok(()) };
+        let has_one_clock = !self.is_shared && self.others_until.is_none_or(|until| at > until);
+        let (issued, leeway) = match issued {
+            IssueTime::Unknown => return Err(TokenError::Revoked),
+            IssueTime::Here(issued) if has_one_clock => (issued, Duration::ZERO),
+            IssueTime::Here(issued) | IssueTime::Elsewhere(issued) => (issued, self.leeway),
+        };
+        if issued <= at {
+            return Err(TokenError::Revoked);
+        }
+        if issued <= at + leeway { Err(TokenError::IssuedTooSoon) } else { Ok(()) }
     }
 
     /// The moment whose revocations refuse nothing any more, as every token that they are about has
@@ -174,17 +204,23 @@ mod tests {
         Now { monotonic: Instant::START + Duration::from_secs(seconds), unix: at(seconds) }
     }
 
+    /// Is a token refused that was issued elsewhere then, or does not say when?
+    fn refuses(revocations: &Revocations, user: u64, issued: Option<UnixTime>) -> bool {
+        let issued = issued.map_or(IssueTime::Unknown, IssueTime::Elsewhere);
+        revocations.check(user, issued).is_err()
+    }
+
     #[test]
     fn older_tokens_are_refused_however_long_it_is() {
         let mut revocations = Revocations::new(10);
         revocations.revoke(now(100), 1, at(100));
         for day in [1, 366] {
             revocations.revoke(now(day * DAY), 9, at(day * DAY));
-            assert!(revocations.refuses(1, Some(at(100))));
-            assert!(revocations.refuses(1, None));
+            assert!(refuses(&revocations, 1, Some(at(100))));
+            assert!(refuses(&revocations, 1, None));
         }
-        assert!(!revocations.refuses(1, Some(at(101))));
-        assert!(!revocations.refuses(2, None));
+        assert!(!refuses(&revocations, 1, Some(at(101))));
+        assert!(!refuses(&revocations, 2, None));
     }
 
     #[test]
@@ -193,8 +229,8 @@ mod tests {
         for moment in [100, 200, 150] {
             revocations.revoke(now(200), 1, at(moment));
         }
-        assert!(revocations.refuses(1, Some(at(200))));
-        assert!(!revocations.refuses(1, Some(at(201))));
+        assert!(refuses(&revocations, 1, Some(at(200))));
+        assert!(!refuses(&revocations, 1, Some(at(201))));
         assert_eq!((revocations.len(), revocations.by_moment.len()), (1, 1));
     }
 
@@ -205,8 +241,8 @@ mod tests {
             revocations.revoke(now(300), user, at(moment));
         }
         assert_eq!((revocations.len(), revocations.evictions()), (2, 1));
-        assert!(!revocations.refuses(2, None));
-        assert!(revocations.refuses(1, None) && revocations.refuses(3, None));
+        assert!(!refuses(&revocations, 2, None));
+        assert!(refuses(&revocations, 1, None) && refuses(&revocations, 3, None));
     }
 
     #[test]
@@ -215,12 +251,14 @@ mod tests {
         revocations.set_token_life(Duration::from_secs(3_600), Duration::from_secs(5));
         revocations.revoke(now(100), 1, at(100));
         // Issued by a clock that is 5 s ahead, and taken for 5 s after its expiry.
-        assert!(revocations.refuses(1, Some(at(105))) && !revocations.refuses(1, Some(at(106))));
+        assert!(
+            refuses(&revocations, 1, Some(at(105))) && !refuses(&revocations, 1, Some(at(106)))
+        );
         revocations.revoke(now(3_710), 2, at(3_710));
         assert_eq!(revocations.len(), 2);
         revocations.revoke(now(3_711), 3, at(3_711));
         assert_eq!((revocations.len(), revocations.evictions()), (2, 0));
-        assert!(!revocations.refuses(1, None));
+        assert!(!refuses(&revocations, 1, None));
     }
 
     #[test]
@@ -229,6 +267,50 @@ mod tests {
         revocations.set_token_life(Duration::from_secs(3_600), Duration::ZERO);
         revocations.revoke(now(100), 1, at(100));
         revocations.revoke(Now { unix: at(9_999), ..now(200) }, 2, at(9_999));
-        assert!(revocations.refuses(1, Some(at(100))));
+        assert!(refuses(&revocations, 1, Some(at(100))));
+    }
+
+    /// A moment of issue, some milliseconds after the 100th second.
+    fn issued_here(millis: u64) -> IssueTime {
+        IssueTime::Here(at(100) + Duration::from_millis(millis))
+    }
+
+    #[test]
+    fn own_token_after_an_own_revocation_is_good_at_once() {
+        let mut revocations = Revocations::new(10);
+        revocations.set_token_life(Duration::ZERO, Duration::from_secs(5));
+        revocations.revoke_by_other(now(90), 2, at(90));
+        revocations.revoke(now(100), 1, at(100));
+        assert_eq!(revocations.check(1, issued_here(0)), Err(TokenError::Revoked));
+        assert_eq!(revocations.check(1, issued_here(1)), Ok(()));
+        let elsewhere = |seconds| IssueTime::Elsewhere(at(seconds));
+        assert_eq!(revocations.check(1, elsewhere(105)), Err(TokenError::IssuedTooSoon));
+        assert_eq!(revocations.check(1, elsewhere(106)), Ok(()));
+    }
+
+    /// Its clock may be ahead of the one that has shown the revocation.
+    #[test]
+    fn leeway_counts_for_own_tokens_by_other_clocks() {
+        let restored: fn(&mut Revocations) = |it| it.revoke_by_other(now(100), 1, at(100));
+        let in_a_cluster: fn(&mut Revocations) = |it| {
+            it.set_shared(true);
+            it.revoke(now(100), 1, at(100));
+        };
+        // A clock that is set back shows moments again that another process has seen.
+        let set_back: fn(&mut Revocations) = |it| {
+            it.revoke_by_other(now(100), 2, at(200));
+            it.revoke(now(100), 1, at(100));
+        };
+        for revoke in [restored, in_a_cluster, set_back] {
+            let mut revocations = Revocations::new(10);
+            revocations.set_token_life(Duration::ZERO, Duration::from_secs(5));
+            revoke(&mut revocations);
+            assert_eq!(revocations.check(1, issued_here(0)), Err(TokenError::Revoked));
+            for millis in [1, 5_000] {
+                let issued = issued_here(millis);
+                assert_eq!(revocations.check(1, issued), Err(TokenError::IssuedTooSoon));
+            }
+            assert_eq!(revocations.check(1, issued_here(5_001)), Ok(()));
+        }
     }
 }

@@ -21,6 +21,7 @@ use smol_str::SmolStr;
 use super::claims::Claims;
 use super::error::{KeyError, TokenError};
 use super::keys::KeySet;
+use super::revocations::IssueTime;
 use super::signature::{
     CheckedAgainst, SignatureCheck, Signed, Verification, WantedKey, or_wanted, signed_by,
 };
@@ -45,6 +46,14 @@ pub struct Principal {
     pub token_id: Option<String>,
     /// The claims, as the JSON text that was signed.
     pub claims: String,
+}
+
+impl Principal {
+    /// When the token was issued, as revocations judge it.
+    pub(crate) fn issue_time(&self) -> IssueTime {
+        let elsewhere = self.issued_at.map_or(IssueTime::Unknown, IssueTime::Elsewhere);
+        self.issued_here.map_or(elsewhere, IssueTime::Here)
+    }
 }
 
 /// Claims may hold what is nobody else's business.

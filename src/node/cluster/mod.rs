@@ -44,6 +44,7 @@ use self::nodes::Nodes;
 pub(crate) use self::pending::Pending;
 use self::room_states::{FollowedRooms, LinkView};
 use self::unkept::UnkeptAnswers;
+use crate::auth::IssueTime;
 use crate::bus::{BusCommand, BusFault, BusLink, EntryOrigin, LinkSettings, LogName};
 use crate::config::{Cluster as ClusterConfig, ClusterUrl};
 use crate::id::{ConnId, Rng, Seed, SeededState, Slot};
@@ -119,7 +120,7 @@ pub(crate) struct ClusterMember {
 pub(crate) struct SessionToken {
     /// By this node's clock.
     pub(crate) accepted_at: UnixTime,
-    pub(crate) issued_at: Option<UnixTime>,
+    pub(crate) issued: IssueTime,
 }
 
 /// What a connection takes of [`ClusterMember::sessions`].

@@ -23,7 +23,7 @@ impl Node {
     /// A revocation that was stored by an earlier process, or elsewhere, holds from here on.
     pub fn restore_revocation(&mut self, now: Now, user: &str, at: UnixTime) {
         let hash = self.cx.hash(&[user]);
-        self.gate.tokens.revocations.revoke(now, hash, at);
+        self.gate.tokens.revocations.revoke_by_other(now, hash, at);
     }
 
     /// How many users are remembered whose older tokens are refused.

@@ -253,19 +253,9 @@ impl Tokens {
         principal: &Principal,
     ) -> Result<(), TokenError> {
         let user = cx.hash(&[&principal.user]);
-        let is_refused = match principal.issued_here {
-            Some(moment) => self.revocations.refuses_own(user, moment),
-            None => self.revocations.refuses(user, principal.issued_at),
-        };
-        if !is_refused {
-            return Ok(());
-        }
-        cx.history.set_claimed_user(connections.id_of(slot), &principal.user);
-        if self.revocations.is_before(user, principal.issued_at) {
-            Err(TokenError::Revoked)
-        } else {
-            Err(TokenError::IssuedTooSoon)
-        }
+        self.revocations.check(user, principal.issue_time()).inspect_err(|_| {
+            cx.history.set_claimed_user(connections.id_of(slot), &principal.user);
+        })
     }
 
     /// Puts an `auth` message into the replay set, and its token id where that is single-use. `auth`:
@@ -347,5 +337,6 @@ pub(crate) struct Token<'a> {
 /// Has the table go by `config` from here on.
 fn bound(revocations: &mut Revocations, config: &Config) {
     revocations.set_capacity(config.limits.revocations);
+    revocations.set_shared(config.cluster.is_on());
     revocations.set_token_life(config.auth.max_token_life.get(), config.auth.leeway.get());
 }

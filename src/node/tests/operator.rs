@@ -58,6 +58,28 @@ fn token_issued_in_the_leeway_is_no_final_refusal() {
 }
 
 #[test]
+fn own_accounts_token_is_good_right_after_an_order() {
+    let mut world = World::new();
+    let own = |world: &World| {
+        let millis = world.now.unix.as_millis();
+        world.sign(&json!({
+            "sub": "alice", "iat": millis / 1_000, "exp": millis / 1_000 + HOUR,
+            "vestibule_session": "s1", "vestibule_issued_ms": millis, "nonce": world.messages,
+        }))
+    };
+    world.node.disconnect(world.now, "alice");
+    let old = own(&world);
+    world.advance(Duration::from_millis(1));
+    let fresh = own(&world);
+    assert_eq!((world.refusal(&old), world.refusal(&fresh)), (revoked(), None));
+    // An earlier process's clock may have been behind.
+    world.node.restore_revocation(world.now, "alice", world.now.unix);
+    world.advance(Duration::from_millis(1));
+    let fresh = own(&world);
+    assert_eq!(world.refusal(&fresh).as_deref(), Some("Token expired"));
+}
+
+#[test]
 fn operator_can_ask_a_user_for_a_fresh_token_early() {
     let mut world = World::new();
     let id = world.connected("soup", "alice");

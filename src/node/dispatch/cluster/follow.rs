@@ -27,8 +27,8 @@ impl Node {
         let Self { cx, connections, cluster: Some(cluster), rooms, .. } = self else {
             return Some(accepted);
         };
-        let issued_at = accepted.principal.issued_at;
-        cluster.sessions.insert(slot, SessionToken { accepted_at: cx.now.unix, issued_at });
+        let issued = accepted.principal.issue_time();
+        cluster.sessions.insert(slot, SessionToken { accepted_at: cx.now.unix, issued });
         let Some(room) = connections.get(slot).and_then(|it| it.wanted_name()).cloned() else {
             return Some(accepted); // It is in its room.
         };

@@ -63,13 +63,13 @@ impl Node {
         self.end_sessions_of_app(user, at);
         let hash = self.cx.hash(&[user]);
         let revocations = &mut self.gate.tokens.revocations;
-        revocations.revoke(self.cx.now, hash, at);
+        revocations.revoke_by_other(self.cx.now, hash, at);
         let sessions = self.cluster.as_ref().map(|cluster| &cluster.sessions);
         // The clocks of nodes and issuer may differ, so both have to be newer.
         let is_newer = |slot: &Slot| {
             let session = sessions.and_then(|sessions| sessions.get(slot));
             session
-                .is_some_and(|it| it.accepted_at > at && !revocations.refuses(hash, it.issued_at))
+                .is_some_and(|it| it.accepted_at > at && revocations.check(hash, it.issued).is_ok())
         };
         let members = self.rooms.users.members(user).filter(|slot| !is_newer(slot));
         let members: Vec<Slot> = members.collect();

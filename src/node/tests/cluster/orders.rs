@@ -187,6 +187,50 @@ fn a_late_revocation_spares_newer_sessions() {
     assert_eq!(cluster.nodes[1].node.cluster.as_ref().unwrap().sessions.len(), 1);
 }
 
+/// A token of the recipe chat is judged at the gate as it is by an order that comes late: with leeway, as the
+/// clock that has shown the order may be behind, and by the millisecond.
+#[test]
+fn own_tokens_are_judged_alike_early_and_late() {
+    let mut cluster = ClusterWorld::new(2);
+    let own = |world: &World| {
+        let millis = world.now.unix.as_millis();
+        world.sign(&json!({
+            "sub": "ann", "exp": millis / 1_000 + 900, "iat": millis / 1_000,
+            "vestibule_session": "s1", "vestibule_issued_ms": millis, "nonce": world.messages,
+        }))
+    };
+    cluster.connected(1, "soup", "bob");
+    cluster.cut(1);
+    // Half a second, so that by `iat` both tokens would be from before the end of the leeway.
+    cluster.millis(500);
+    let ordered = cluster.nodes[0].now.unix;
+    order(&mut cluster, 0, "ann");
+    let let_in = |cluster: &mut ClusterWorld| {
+        let token = own(&cluster.nodes[1]);
+        let world = &mut cluster.nodes[1];
+        let id = world.authenticating("soup");
+        world.auth(id, &token);
+        cluster.pump();
+        assert_eq!(cluster.see(1, id).pop().unwrap()["type"], "recipe_update");
+        (id, refused(cluster, 0, &token))
+    };
+    let wait_until = |cluster: &mut ClusterWorld, millis| {
+        while cluster.nodes[1].now.unix < ordered + Duration::from_millis(millis) {
+            cluster.millis(10);
+        }
+    };
+    wait_until(&mut cluster, 29_900);
+    let (soon, heard) = let_in(&mut cluster);
+    assert_eq!(heard, "Token expired");
+    wait_until(&mut cluster, 30_200);
+    let (later, heard) = let_in(&mut cluster);
+    assert_eq!(heard, "");
+    cluster.mend(1);
+    cluster.seconds(10);
+    assert_eq!(cluster.see(1, soon).pop().unwrap()["reason"], "Session revoked");
+    assert_eq!(cluster.see(1, later), [] as [Value; 0]);
+}
+
 /// A forged token, and what its sender is told.
 fn forge(cluster: &mut ClusterWorld, node: usize) -> String {
     let now = cluster.nodes[node].now.unix.as_millis() / 1_000;
