@@ -188,10 +188,18 @@ impl Node {
         }
         if let Some(open) = self.work.orders.get_mut(order) {
             open.disconnected = members.len();
+            open.revoked_at = Some(now.unix);
         }
+        self.store_revocation(order, user, now.unix);
+        self.share_end_of_sessions(order, user, members.len());
+    }
+
+    /// Has the store keep the revocation of this order.
+    fn store_revocation(&mut self, order: u64, user: &str, at: UnixTime) {
+        let now = self.cx.now;
         let revocation = Revocation {
             user,
-            at: now.unix,
+            at,
             capacity: self.gate.tokens.revocations.capacity(),
             over_before: self.gate.tokens.revocations.over_before(now),
         };
@@ -203,7 +211,15 @@ impl Node {
             Some(Ok(())) => self.await_part(order, ticket, Part::Store, None),
             Some(Err(error)) => self.stored(order, Part::Store, Err(error)),
         }
-        self.share_end_of_sessions(order, user, members.len());
+    }
+
+    /// The store works: it gets a revocation again that it could not store before. When that is stored, it
+    /// gets the next one.
+    fn store_unstored(&mut self) {
+        let Some((order, user, at)) = self.work.orders.repeat_unstored() else { return };
+        self.store_revocation(order, &user, at);
+        // A store that does not even take it has answered by now.
+        self.work.orders.finish(order);
     }
 
     /// In a cluster, the engine keeps the revocation, and the other nodes carry it out.
@@ -221,9 +237,9 @@ impl Node {
 
     /// The store has stored a revocation, or not.
     fn stored(&mut self, order: u64, part: Part, stored: Result<(), StoreError>) {
+        let is_store_working = part == Part::Store && stored.is_ok();
         if part == Part::Store {
-            self.work.orders.store_fault =
-                stored.as_ref().err().map(|error| error.to_string().into());
+            self.work.orders.note_stored(order, &stored);
         }
         let result = stored.map_err(|error| OrderFault::NotStored(error.to_string()));
         if let Err(fault) = &result {
@@ -235,6 +251,9 @@ impl Node {
             self.cx.metrics.revocations_stored += 1;
         }
         self.part_done(order, part, result);
+        if is_store_working {
+            self.store_unstored();
+        }
     }
 
     /// One of the two has done its part.

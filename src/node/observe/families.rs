@@ -331,6 +331,16 @@ impl<'a> View<'a> {
                 "Users whose older tokens are refused because an operator ended their sessions.",
                 self.gate.tokens.revocations.len() as u64,
             ),
+            level(
+                "vestibule_unstored_revocations",
+                "Users whose revocation could not be stored, and is stored again with the next one.",
+                self.work.orders.kept.len() as u64,
+            ),
+            total(
+                "vestibule_unstored_revocations_dropped_total",
+                "Revocations that could not be stored, and are not stored again: too many wait for that.",
+                self.work.orders.kept.dropped(),
+            ),
             counter(
                 "vestibule_revocations_total",
                 "Revocations, by whether they could be stored. One that was not is in memory alone.",

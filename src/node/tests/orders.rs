@@ -203,6 +203,52 @@ fn a_revocation_that_is_not_stored_holds_and_says_so() {
     assert_eq!(store(&mut world, Ok(())), json!(null));
 }
 
+/// The success of another user's revocation stores those again that are not stored yet.
+#[test]
+fn revocations_not_stored_are_stored_later() {
+    let (mut world, held) = World::holding(|_| {});
+    for user in ["ann", "bob"] {
+        world.order(user, "disconnect");
+        world.done(held.ticket(&format!("Disconnect {user}")), Outcome::Order(Ok(())));
+        let ticket = held.ticket(&format!("store {user}"));
+        world.done(ticket, Outcome::Stored(Err(StoreError::Ended)));
+    }
+    let degraded = |world: &mut World| world.get("/readyz").1["degraded"].clone();
+    let finish = |world: &mut World, user: &str, stored| {
+        world.done(held.ticket(&format!("store {user}")), Outcome::Stored(stored));
+    };
+    let not_stored = json!(["revocations_not_stored"]);
+    world.order("now", "disconnect");
+    finish(&mut world, "now", Ok(()));
+    assert_eq!(degraded(&mut world), not_stored);
+    // One at a time, and no more when that fails again.
+    finish(&mut world, "ann", Err(StoreError::Ended));
+    let is_asked = |user: &str| {
+        let noted = format!("store {user}");
+        held.0.lock().unwrap().iter().filter(|(what, _)| *what == noted).count()
+    };
+    assert_eq!((is_asked("ann"), is_asked("bob")), (2, 1));
+    world.order("now", "disconnect");
+    finish(&mut world, "now", Ok(()));
+    finish(&mut world, "ann", Ok(()));
+    assert_eq!((degraded(&mut world), is_asked("bob")), (not_stored, 2));
+    finish(&mut world, "bob", Ok(()));
+    assert_eq!(degraded(&mut world), json!(null));
+    assert_eq!((is_asked("ann"), is_asked("bob"), world.node.usage().questions), (3, 2, 0));
+}
+
+#[test]
+fn unstored_revocations_are_counted_over_the_bound() {
+    let (mut world, held) = World::holding(|_| {});
+    (0..101).for_each(|_| held.note("full".to_owned(), Ticket { index: 9, serial: 9 }));
+    for user in 0..1_026 {
+        world.node.disconnect(world.now, &format!("user {user}"));
+    }
+    let shown = world.get("/v1/stats").1;
+    assert_eq!(shown["vestibule_unstored_revocations"], 1_024);
+    assert_eq!(shown["vestibule_unstored_revocations_dropped_total"], 2);
+}
+
 #[test]
 fn an_order_that_takes_long_is_told_and_done() {
     let (mut world, held) = World::holding(|_| {});

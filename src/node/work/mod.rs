@@ -8,6 +8,7 @@ pub(crate) mod port;
 pub(crate) mod publication;
 pub(crate) mod questions;
 pub(crate) mod ticket;
+mod unstored;
 pub(crate) mod user_orders;
 
 use std::collections::VecDeque;

@@ -20,6 +20,7 @@ use crate::node::observe::MinuteThrottle;
 use crate::node::observe::dependency::Dependency;
 use crate::node::work::port::StoreError;
 use crate::node::work::ticket::Ticket;
+use crate::node::work::unstored::UnstoredRevocations;
 use crate::time::UnixTime;
 
 /// Keeps revocations over a restart, for a driver that has a disk. Without one they are in memory.
@@ -87,6 +88,8 @@ pub(crate) struct OpenOrder {
     pub(crate) user: Box<str>,
     pub(crate) asker: Asker,
     pub(crate) disconnected: usize,
+    /// Up to when the user's tokens are refused. `None`: the sessions are not ended yet.
+    pub(crate) revoked_at: Option<UnixTime>,
     pub(crate) application: Option<OrderResult>,
     pub(crate) stored: Option<OrderResult>,
     pub(crate) shared: Option<OrderResult>,
@@ -112,20 +115,20 @@ pub(crate) struct Orders {
     open: BTreeMap<u64, OpenOrder>,
     last: u64,
     pub(crate) store: Option<Box<dyn RevocationStore>>,
-    /// Revocations that could not be stored.
+    /// Revocations that could not be stored, for the log.
     pub(crate) unstored: MinuteThrottle,
-    /// Why the last revocation could not be stored. `None`: it was, or there was none.
-    pub(crate) store_fault: Option<Box<str>>,
+    /// The same, to be stored again.
+    pub(crate) kept: UnstoredRevocations,
+    /// The order that stores one of these again.
+    repeated: Option<u64>,
 }
 
-/// How the storing of revocations is, by the last one. `None`: nothing stores them.
+/// How the storing of revocations is. `None`: nothing stores them.
 pub(crate) fn dependency(orders: &Orders) -> Option<Dependency> {
     orders.store.as_ref()?;
     let revocations = Dependency::working("revocations");
-    let Some(fault) = &orders.store_fault else { return Some(revocations) };
-    let message =
-        format!("The last revocation could not be stored, and a restart forgets it: {fault}");
-    Some(revocations.degraded("revocations_not_stored", message))
+    let Some(fault) = orders.kept.fault() else { return Some(revocations) };
+    Some(revocations.degraded("revocations_not_stored", fault))
 }
 
 impl fmt::Debug for Orders {
@@ -155,6 +158,7 @@ impl Orders {
             user: user.into(),
             asker,
             disconnected: 0,
+            revoked_at: None,
             application: None,
             stored: if needs_store { None } else { Some(Ok(())) },
             shared: Some(Ok(())),
@@ -163,6 +167,36 @@ impl Orders {
         };
         self.open.insert(self.last, order);
         (self.last, given_up.map(|(_, order)| order))
+    }
+
+    /// Opens an order that stores a revocation again which could not be stored: its number, the user, and
+    /// the moment. One at a time, and none that another order had to be given up for. Its caller has seen
+    /// that the store works.
+    pub(crate) fn repeat_unstored(&mut self) -> Option<(u64, Box<str>, UnixTime)> {
+        let is_under_way = self.repeated.is_some_and(|order| self.open.contains_key(&order));
+        if is_under_way || self.open.len() >= MAX_OPEN_ORDERS {
+            return None;
+        }
+        let (user, at) = self.kept.first()?;
+        let (order, _) = self.open(OrderKind::Disconnect, &user, Asker::Nobody);
+        let open = self.open.get_mut(&order)?;
+        // The application has done its part already.
+        (open.application, open.revoked_at) = (Some(Ok(())), Some(at));
+        self.repeated = Some(order);
+        Some((order, user, at))
+    }
+
+    /// The revocation of this order is stored, or is not.
+    pub(crate) fn note_stored(&mut self, order: u64, stored: &Result<(), StoreError>) {
+        if self.repeated == Some(order) {
+            self.repeated = None;
+        }
+        let Some(open) = self.open.get(&order) else { return };
+        let Some(at) = open.revoked_at else { return };
+        match stored {
+            Ok(()) => self.kept.remove(&open.user, at),
+            Err(error) => self.kept.insert(&open.user, at, error.to_string()),
+        }
     }
 
     pub(crate) fn get(&self, order: u64) -> Option<&OpenOrder> {
