@@ -106,11 +106,33 @@ fn full_disk_is_told_and_ends_when_it_is_emptied() {
     assert_eq!(sign_up(&server, "bob"), 201);
 }
 
+/// The line of one state does not hide that of another in the same minute.
+#[test]
+fn disk_that_was_full_and_is_lost_has_both_lines() {
+    let server = Server::on_small_disk(CONFIG, 24);
+    let (filler, database, moved) = (
+        server.directory().join("vestibule-data/filler"),
+        server.directory().join(DATABASE),
+        server.directory().join("vestibule-data/moved.db"),
+    );
+    let mut file = File::create(&filler).unwrap();
+    while file.write_all(&[0; 4_096]).is_ok() {}
+    server.wait_for("log", "nothing new is stored: the disk has");
+    fs::remove_file(filler).unwrap();
+    drop(file);
+    server.wait_for("log", "there is room on the disk again");
+    fs::rename(&database, &moved).unwrap();
+    server.wait_for("log", "nothing is stored (docs/troubleshooting.md, VestibuleStorageLost)");
+    fs::rename(moved, database).unwrap();
+    server.wait_for("log", "the database's files are in their place again");
+}
+
 /// What is kept for a full disk must not take the last of it: the database could not be opened then.
 #[test]
 fn nearly_full_disk_does_not_stop_the_start() {
     let server = Server::on_filled_disk(CONFIG, 8, 8 * 1_024 - 1_030);
     wait_until(&server, &["storage_full"], &[]);
+    server.wait_for("log", "nothing new is stored: the disk has");
     assert_eq!(sign_up(&server, "ann"), 503);
     fs::remove_file(server.directory().join("vestibule-data/filler")).unwrap();
     wait_until(&server, &[], &[]);
@@ -208,6 +230,7 @@ fn damaged_database_is_told_from_the_start_on() {
     assert_watched("VestibuleStorageFails", "damaged");
     server.wait_for("log", "recipes.db is damaged");
     server.wait_for("log", "stop the server and restore a backup");
+    assert!(!server.read("log").contains("***"), "the fault itself, not SQLite's heading above it");
 }
 
 /// A start that cannot write says so. The mount keeps root from writing too.

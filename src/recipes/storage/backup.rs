@@ -14,6 +14,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 use super::health::text_of;
 use super::migrations::MIGRATIONS;
 use super::schema::{self, BUSY_TIMEOUT, LOCK_FILE};
+use super::verify::first_fault;
 
 /// Why a copy was not made or put back. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -215,7 +216,7 @@ fn verify(path: &Path) -> Result<(), BackupError> {
     let (found, version, tables) = found.map_err(|error| database_error(path, &error))?;
     let fault = |error: String| BackupError::Database { path: path.to_owned(), error };
     if found != "ok" {
-        Err(fault(format!("it is damaged: {}", found.lines().next().unwrap_or_default())))
+        Err(fault(format!("it is damaged: {}", first_fault(&found))))
     } else if tables == 0 {
         Err(fault("it is not a database of the recipe chat".to_owned()))
     } else if version > MIGRATIONS.len() {

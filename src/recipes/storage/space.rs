@@ -6,7 +6,8 @@
 //!    └──────────┴───   looked at before each batch, and each second
 //! ```
 //!
-//! The log has a line when a state begins and when it ends, at most one of each a minute.
+//! The log has a line when a state begins and when it ends, at most one of each a minute. A state that
+//! begins again within that minute gets its line after it, if it lasts.
 //!
 //! A full disk refuses only what makes the database grow. So that people can still come in and sign
 //! out then, and an operator can lock them out, some room is kept for that: below `recipes.disk`, and
@@ -23,7 +24,7 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode};
 
 use super::health::{FailureCause, StorageHealth, text_of};
-use super::place::{DatabasePlace, log_of};
+use super::place::{DatabasePlace, LostFile, log_of};
 use crate::config::counted;
 use crate::node::MinuteThrottle;
 use crate::time::Instant;
@@ -67,9 +68,14 @@ pub(super) struct Space {
     full_lines: MinuteThrottle,
     lost_lines: MinuteThrottle,
     failure_lines: MinuteThrottle,
-    /// Of states that begin, and of those that end.
-    begin_lines: MinuteThrottle,
-    end_lines: MinuteThrottle,
+    /// Of states that begin. Each has its own, so that the line of one never hides that of another.
+    lost_begins: MinuteThrottle,
+    full_begins: MinuteThrottle,
+    recoveries: MinuteThrottle,
+    /// Which state the log has, and not yet its end. One whose line was held back is logged when its
+    /// minute is over, if it lasts.
+    lost_logged: Option<LostFile>,
+    full_logged: bool,
 }
 
 #[derive(Debug)]
@@ -176,8 +182,11 @@ impl Space {
             full_lines: MinuteThrottle::default(),
             lost_lines: MinuteThrottle::default(),
             failure_lines: MinuteThrottle::default(),
-            begin_lines: MinuteThrottle::default(),
-            end_lines: MinuteThrottle::default(),
+            lost_begins: MinuteThrottle::default(),
+            full_begins: MinuteThrottle::default(),
+            recoveries: MinuteThrottle::default(),
+            lost_logged: None,
+            full_logged: false,
         }
     }
 
@@ -192,17 +201,18 @@ impl Space {
     /// Looks at the disk and at the database's file. Some system calls.
     pub(super) fn check(&mut self, now: Instant, database: &Connection) {
         let Some(files) = &mut self.files else { return };
-        let (lost, before) = (files.place.look(), self.health.lost());
+        let lost = files.place.look();
         self.health.set_lost(lost);
-        if let Some(lost) = lost.filter(|lost| before != Some(*lost))
-            && self.begin_lines.count(now).is_some()
+        if let Some(lost) = lost.filter(|lost| self.lost_logged != Some(*lost))
+            && self.lost_begins.count(now).is_some()
         {
+            self.lost_logged = Some(lost);
             log::error!(
                 "{}; nothing is stored (docs/troubleshooting.md, VestibuleStorageLost)",
                 lost.message()
             );
         }
-        if before.is_some() && lost.is_none() && self.end_lines.count(now).is_some() {
+        if lost.is_none() && self.lost_logged.take().is_some() {
             log::info!("the database's files are in their place again");
         }
 
@@ -222,7 +232,8 @@ impl Space {
         if is_low && !was_full {
             files.reserve.release();
         }
-        if is_full && !was_full && self.begin_lines.count(now).is_some() {
+        if is_full && !self.full_logged && self.full_begins.count(now).is_some() {
+            self.full_logged = true;
             log::error!(
                 "nothing new is stored: the disk has {free} bytes left, and the database takes \
                  {bytes} of {} (docs/troubleshooting.md, VestibuleStorageFull)",
@@ -231,7 +242,7 @@ impl Space {
         }
         if was_full && !is_full {
             files.reserve.hold();
-            if self.end_lines.count(now).is_some() {
+            if std::mem::take(&mut self.full_logged) {
                 log::info!("there is room on the disk again");
             }
         }
@@ -321,7 +332,7 @@ impl Space {
     /// A write has succeeded.
     pub(super) fn recovered(&mut self, now: Instant) {
         self.health.recovered();
-        if self.end_lines.count(now).is_some() {
+        if self.recoveries.count(now).is_some() {
             log::info!("the database can be written to again");
         }
     }

@@ -55,11 +55,16 @@ pub(super) fn damage(path: &PathBuf) -> Option<String> {
     });
     match checked {
         Ok(found) if found == "ok" => None,
-        Ok(found) => Some(found.lines().next().unwrap_or_default().to_owned()),
+        Ok(found) => Some(first_fault(&found).to_owned()),
         Err(error) if FailureCause::of(&error) == FailureCause::Damaged => Some(text_of(&error)),
         Err(error) => {
             log::warn!("{} was not looked through for damage: {}", path.display(), text_of(&error));
             None
         }
     }
+}
+
+/// The first fault in what SQLite's check has found, which may stand below a heading.
+pub(super) fn first_fault(found: &str) -> &str {
+    found.lines().find(|line| !line.starts_with("***")).unwrap_or(found)
 }

@@ -15,7 +15,7 @@ use self::search::Search;
 /// Who takes part in a whole run, the least lines that its servers log, and the least of these in
 /// detail: some third of what they do, so that a suite whose logs are lost, or are not at the finest
 /// level, is missed.
-const SUITES: [Suite; 16] = [
+const SUITES: [Suite; 17] = [
     ("backend", 50, 30),
     ("cli", 20, 0),
     ("client", 20, 10),
@@ -32,6 +32,7 @@ const SUITES: [Suite; 16] = [
     ("server", 2_000, 1_500),
     ("simulation", 200_000, 200_000),
     ("smoke", 5_000, 4_000),
+    ("static", 25, 3),
 ];
 type Suite = (&'static str, usize, usize);
 /// The least secrets that a whole run knows.
