@@ -49,8 +49,8 @@ export class ReturnTime {
   }
 
   /**
-   * In how long the moment comes, which is for one attempt; the back-off begins after it. 0: there is
-   * none, or it has passed.
+   * In how long the moment comes, which is for one attempt; the back-off begins after it. 0: there
+   * is none, or it has passed.
    */
   take(): number {
     const leftMs = Math.max(0, this.#at - monotonicMs());

@@ -3,13 +3,13 @@
     Asset {
         path: "/",
         media: "text/html; charset=utf-8",
-        tag: "\"03c307e0f45a726f\"",
+        tag: "\"46b334abfd219ddb\"",
         body: include_bytes!("page.html.gz"),
     },
     Asset {
-        path: "/assets/page-d272eeae74424a94.js",
+        path: "/assets/page-4de9ff0b08f4dd04.js",
         media: "text/javascript; charset=utf-8",
-        tag: "\"d272eeae74424a94\"",
+        tag: "\"4de9ff0b08f4dd04\"",
         body: include_bytes!("page.js.gz"),
     },
     Asset {
@@ -45,7 +45,7 @@
     Asset {
         path: "/worker.js",
         media: "text/javascript; charset=utf-8",
-        tag: "\"145ead943c11c7e7\"",
+        tag: "\"7c0f52359b93c458\"",
         body: include_bytes!("worker.js.gz"),
     },
 ]
