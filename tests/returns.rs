@@ -174,15 +174,15 @@ fn restart_that_took_longer_is_expected_next_time() {
     assert!(counted.last.as_secs_f64() <= margin + 1.8 * ideal, "{counted:?} of {ideal} s");
 }
 
-/// Most of these clients were let in before the server knew how many it can let in within a second. When
-/// their slots are in vain, they go by what it knows when it sends them away.
+/// Many of these clients were let in before the server knew how many it can let in within a second. The first
+/// ones come a little too early, and then go by what the server knew when it sent them away.
 #[test]
 fn capacity_learnt_late_counts_for_the_back_off() {
-    let storm = ReturnStorm { down: Duration::from_millis(8_500), ..storm(1) };
+    let storm = ReturnStorm { down: Duration::from_millis(5_700), ..storm(1) };
     let counted = storm.run(1).unwrap();
+    assert!(counted.attempts > storm.clients as u64 + 500, "{counted:?}");
     let ideal = storm.clients as f64 / counted.capacity;
-    println!("{counted:?}");
-    assert!(counted.last.as_secs_f64() <= 3.0 * ideal, "{counted:?} of {ideal} s");
+    assert!(counted.p99.as_secs_f64() <= 1.5 * ideal, "{counted:?} of {ideal} s");
 }
 
 #[test]

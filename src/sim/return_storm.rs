@@ -63,6 +63,8 @@ pub struct StormReturned {
     pub attempts: u64,
     /// How long after the server was back the last client was let in.
     pub last: Duration,
+    /// The same of 99 in 100 clients.
+    pub p99: Duration,
     /// How many were closed because they had not authenticated in time.
     pub timeouts: u64,
     /// How many went on where they were.
@@ -122,6 +124,7 @@ impl ReturnStorm {
             peak: world.attempts.iter().copied().max().unwrap_or_default(),
             attempts: after - before,
             last: last.since(up_at),
+            p99: all_but_a_hundredth_inside(&world).since(up_at),
             timeouts: metrics.closes(CloseReason::AuthTimeout),
             resumed: metrics.resumed,
             estimated: world.server.node.capacity_per_second(),
@@ -175,4 +178,11 @@ fn all_inside(world: &mut ReturnWorld) -> Result<Instant, Violation> {
         }
     }
     Ok(world.clients.iter().map(|client| client.inside_since).max().unwrap_or_default())
+}
+
+/// Since when 99 in 100 clients are in their rooms.
+fn all_but_a_hundredth_inside(world: &ReturnWorld) -> Instant {
+    let mut inside: Vec<Instant> = world.clients.iter().map(|it| it.inside_since).collect();
+    inside.sort_unstable();
+    inside.get(inside.len() * 99 / 100).copied().unwrap_or_default()
 }
