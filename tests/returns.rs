@@ -174,15 +174,15 @@ fn restart_that_took_longer_is_expected_next_time() {
     assert!(counted.last.as_secs_f64() <= margin + 1.8 * ideal, "{counted:?} of {ideal} s");
 }
 
-/// Many of these clients were let in before the server knew how many it can let in within a second. The first
-/// ones come a little too early, and then go by what the server knew when it sent them away.
+/// All of these clients were let in within a second, before the server knew that it can do that. The slots of
+/// half of them come too early, and they then go by what the server knew when it sent them away.
 #[test]
 fn capacity_learnt_late_counts_for_the_back_off() {
-    let storm = ReturnStorm { down: Duration::from_millis(5_700), ..storm(1) };
+    let storm = ReturnStorm { clients: 2_000, down: Duration::from_millis(5_600), ..storm(1) };
     let counted = storm.run(1).unwrap();
-    assert!(counted.attempts > storm.clients as u64 + 500, "{counted:?}");
+    assert!(counted.attempts > 2_500, "{counted:?}");
     let ideal = storm.clients as f64 / counted.capacity;
-    assert!(counted.p99.as_secs_f64() <= 1.5 * ideal, "{counted:?} of {ideal} s");
+    assert!(counted.p99.as_secs_f64() <= 3.0 * ideal, "{counted:?} of {ideal} s");
 }
 
 #[test]
