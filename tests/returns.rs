@@ -3,6 +3,8 @@
 //! `VESTIBULE_SIM_SEED=7 cargo test --features sim --test returns` runs one, and
 //! `VESTIBULE_STORM_CLIENTS=100000` makes the storms larger, which takes minutes without optimization.
 
+use std::time::Duration;
+
 use vestibule::sim::{
     Planted, ReturnCounts, ReturnStorm, Returns, StoreFault, StoredCounts, StoredReturns, Violation,
 };
@@ -149,13 +151,46 @@ fn message_that_is_delivered_unstored_is_found() {
 fn storm(overestimated: u64) -> ReturnStorm {
     let clients = std::env::var("VESTIBULE_STORM_CLIENTS");
     let clients = clients.ok().and_then(|clients| clients.parse().ok()).unwrap_or(5_000);
-    ReturnStorm { clients, overestimated, planted: None }
+    ReturnStorm {
+        clients,
+        overestimated,
+        closing: Duration::ZERO,
+        down: Duration::from_millis(4_850),
+        restarts: 1,
+        planted: None,
+    }
+}
+
+/// A server that takes as long to end as to start is known to do so when it is restarted again: nobody comes
+/// in vain.
+#[test]
+fn restart_that_took_longer_is_expected_next_time() {
+    let (closing, down) = (Duration::from_micros(400), Duration::from_secs(4));
+    let storm = ReturnStorm { closing, down, restarts: 2, ..storm(1) };
+    let counted = storm.run(1).unwrap();
+    assert_eq!(counted.attempts, storm.clients as u64, "{counted:?}");
+    let ideal = storm.clients as f64 / counted.capacity;
+    let margin = counted.away.as_secs_f64() / 4.0;
+    assert!(counted.last.as_secs_f64() <= margin + 1.8 * ideal, "{counted:?} of {ideal} s");
+}
+
+/// All of these clients were let in within a second, before the server knew that it can do that. The slots of
+/// half of them come too early, and they then go by what the server knew when it sent them away.
+#[test]
+fn capacity_learnt_late_counts_for_the_back_off() {
+    let storm = ReturnStorm { clients: 2_000, down: Duration::from_millis(5_600), ..storm(1) };
+    let counted = storm.run(1).unwrap();
+    assert!(counted.attempts > 2_500, "{counted:?}");
+    let ideal = storm.clients as f64 / counted.capacity;
+    assert!(counted.p99.as_secs_f64() <= 3.0 * ideal, "{counted:?} of {ideal} s");
 }
 
 #[test]
 fn clients_come_back_in_their_slots() {
-    let storm = storm(1);
+    // Before there was a restart, the closing of so many is estimated.
+    let storm = ReturnStorm { closing: Duration::from_micros(100), ..storm(1) };
     let counted = storm.run(1).unwrap();
+    assert_eq!(counted.attempts, storm.clients as u64, "{counted:?}");
     let ideal = storm.clients as f64 / counted.capacity;
     assert!(counted.peak as f64 <= counted.capacity, "{counted:?}");
     assert_eq!(counted.timeouts, 0, "{counted:?}");

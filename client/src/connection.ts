@@ -1,7 +1,8 @@
 // One connection to one recipe's chat, across as many sockets as it takes.
 
 import {
-  aboutAMinuteMs, backOffMs, isOffline, monotonicMs, msBetween, Timers, wallMs, watchPage,
+  aboutAMinuteMs, backOffMs, isOffline, monotonicMs, msBetween, ReturnTime, Timers, wallMs,
+  watchPage,
 } from './clock.js';
 import { ENDED, eventAfter, isOurFault, LOST, type CloseInfo } from './closes.js';
 import { Emitter, guard, type Off } from './emitter.js';
@@ -55,6 +56,7 @@ export class ChatConnection<Recipe = unknown, Data extends object = Json> {
   readonly #tokens: TokenSource;
   readonly #heartbeat: Heartbeat;
   readonly #position = new Position();
+  readonly #return = new ReturnTime();
   #status: Status;
   #socket: WebSocketLike | null = null;
   /** Counts sockets, so that what belongs to an earlier one is known by its number. */
@@ -68,8 +70,6 @@ export class ChatConnection<Recipe = unknown, Data extends object = Json> {
   /** What follows the wait that runs, when that ends, and whether the server asked for it. */
   #next: (() => void) | null = null;
   #retryAt = 0;
-  /** When the server has asked this client to come back. */
-  #slotAt = 0;
   #isAnnounced = false;
   #close: CloseInfo | null = ENDED.unstarted;
   #authId = '';
@@ -217,7 +217,7 @@ export class ChatConnection<Recipe = unknown, Data extends object = Json> {
 
   /** How long to wait before this is done. */
   #waitMs(event: Event, action: Action): number {
-    const { minRetryMs = this.session?.reconnect?.within_ms ?? 1_000 } = this.#options;
+    const { minRetryMs = this.#return.withinMs } = this.#options;
     const { maxRetryMs = Math.max(minRetryMs, 30_000), retryDelay } = this.#options;
     const spread = Math.random();
     if (action === 'wait_anew') {
@@ -226,12 +226,11 @@ export class ChatConnection<Recipe = unknown, Data extends object = Json> {
     }
     const { retryAfterMs } = Object(this.#tokens.fault) as { retryAfterMs?: unknown };
     const isMinute = action === 'wait_a_minute';
-    const slotMs = Math.max(0, this.#slotAt - monotonicMs());
+    const slotMs = this.#return.take();
     const announcedMs = isMinute ? aboutAMinuteMs(spread) : Number(retryAfterMs) || slotMs;
     this.#isAnnounced = announcedMs > 0;
-    this.#slotAt = 0;
     const isRefresh = action === 'refresh' || action === 'reauthenticate';
-    const attempt = isRefresh ? this.#refreshes++ : this.#attempts++;
+    const attempt = isRefresh ? this.#refreshes++ : slotMs ? this.#attempts : this.#attempts++;
     // The first refresh is made at once: nobody lost a server.
     if (event === 'stale' && attempt === 0) return 0;
     if (slotMs) return slotMs;
@@ -340,7 +339,7 @@ export class ChatConnection<Recipe = unknown, Data extends object = Json> {
       case 'recipe_update':
         return this.#receiveUpdate(message as Update<Recipe>);
       case 'going_away':
-        return void (this.#slotAt = monotonicMs() + message.payload.reconnect_after_ms);
+        return this.#return.follow(message.payload);
       case 'presence':
         return this.#events.emit('presence', message.payload);
       case 'auth_required':
@@ -358,6 +357,7 @@ export class ChatConnection<Recipe = unknown, Data extends object = Json> {
     const resumed = this.#position.follow(update);
     this.recipe = recipe_data ?? this.recipe;
     this.session = session ?? this.session;
+    if (session) this.#return.withinMs = session.reconnect?.within_ms ?? 1_000;
     this.history = history ?? this.history;
     if (request_id === this.#authId) {
       if (session) this.#outbox.own(session.user_id);

@@ -465,6 +465,11 @@ export interface GoingAwayPayload {
    * When this client may come back, in milliseconds from now: a moment of its own.
    */
   reconnect_after_ms: number;
+  /**
+   * If that attempt fails, the next one is at a random moment within this time, in milliseconds.
+   * It replaces that of the last acknowledgement. Missing: that one remains.
+   */
+  within_ms?: number;
 }
 /**
  * One message was not done; the connection goes on.

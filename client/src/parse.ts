@@ -23,7 +23,8 @@ const CHECKS: Record<ServerMessage['type'], (payload: Fields) => boolean> = {
   auth_required: ({ reason, deadline }) => isText(reason) && isText(deadline),
   chat_message: ({ content, user_id, data = {} }) =>
     isText(content) && isText(user_id) && isObject(data),
-  going_away: ({ reconnect_after_ms }) => isNumber(reconnect_after_ms),
+  going_away: ({ reconnect_after_ms, within_ms }) =>
+    isNumber(reconnect_after_ms) && isNumberOrMissing(within_ms),
   pong: ({ request_id }) => isTextOrNull(request_id),
   presence: ({ users, connections }) =>
     (users === null || (Array.isArray(users) && users.every(isText))) &&

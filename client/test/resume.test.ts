@@ -4,7 +4,9 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
 import { ChatStore } from '../src/chat-store.js';
 import type { ResumedEvent } from '../src/index.js';
-import { authenticated, envelope, FakeSocket, pass, reopen, reset, settle } from './support.js';
+import {
+  authenticated, authRequired, envelope, FakeSocket, pass, reopen, reset, settle,
+} from './support.js';
 
 const session = (position: string) => ({
   session: {
@@ -92,8 +94,40 @@ describe('when to come back', () => {
     expect(FakeSocket.all.length).toBe(1);
     await pass(1);
     expect(FakeSocket.all.length).toBe(2);
+    // The back-off begins only now.
     FakeSocket.last.end(1006);
-    expect(connection.status.retryInMs).toBe(1_000);
+    expect(connection.status.retryInMs).toBe(500);
+  });
+
+  test('if it fails there, the next one is within what the server said last', async () => {
+    const { chat: connection } = await authenticated();
+    const told = session('0.AAAA').session;
+    FakeSocket.last.end(1006);
+    await reopen();
+    FakeSocket.last.accept({ session: { ...told, reconnect: { within_ms: 40_000 } } });
+    await pass(10_000);
+    FakeSocket.last.say(envelope('going_away', { reconnect_after_ms: 1_250, within_ms: 4_000 }));
+    FakeSocket.last.end(1001, 'Server shutting down');
+    for (const waitMs of [1_250, 2_000, 4_000]) {
+      expect(connection.status.retryInMs).toBe(waitMs);
+      await pass(waitMs);
+      FakeSocket.last.end(1006);
+    }
+    await reopen();
+    FakeSocket.last.accept({ session: { ...told, reconnect: { within_ms: 3_000 } } });
+    await pass(10_000);
+    FakeSocket.last.end(1006);
+    expect(connection.status.retryInMs).toBe(1_500);
+  });
+
+  test('a re-authentication renews it', async () => {
+    const { chat: connection } = await authenticated();
+    const told = session('0.AAAA').session;
+    FakeSocket.last.say(authRequired());
+    await pass(0);
+    FakeSocket.last.accept({ session: { ...told, reconnect: { within_ms: 6_000 } } });
+    FakeSocket.last.end(1006);
+    expect(connection.status.retryInMs).toBe(3_000);
   });
 
   test('a slot that has passed is none', async () => {

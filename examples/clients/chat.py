@@ -22,7 +22,7 @@ class Chat:
     socket = None
     position = None  # The last one in the room; with it, the server sends what was missed.
     memo = None  # The last one; with it, the server has less to do.
-    within = 1  # Seconds within which to come back.
+    within = 1  # Seconds within which to come back, as the server said last.
     slot = None  # Seconds after which to come back, if the server has said so.
 
     def __init__(self):
@@ -47,6 +47,7 @@ class Chat:
             await self.authenticate()
         elif kind == "going_away":
             self.slot = payload["reconnect_after_ms"] / 1000
+            self.within = payload.get("within_ms", self.within * 1000) / 1000
         elif kind == "error":
             print("Refused:", payload["message"], flush=True)
         elif kind in ("chat_message", "recipe_update"):  # Later versions may add types.
@@ -69,9 +70,12 @@ class Chat:
             self.socket = None
             if closed and closed.close_code == 1008:
                 return print(f"Closed: {closed.close_reason}")
-            back_off = random.uniform(0, min(30, self.within * 2**failures))
-            await asyncio.sleep(back_off if self.slot is None else self.slot)
-            self.slot, failures = None, failures + 1
+            if self.slot is None:
+                await asyncio.sleep(random.uniform(0, min(30, self.within * 2**failures)))
+                failures += 1
+            else:
+                await asyncio.sleep(self.slot)
+                self.slot = None  # The back-off begins behind it.
 
     async def talk(self):
         while line := await asyncio.to_thread(sys.stdin.readline):

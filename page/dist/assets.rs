@@ -3,13 +3,13 @@
     Asset {
         path: "/",
         media: "text/html; charset=utf-8",
-        tag: "\"da3e316cf36781c7\"",
+        tag: "\"2882d192e8aa102c\"",
         body: include_bytes!("page.html.gz"),
     },
     Asset {
-        path: "/assets/page-02d79fc3156ff95c.js",
+        path: "/assets/page-ad947935fbdeb77e.js",
         media: "text/javascript; charset=utf-8",
-        tag: "\"02d79fc3156ff95c\"",
+        tag: "\"ad947935fbdeb77e\"",
         body: include_bytes!("page.js.gz"),
     },
     Asset {
@@ -45,7 +45,7 @@
     Asset {
         path: "/worker.js",
         media: "text/javascript; charset=utf-8",
-        tag: "\"4393ccf982fc2231\"",
+        tag: "\"87d2a8999f71f06a\"",
         body: include_bytes!("worker.js.gz"),
     },
 ]

@@ -195,6 +195,11 @@ pub struct ReconnectInfo {
 pub struct GoingAway {
     /// When this client may come back, in milliseconds from now: a moment of its own.
     pub reconnect_after_ms: u64,
+    /// If that attempt fails, the next one is at a random moment within this time, in milliseconds.
+    /// It replaces that of the last acknowledgement. Missing: that one remains.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "u64"))]
+    pub within_ms: Option<u64>,
 }
 
 impl Payload for GoingAway {

@@ -263,10 +263,9 @@ impl Comer {
         match seen {
             Seen::Message(Message::Acknowledged { told, .. }) => {
                 (self.state, self.failures) = (ComerState::Inside, 0);
-                let now = engine.now.monotonic;
-                self.inside_since = now;
+                self.inside_since = engine.now.monotonic;
                 let pause = self.within(Duration::from_secs(15));
-                self.wake_at(engine, now + pause);
+                self.wake_at(engine, self.inside_since + pause);
                 self.acknowledged(truth, told)
             }
             Seen::Message(Message::Relayed { content, position, .. }) => {
@@ -278,8 +277,9 @@ impl Comer {
                 }
                 Ok(())
             }
-            Seen::Message(Message::GoingAway { after_ms }) if self.supports_resume => {
+            Seen::Message(Message::GoingAway { after_ms, within_ms }) if self.supports_resume => {
                 self.slot = Some(engine.now.monotonic + Duration::from_millis(after_ms));
+                self.within = within_ms.map_or(self.within, Duration::from_millis);
                 Ok(())
             }
             Seen::Message(Message::GoingAway { .. }) => {

@@ -37,7 +37,8 @@
 //! in a whole node have at most twice their part of the threads' time, and a frugal one is answered soon.
 //!
 //! [`Returns`] is a world of clients that come back over cuts, stalls, restarts in order and kills,
-//! and [`ReturnStorm`] one of thousands that a restart sends away at once:
+//! and [`ReturnStorm`] one of thousands that a restart sends away at once, which may take longer than the
+//! server expects:
 //!
 //! * Between two `resumed: false`, a client that supports resuming hears every message of its room
 //!   once and in order, and `missed` is the number that follows.

@@ -1,5 +1,10 @@
 //! What a world of clients that come back counts.
 
+use std::time::Duration;
+
+use crate::node::Metrics;
+use crate::protocol::CloseReason;
+
 /// What has happened in a world of clients that come back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ReturnCounts {
@@ -21,4 +26,20 @@ pub struct ReturnCounts {
     pub told: u64,
     /// How often an operator disconnected a user.
     pub disconnected: u64,
+}
+
+/// By how much a turn is longer for each client that it lets in, and for each that a drain closes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct TurnCosts {
+    pub(super) admission: Duration,
+    pub(super) closing: Duration,
+}
+
+impl TurnCosts {
+    /// What has been done so far costs this.
+    pub(super) fn of(&self, metrics: &Metrics) -> Duration {
+        let times = |cost: Duration, count| cost * u32::try_from(count).unwrap_or(u32::MAX);
+        let closed = metrics.closes(CloseReason::ShuttingDown);
+        times(self.admission, metrics.authenticated) + times(self.closing, closed)
+    }
 }

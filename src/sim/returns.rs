@@ -10,7 +10,7 @@ use super::engine::TimedEvent;
 use super::errand::ComerState;
 use super::late::{LateJoins, SharedDistrust};
 use super::mishaps::{Mishap, mishaps};
-use super::return_counts::ReturnCounts;
+use super::return_counts::{ReturnCounts, TurnCosts};
 use super::scenario::{Mix, Scenario};
 use super::truth::Truth;
 use super::world::Violation;
@@ -114,8 +114,7 @@ pub(super) struct ReturnWorld {
     pub(super) attempts: Vec<u64>,
     /// Whether all checkers run after each turn.
     pub(super) checks: bool,
-    /// By how much a turn is longer for each client that it lets in.
-    pub(super) admission: Duration,
+    pub(super) costs: TurnCosts,
     /// By how much the wall clock is behind when the next process starts.
     set_back: Duration,
     rng: Rng,
@@ -168,7 +167,7 @@ impl ReturnWorld {
             busy_until: Instant::START,
             attempts: Vec::new(),
             checks: true,
-            admission: Duration::ZERO,
+            costs: TurnCosts::default(),
             set_back: Duration::ZERO,
             rng,
         }
@@ -375,9 +374,9 @@ impl ReturnWorld {
             }
         }
         if server.wants_turn() && to >= self.busy_until {
-            let before = server.node.metrics().authenticated;
+            let before = self.costs.of(server.node.metrics());
             server.turn();
-            let admitted = server.node.metrics().authenticated.saturating_sub(before);
+            let longer = self.costs.of(server.node.metrics()).saturating_sub(before);
             if self.checks {
                 server.check();
                 truth.follow(&server.engine, self.plan.rooms);
@@ -385,7 +384,6 @@ impl ReturnWorld {
                     server.engine.fail(what);
                 }
             }
-            let longer = self.admission * u32::try_from(admitted).unwrap_or(u32::MAX);
             self.busy_until = to + server.engine.scenario.turn + longer;
         }
         self.violation()

@@ -41,7 +41,7 @@ pub(super) enum Message {
     /// A request for a fresh token.
     AuthRequired,
     /// The connection is about to be closed, and the client comes back after this time.
-    GoingAway { after_ms: u64 },
+    GoingAway { after_ms: u64, within_ms: Option<u64> },
 }
 
 /// What the first acknowledgement says to a client that supports resuming.
@@ -90,6 +90,7 @@ struct ReceivedPayload {
     resumed: Option<bool>,
     missed: Option<u64>,
     reconnect_after_ms: Option<u64>,
+    within_ms: Option<u64>,
     error: Option<String>,
     deadline: Option<String>,
     users: Option<Vec<String>>,
@@ -129,7 +130,7 @@ impl Message {
             }
             ("going_away", None, None) => {
                 let after_ms = payload.reconnect_after_ms.ok_or_else(|| wrong("no time"))?;
-                Ok(Self::GoingAway { after_ms })
+                Ok(Self::GoingAway { after_ms, within_ms: payload.within_ms })
             }
             ("presence", None, None) => {
                 let connections = payload.connections.ok_or_else(|| wrong("no connections"))?;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::id::Slot;
 use crate::node::Node;
 use crate::node::app::Admission;
+use crate::node::gate::drain::Drain;
 #[cfg(feature = "sim")]
 use crate::node::gate::governor::Capacity;
 use crate::node::gate::governor::SLOW_JOIN;
@@ -57,13 +58,15 @@ impl Node {
     /// ours that affects many.
     pub(crate) fn tell_slot(&mut self, slot: Slot, reason: CloseReason) {
         let Self { cx, connections, gate, .. } = self;
+        let clients = gate.drain.as_ref().map_or(connections.len(), Drain::found_connections);
         let supports_resume = connections.get(slot).is_some_and(|it| it.session.supports_resume());
         let now = cx.now.monotonic;
         let earliest = match (reason, &gate.drain) {
             // Other servers are there.
             (CloseReason::ShuttingDown, Some(_)) if cx.policy.restart.is_zero() => Duration::ZERO,
             (CloseReason::ShuttingDown, Some(drain)) => {
-                drain.end().since(now) + gate.governor.back_after(cx.policy.restart)
+                let closed = drain.leave_together();
+                drain.end().since(now) + gate.governor.back_after(cx.policy.restart, closed)
             }
             (CloseReason::Overloaded, _) => AFTER_OVERLOAD,
             _ => return,
@@ -78,8 +81,11 @@ impl Node {
         }
         cx.metrics.slots += 1;
         cx.metrics.overload_slots += u64::from(reason == CloseReason::Overloaded);
-        let reconnect_after_ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
-        let frame = cx.message(GoingAway { reconnect_after_ms });
+        // More is known by now than when the client was let in, perhaps as one of the first.
+        let within = gate.governor.window(clients, is_unasked);
+        let millis = |length: Duration| u64::try_from(length.as_millis()).unwrap_or(u64::MAX);
+        let (reconnect_after_ms, within_ms) = (millis(after), Some(millis(within)));
+        let frame = cx.message(GoingAway { reconnect_after_ms, within_ms });
         connections.reply(cx, slot, frame);
     }
 }

@@ -23,8 +23,10 @@ const BETWEEN_LEAVES_MICROS: u64 = 1_000;
 struct ProcessLine {
     #[serde(flatten)]
     capacity: Capacity,
-    /// In milliseconds since 1970.
-    ended_at: u64,
+    /// Since when there was no server for its clients, as their slots are counted, in milliseconds since
+    /// 1970. Its end comes later: a third of a second for 10,000 connections.
+    #[serde(alias = "ended_at")]
+    away_since: u64,
     /// The generation of the last connection: those of the next process are named differently.
     #[serde(default)]
     generation: u32,
@@ -57,9 +59,11 @@ impl Node {
     /// # Errors
     /// Those of `to`.
     pub fn write_history(&self, now: Now, to: &mut dyn Write) -> io::Result<usize> {
+        let drain = self.gate.drain.as_ref();
+        let away_since = drain.map_or(now.monotonic, |drain| drain.away_since(now.monotonic));
         let line = ProcessLine {
             capacity: self.gate.governor.capacity(),
-            ended_at: now.unix.as_millis(),
+            away_since: now.unix_when(away_since).as_millis(),
             generation: self.connections.last_generation(),
             leaves: self.rooms.lingering.len(),
         };
@@ -92,9 +96,9 @@ impl Node {
     pub fn read_history(&mut self, now: Now, text: &str) -> Result<usize, HistoryError> {
         self.cx.now = now;
         let (first, mut text) = text.split_once('\n').ok_or(HistoryError::Malformed)?;
-        let ProcessLine { capacity, ended_at, generation, leaves } =
+        let ProcessLine { capacity, away_since, generation, leaves } =
             serde_json::from_str(first).map_err(|_| HistoryError::Malformed)?;
-        let away = now.unix.since(UnixTime::from_millis(ended_at));
+        let away = now.unix.since(UnixTime::from_millis(away_since));
         self.gate.governor.restore(capacity, away);
         self.connections.begin_after(generation);
         for number in 0..leaves {

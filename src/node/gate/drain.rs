@@ -38,6 +38,11 @@ pub(crate) struct Drain {
     /// Connections up to this generation are waited for; who comes later is not.
     last_generation: u32,
     remaining: usize,
+    /// How many there were at its beginning, and how many of them leave together.
+    found: usize,
+    leave_together: usize,
+    /// When the first of these left.
+    told_at: Option<Instant>,
 }
 
 impl Drain {
@@ -52,6 +57,22 @@ impl Drain {
     /// Those that were there at its beginning and are not gone yet.
     pub(crate) fn remaining(&self) -> usize {
         self.remaining
+    }
+
+    /// How many were there at its beginning: they all come back.
+    pub(crate) fn found_connections(&self) -> usize {
+        self.found
+    }
+
+    /// How many of them leave together, at its end.
+    pub(crate) fn leave_together(&self) -> usize {
+        self.leave_together
+    }
+
+    /// Since when there is no server for those that come back, as their slots are counted: not since the
+    /// process has ended, which comes after all of them were closed.
+    pub(crate) fn away_since(&self, now: Instant) -> Instant {
+        self.told_at.unwrap_or(self.end).min(now)
     }
 
     /// Was the connection of this generation there when it began?
@@ -89,6 +110,9 @@ impl Drain {
         let last_generation = connections.last_generation();
         Self {
             schedule,
+            found: remaining,
+            leave_together: told.len(),
+            told_at: None,
             told,
             asked: BTreeMap::new(),
             has_counted_told: false,
@@ -140,7 +164,9 @@ impl Drain {
         if is_waiting && !self.asked.is_empty() {
             return None;
         }
-        self.told.pop().or_else(|| self.asked.pop_first().map(|(id, _)| id))
+        let next = self.told.pop().or_else(|| self.asked.pop_first().map(|(id, _)| id))?;
+        self.told_at.get_or_insert(now);
+        Some(next)
     }
 
     /// This connection has its answer, or waits for none any more. How it leaves, if it was waited for.

@@ -3,6 +3,7 @@
 use super::later::{Asked, answer, ticket, world_with};
 use super::*;
 use crate::config::Length;
+use crate::node::gate::governor::Capacity;
 
 /// What is said to whoever upgrades during a drain: 101, and the close frame behind it.
 fn upgraded_and_closed(world: &mut World, id: ConnId) {
@@ -86,6 +87,13 @@ fn resuming(world: &mut World, user: &str) -> ConnId {
     id
 }
 
+/// The payload of the first message that it has not seen yet.
+fn last_word(world: &mut World, id: ConnId) -> Value {
+    let seen = world.see(id);
+    let Some(Seen::Message(message)) = seen.first() else { panic!("{seen:?}") };
+    message["payload"].clone()
+}
+
 /// When a client is told to come back, in milliseconds, if it was told and closed by now.
 fn slot_of(world: &mut World, id: ConnId) -> Option<u64> {
     let seen = world.see(id);
@@ -116,6 +124,51 @@ fn clients_that_resume_leave_last_and_have_slots() {
     // One each 1.18 ms at first: 0.85 of a thousand a second.
     assert_eq!(slots, [1_250, 1_251, 1_252, 1_253, 1_254, 1_255, 1_257, 1_258, 1_259]);
     assert_eq!(world.node.metrics().slots, 9);
+}
+
+/// The first of many was let in when the server had not measured anything, and did not expect so many.
+#[test]
+fn going_away_says_what_is_known_by_then() {
+    let mut world = World::new();
+    let clients: Vec<_> = (0..17).map(|n| resuming(&mut world, &format!("ann{n}"))).collect();
+    let measured = Capacity { asked: 10, unasked: 10 };
+    world.node.gate.governor.restore(measured, Duration::ZERO);
+    world.node.handle_shutdown(world.now);
+    world.settle();
+    world.seconds(0);
+    for id in clients {
+        // Also to the last one, when the others are gone: 17 at 8.5 a second.
+        assert_eq!(last_word(&mut world, id)["within_ms"], 2_000);
+    }
+}
+
+#[test]
+fn reauthentication_says_what_is_known_by_then() {
+    let mut world = World::new();
+    let clients: Vec<_> = (0..17).map(|n| resuming(&mut world, &format!("ann{n}"))).collect();
+    let measured = Capacity { asked: 10, unasked: 10 };
+    world.node.gate.governor.restore(measured, Duration::ZERO);
+    let token = world.token("ann0", 901);
+    world.say(clients[0], "auth", json!({ "token": crate::logs::known(&token) }));
+    let acknowledged = last_word(&mut world, clients[0]);
+    assert_eq!(acknowledged["session"]["reconnect"], json!({ "within_ms": 2_000 }));
+}
+
+/// The process ends 400 ms after its client was told to go.
+#[test]
+fn restart_is_counted_from_when_clients_are_told() {
+    let mut world = World::new();
+    resuming(&mut world, "ann");
+    world.seconds(10);
+    let told_at = world.now.unix.as_millis();
+    world.node.handle_shutdown(world.now);
+    world.settle();
+    world.advance(Duration::from_millis(400));
+    let mut text = Vec::new();
+    world.node.write_history(world.now, &mut text).unwrap();
+    let first = text.split(|byte| *byte == b'\n').next().unwrap();
+    let line: Value = serde_json::from_slice(first).unwrap();
+    assert_eq!(line["away_since"], told_at);
 }
 
 #[test]

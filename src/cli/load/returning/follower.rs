@@ -22,6 +22,7 @@ struct HeardPayload {
     session: Option<HeardSession>,
     resumed: Option<bool>,
     reconnect_after_ms: Option<u64>,
+    within_ms: Option<u64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -114,6 +115,7 @@ impl Follower {
         let payload = &heard.payload;
         if let Some(millis) = payload.reconnect_after_ms {
             self.slot_at = Some(now + Duration::from_millis(millis));
+            self.within_ms = payload.within_ms.unwrap_or(self.within_ms);
         }
         if let Some(session) = &payload.session {
             if let Some(reconnect) = &session.reconnect {
@@ -231,5 +233,17 @@ mod tests {
         hear(&mut follower, "{\"reconnect_after_ms\":1500}");
         assert_eq!(follower.take_slot(), Some(Instant::START + Duration::from_millis(1_500)));
         assert_eq!(follower.take_slot(), None);
+    }
+
+    #[test]
+    fn last_word_on_the_back_off_counts() {
+        let mut follower = Follower::default();
+        acknowledge(&mut follower, "4.AA", false);
+        hear(&mut follower, "{\"reconnect_after_ms\":1500,\"within_ms\":1200}");
+        assert_eq!(follower.within_ms, 1_200);
+        hear(&mut follower, "{\"reconnect_after_ms\":1500}");
+        assert_eq!(follower.within_ms, 1_200);
+        acknowledge(&mut follower, "4.AA", true);
+        assert_eq!(follower.within_ms, 2_500);
     }
 }
