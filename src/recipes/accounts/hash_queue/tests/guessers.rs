@@ -304,8 +304,9 @@ impl GuessWorld {
         self.ledger.got_in(user == 0, is_away, waited);
         let most = match (user == 0 && is_away, self.net) {
             (false, _) => SECOND * 10,
-            // A table of all that the net has tried is needed to tell the owner from it.
-            (true, Net::Greedy) if !self.is_small => SECOND * 14,
+            // A table of all that the net has tried is needed to tell the owner from it. The insider has one guess
+            // like an owner, too.
+            (true, Net::Greedy) if !self.is_small => SECOND * 20,
             _ => return Ok(()),
         };
         if waited > most {
