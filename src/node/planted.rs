@@ -1,6 +1,6 @@
-//! Faults that tests plant in the turn and in the node, to prove that the simulator finds them.
+//! Faults that tests plant in the turn, in the node and in applications, to prove that they are found.
 
-/// A fault of the turn or of the node.
+/// A fault of the turn, of the node, or of an application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(
     not(any(test, feature = "sim")),
@@ -68,6 +68,24 @@ pub enum Planted {
     GhostsStay,
     /// In a cluster, the connections of a user at a node that is gone are still counted.
     GoneAreCounted,
+    /// Password guesses are limited by their address only.
+    GuessesByAddress,
+    /// A wrong password gives its guess back.
+    GuessesRefunded,
+    /// A guess is charged when its hash is there.
+    GuessesChargedLate,
+    /// The allowance of an account is one for all addresses.
+    AccountBlocked,
+    /// An account keeps no guess for addresses that have not tried it.
+    LastGuessForAll,
+    /// Of the addresses from which users signed in, the oldest is forgotten, whoever has most.
+    OldestAddressForgotten,
+    /// On a full disk everything may take the room that is reserved.
+    ReserveForAll,
+    /// The room that is reserved is not released on a full disk.
+    ReserveKept,
+    /// On a full disk nothing is deleted.
+    FullRefusesDeletion,
 }
 
 /// The planted fault. Outside of tests and simulations it is empty and takes no memory.

@@ -120,6 +120,16 @@ impl RecipesApp {
         batch_time: Duration,
     ) -> Result<(Self, CompletionSink), StorageError> {
         let opened = OpenStorage::open(Path::new(&config.data), config.recipes.disk.get())?;
+        Self::open_on(config, opened, commit, batch_time)
+    }
+
+    /// The same on a database that is open.
+    pub(super) fn open_on(
+        config: &Config,
+        opened: OpenStorage,
+        commit: Commit,
+        batch_time: Duration,
+    ) -> Result<(Self, CompletionSink), StorageError> {
         storage::keep_pages(&opened.database, config.recipes.cache.get())
             .map_err(|error| StorageError::Cache(error.into()))?;
         let (health, bounds) = (opened.health(), Bounds::new(config));
@@ -188,6 +198,11 @@ impl RecipesApp {
         }
         self.session_ends.run(now, &self.tasks.storage, &self.tasks.completions);
         Reply::Held
+    }
+
+    #[cfg(test)]
+    pub(super) fn storage(&self) -> &Storage {
+        &self.tasks.storage
     }
 
     fn room_calls(&self) -> RoomCalls<'_> {

@@ -27,6 +27,9 @@ pub(crate) struct Allowances<K> {
     /// The same, the nearest first.
     order: BTreeSet<(Instant, K)>,
     evictions: u64,
+    /// A planted fault: a full table forgets who used most.
+    #[cfg(test)]
+    forgets_heaviest: bool,
 }
 
 impl<K: Ord + Copy> Allowances<K> {
@@ -43,9 +46,17 @@ impl<K: Ord + Copy> Allowances<K> {
             drained_at: BTreeMap::new(),
             order: BTreeSet::new(),
             evictions: 0,
+            #[cfg(test)]
+            forgets_heaviest: false,
         };
         table.set_allowance(per_minute, capacity);
         table
+    }
+
+    /// From here on forgets who used most where it is full, to prove that tests find that.
+    #[cfg(test)]
+    pub(crate) fn plant_forgets_heaviest(&mut self) {
+        self.forgets_heaviest = true;
     }
 
     /// The same from here on. What was used before drains at the pace that it was charged at; who
@@ -151,6 +162,13 @@ impl<K: Ord + Copy> Allowances<K> {
             self.order.remove(&(before, key));
         }
         self.order.insert((drained_at, key));
+        #[cfg(test)]
+        if self.forgets_heaviest && self.capacity != 0 && self.order.len() > self.capacity {
+            let heaviest = self.order.pop_last();
+            heaviest.into_iter().for_each(|(_, key)| {
+                self.drained_at.remove(&key);
+            });
+        }
         while self.capacity != 0
             && self.order.len() > self.capacity
             && let Some((_, nearest)) = self.order.pop_first()

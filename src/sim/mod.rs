@@ -54,6 +54,9 @@
 //! links, nodes and the engine fail: what is published is heard once and in order on every node, a
 //! message id has one answer, and whoever was disconnected is connected nowhere.
 //!
+//! The recipe chat's tests have worlds of their own, without a node: of passwords that are guessed for a day, and
+//! of a disk that its users and others fill.
+//!
 //! Then all faults end, and every honest client must get through. Then the node drains, and nothing
 //! may be left. A failure is a [`Violation`] with the seed that reproduces it.
 //!

@@ -16,13 +16,15 @@
 //! guess of an account is kept for addresses that have not tried it lately (see [`Tries`]).
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::known::KnownAddresses;
 use super::tries::Tries;
 use crate::auth::Address;
 use crate::config;
-use crate::id::Seed;
+use crate::id::{Seed, SeededState};
+use crate::node::planted::{Fault, Planted};
 use crate::node::{MinuteThrottle, StartFlag};
 use crate::shares::{Allowances, FairQueue};
 use crate::time::Instant;
@@ -39,6 +41,21 @@ pub(super) struct Attempt {
     pub(super) account: u64,
     /// The same, with the address.
     pub(super) pair: u64,
+}
+
+impl Attempt {
+    /// What `kind` asks of an account. A sign-up has its account's address known for sign-ins.
+    pub(super) fn new(hashing: &SeededState, kind: &str, account: &str, address: Address) -> Self {
+        let pair_kind = if kind == "sign up" { "sign in" } else { kind };
+        let mut at = String::new();
+        // Writing into a string cannot fail.
+        let _ = write!(at, "{address:?}");
+        Self {
+            address,
+            account: hashing.hash_texts(&[kind, account]),
+            pair: hashing.hash_texts(&[pair_kind, account, &at]),
+        }
+    }
 }
 
 /// Why a password is not hashed.
@@ -111,6 +128,7 @@ pub(super) struct HashQueue<T> {
     refused_guesses: MinuteThrottle,
     /// The user whose account was the last to use up its guesses.
     last_guessed: Option<String>,
+    fault: Fault,
 }
 
 #[derive(Debug)]
@@ -162,6 +180,7 @@ impl<T> HashQueue<T> {
             counts: Counts::default(),
             refused_guesses: MinuteThrottle::default(),
             last_guessed: None,
+            fault: Fault::default(),
         }
     }
 
@@ -174,7 +193,8 @@ impl<T> HashQueue<T> {
         job: T,
     ) -> Result<(), HashRefusal> {
         self.now = self.now.max(now);
-        let party = if self.known.has(attempt.pair) { attempt.pair } else { attempt.account };
+        let is_known = self.known.has(attempt.pair) && !self.fault.is(Planted::AccountBlocked);
+        let party = if is_known { attempt.pair } else { attempt.account };
         self.may_go(attempt, party)?;
         self.may_wait(attempt.address, party)?;
         if self.waiting.len() + self.dropped.len() >= self.capacity {
@@ -210,14 +230,21 @@ impl<T> HashQueue<T> {
     pub(super) fn finish(&mut self, hash: Running, verdict: HashOutcome) {
         let Running { attempt, party } = hash;
         self.release(party);
-        if matches!(verdict, HashOutcome::Right | HashOutcome::Failed) {
+        if self.fault.is(Planted::GuessesChargedLate) {
+            let _ = self.guesses_by_account.charge(self.now, party, 1);
+            let _ = self.guesses_by_address.charge(self.now, attempt.address, 1);
+        }
+        let is_no_guess = matches!(verdict, HashOutcome::Right | HashOutcome::Failed);
+        if is_no_guess || self.fault.is(Planted::GuessesRefunded) {
             self.guesses_by_address.refund(self.now, attempt.address, 1);
             self.guesses_by_account.refund(self.now, party, 1);
             self.tries.withdraw_guess(self.now, attempt.pair);
         }
         match verdict {
             HashOutcome::Right | HashOutcome::Created => {
-                self.known.insert(attempt.pair, attempt.address);
+                let is_faulty = self.fault.is(Planted::OldestAddressForgotten);
+                let holder = if is_faulty { 0 } else { attempt.address.to_bits() };
+                self.known.insert(attempt.pair, holder);
             }
             HashOutcome::Wrong(user) => {
                 self.counts.wrong_passwords += 1;
@@ -244,6 +271,7 @@ impl<T> HashQueue<T> {
         let address = attempt.address;
         let room = self.room_for(attempt, party);
         let (now, counts) = (self.now, &mut self.counts);
+        let room = if self.fault.is(Planted::GuessesByAddress) { 0 } else { room };
         let waits = [
             (self.guesses_by_account.wait(now, party, room), &mut counts.guesses_per_account),
             (self.guesses_by_address.wait(now, address, 1), &mut counts.guesses_per_ip),
@@ -270,7 +298,8 @@ impl<T> HashQueue<T> {
     fn room_for(&mut self, attempt: Attempt, party: u64) -> u32 {
         let is_known = party == attempt.pair;
         // The only guess of a minute cannot be kept.
-        let is_kept = self.guesses_per_account > 1 && !is_known;
+        let is_kept =
+            self.guesses_per_account > 1 && !is_known && !self.fault.is(Planted::LastGuessForAll);
         1 + u32::from(is_kept && !self.tries.is_newcomer(self.now, attempt.pair))
     }
 
@@ -316,13 +345,15 @@ impl<T> HashQueue<T> {
         let (now, address) = (self.now, attempt.address);
         self.may_go(attempt, party)?;
         // Each has room, as was just seen.
+        let guess = u32::from(!self.fault.is(Planted::GuessesChargedLate));
         let charged = [
-            self.guesses_by_account.charge(now, party, 1),
-            self.guesses_by_address.charge(now, address, 1),
+            self.guesses_by_account.charge(now, party, guess),
+            self.guesses_by_address.charge(now, address, guess),
             self.hashes_by_account.charge(now, party, 1),
             self.hashes_by_address.charge(now, address, 1),
         ];
-        debug_assert!(charged.iter().all(Result::is_ok), "there was room");
+        let is_faulty = self.fault.is(Planted::GuessesByAddress);
+        debug_assert!(is_faulty || charged.iter().all(Result::is_ok), "there was room");
         self.tries.guess(now, attempt.pair);
         self.waiting.charge(&address, 1);
         self.counts.hashes += 1;

@@ -22,7 +22,6 @@ mod reset;
 mod tokens;
 mod tries;
 
-use std::fmt::Write as _;
 use std::io;
 use std::sync::Arc;
 
@@ -204,18 +203,9 @@ impl AccountService {
         )
     }
 
-    /// Who asks for a hash, and for what. A sign-up has its account's address known for sign-ins.
+    /// Who asks for a hash, and for what.
     fn attempt(&self, kind: &str, account: &str, request: &Request<'_>) -> Attempt {
-        let address = Address::from(request.client);
-        let pair_kind = if kind == "sign up" { "sign in" } else { kind };
-        let mut at = String::new();
-        // Writing into a string cannot fail.
-        let _ = write!(at, "{address:?}");
-        Attempt {
-            address,
-            account: self.hashing.hash_texts(&[kind, account]),
-            pair: self.hashing.hash_texts(&[pair_kind, account, &at]),
-        }
+        Attempt::new(&self.hashing, kind, account, Address::from(request.client))
     }
 
     /// Runs `work` on a hashing thread, unless its asker has given up by then.

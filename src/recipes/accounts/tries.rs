@@ -54,6 +54,12 @@ impl Tries {
         self.0.evictions()
     }
 
+    /// How many pairs are remembered.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     fn charge(&mut self, now: Instant, pair: u64, cost: u32) {
         self.0.force(now, pair, cost, GUESS - (REFUSALS + 1));
     }

@@ -42,6 +42,15 @@ pub(crate) fn by_statement() -> Commit {
     Box::new(|database| execute(database, "COMMIT"))
 }
 
+/// How long the storage thread has run. Tests have a clock of their own.
+pub(super) type StorageClock = Box<dyn Fn() -> Duration + Send>;
+
+/// The clock of a thread that starts now.
+pub(super) fn running_clock() -> StorageClock {
+    let start = clock();
+    Box::new(move || start.elapsed())
+}
+
 /// Why nothing of a task is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TaskError {
@@ -151,6 +160,7 @@ pub(super) struct Batcher<'a> {
     /// How long its tasks run.
     pub(super) time: Duration,
     pub(super) commit: Commit,
+    pub(super) clock: StorageClock,
     /// The first task of the next transaction, where the last one ended before it.
     pub(super) next: Option<TakenTask>,
 }
@@ -170,7 +180,6 @@ type Batch = Vec<(QueuedTask<Box<dyn BatchItem>>, Option<TaskError>)>;
 impl Batcher<'_> {
     /// Runs batches until every [`Storage`](super::Storage) is dropped.
     pub(super) fn serve(&mut self) {
-        let start = clock();
         let mut next_tidy = Instant::START;
         let health = self.space.health();
         while self.next.is_some() || self.queue.wait(SECOND) {
@@ -178,7 +187,7 @@ impl Batcher<'_> {
             for item in self.queue.take_shed() {
                 item.answer(Err(TaskError::Busy));
             }
-            let now = Instant::START + start.elapsed();
+            let now = Instant::START + (self.clock)();
             self.space.check(now, &self.database);
             if now >= next_tidy {
                 next_tidy = now + SECOND;
@@ -186,7 +195,7 @@ impl Batcher<'_> {
                 let tidied = self.space.give_back(&self.database);
                 let erased = self.erasure.run(&self.database);
                 for error in [tidied.err(), erased.err()].into_iter().flatten() {
-                    self.space.failed(now, &error);
+                    self.space.failed(now, &self.database, &error);
                 }
             }
             if let Some(first) = self.next.take().or_else(|| self.queue.pop()) {
@@ -204,7 +213,7 @@ impl Batcher<'_> {
                 write_nothing(database, &mut self.commit)
             }) {
                 Ok(()) => self.space.recovered(now),
-                Err(error) => drop(self.space.failed(now, &error)),
+                Err(error) => drop(self.space.failed(now, &self.database, &error)),
             }
         }
     }
@@ -213,7 +222,7 @@ impl Batcher<'_> {
         let mut batch = Vec::new();
         let stored = self.transact(now, first, &mut batch).map_err(|error| {
             roll_back(&self.database);
-            let is_temporary = self.space.failed(now, &error);
+            let is_temporary = self.space.failed(now, &self.database, &error);
             if is_temporary { TaskError::Unavailable } else { TaskError::Failed }
         });
         // Only after the commit: an answer promises that its task is on disk.

@@ -40,6 +40,10 @@ const TOO_LARGE: &str = "The recipe would grow too large with that, so nothing w
 const TOO_MUCH: &str = "You store as much as one user may on this server, so this message is not \
     stored and nothing has changed. `Undo` gives some back.";
 
+/// The most bytes of an `Undo` that is let through at the quota. The recipe that it deletes has more, with
+/// those of the answer.
+const LONGEST_UNDO: usize = 64;
+
 const OWNER_TOO_MUCH: &str = "The owner of this recipe stores as much as one user may on this \
     server, so this message is not stored and nothing has changed.";
 const READ_ONLY: &str = "You may read this recipe and chat about it, but not change it, so nothing \
@@ -162,15 +166,14 @@ fn handle_of_member(
     }
     // The room has what the model was asked about, and what it was asked about before a kill.
     let is_published = known == UnansweredId::Published || proposal.is_some();
-    // What takes a change back gives room back. The owner pays for all that is said in the room.
-    let takes_back = role >= RecipeRole::Editor
-        && ChatCommand::parse(&message.content) == Some(ChatCommand::Undo);
     let is_full = recipes::is_at_quota(database, owner, bounds.user_bytes, message.now)?;
     // At the quota, what the room is told is not kept: whoever misses it begins anew.
     let mut bounds = *bounds;
     bounds.keeps_publications &= !is_full;
     let bounds = &bounds;
-    if !takes_back && is_full && !is_published {
+    // The owner pays for all that is said in the room.
+    let is_over = is_full && !is_published;
+    if is_over && !gives_back(database, (stored.key, role), &message.content)? {
         let text = if role == RecipeRole::Owner { TOO_MUCH } else { OWNER_TOO_MUCH };
         return Ok((say_only(text).into(), events));
     }
@@ -201,6 +204,18 @@ fn handle_of_member(
         events.push(publications::publish_update(database, room, news, how)?);
     }
     Ok((update.into(), events))
+}
+
+/// Whether a message takes a change back, which gives more room back than it takes itself.
+fn gives_back(
+    database: &Connection,
+    (recipe, role): (i64, RecipeRole),
+    content: &str,
+) -> rusqlite::Result<bool> {
+    let is_undo = role >= RecipeRole::Editor
+        && content.len() <= LONGEST_UNDO
+        && ChatCommand::parse(content) == Some(ChatCommand::Undo);
+    Ok(is_undo && recipes::can_undo(database, recipe)?)
 }
 
 /// Publishes a message to the others in its room.

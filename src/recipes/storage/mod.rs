@@ -24,6 +24,7 @@ mod batch;
 pub(super) mod bounds;
 pub(super) mod chat;
 mod checkpoint;
+mod disk;
 pub(super) mod edits;
 mod erase;
 mod health;
@@ -51,6 +52,8 @@ pub(super) mod users;
 mod verify;
 
 #[cfg(test)]
+pub(super) mod memory_disk;
+#[cfg(test)]
 mod tests;
 
 use std::convert::Infallible;
@@ -69,8 +72,9 @@ use crate::node::{Payer, QUESTION_BYTES, StartFlag};
 
 pub use self::backup::{BackupError, Restored, backup, restore};
 pub(super) use self::batch::{BATCH_TIME, Commit, TaskError, by_statement};
-use self::batch::{BatchItem, Batcher, MAX_BATCH, Task};
+use self::batch::{BatchItem, Batcher, MAX_BATCH, StorageClock, Task, running_clock};
 use self::checkpoint::Checkpointer;
+use self::disk::Reserve;
 use self::erase::Erasure;
 pub(super) use self::health::StorageHealth;
 pub use self::inspect::{DatabaseState, inspect};
@@ -79,7 +83,7 @@ use self::queue::{EndOfQueue, QueuedTask, TaskQueue};
 pub(super) use self::reader::Reader;
 pub use self::schema::StorageError;
 pub(super) use self::schema::keep_pages;
-use self::space::{Effect, Reserve, Space};
+use self::space::{Effect, Space};
 
 /// How long the shutdown waits for the thread to finish the queued tasks and to checkpoint the
 /// write-ahead log. Nothing that is cut off then was acknowledged.
@@ -128,6 +132,7 @@ pub(super) struct OpenStorage {
     checkpointer: Option<Checkpointer>,
     /// Held as long as the database is open. `None` in tests.
     lock: Option<File>,
+    clock: StorageClock,
 }
 
 impl OpenStorage {
@@ -144,7 +149,8 @@ impl OpenStorage {
         verify::start(schema::path(directory), space.health()).map_err(StorageError::Thread)?;
         let checkpointer = Checkpointer::start(&mut database, &schema::path(directory))
             .map_err(StorageError::Thread)?;
-        Ok(Self { database, space, checkpointer: Some(checkpointer), lock: Some(lock) })
+        let (checkpointer, lock, clock) = (Some(checkpointer), Some(lock), running_clock());
+        Ok(Self { database, space, checkpointer, lock, clock })
     }
 
     /// What other threads may know of the storage.
@@ -240,10 +246,11 @@ impl Storage {
         let sender = Sender(Arc::clone(&queue));
         thread::Builder::new().name("vestibule-storage".to_owned()).spawn(move || {
             let end = EndOfQueue(queue);
-            let OpenStorage { database, space, checkpointer, lock } = opened;
+            let OpenStorage { database, space, checkpointer, lock, clock } = opened;
             let (queue, erasure) = (&end.0, Erasure::default());
             let next = None;
-            let mut batcher = Batcher { database, queue, space, erasure, most, time, commit, next };
+            let mut batcher =
+                Batcher { database, queue, space, erasure, most, time, commit, clock, next };
             batcher.serve();
             if let Some(checkpointer) = checkpointer {
                 checkpointer.end(&mut batcher.database);

@@ -140,6 +140,11 @@ pub(crate) fn change(
     replace(database, before.key, recipe)
 }
 
+/// Whether [`undo`] has something to revert.
+pub(crate) fn can_undo(database: &Connection, key: i64) -> rusqlite::Result<bool> {
+    database.prepare_cached("SELECT 1 FROM versions WHERE recipe = ? AND undone = 0")?.exists([key])
+}
+
 /// Reverts the last change, and returns the recipe, updated `now`. `None` when no change is left.
 /// [`redo`] can do it again, unless the change is not `kept`.
 pub(crate) fn undo(

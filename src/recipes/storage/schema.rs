@@ -213,7 +213,7 @@ pub(super) fn is_foreign(database: &Connection) -> rusqlite::Result<bool> {
 /// As SQLite numbers the ways to vacuum: space is given back on demand.
 const INCREMENTAL: i64 = 2;
 
-fn prepare(database: &Connection) -> rusqlite::Result<()> {
+pub(super) fn prepare(database: &Connection) -> rusqlite::Result<()> {
     database.set_prepared_statement_cache_capacity(STATEMENTS);
     // WAL: writers do not wait for readers, such as a backup. FULL: a commit returns when it is on
     // disk. A log that grew beyond 16 MiB is truncated to that. What is deleted is overwritten.
@@ -254,7 +254,7 @@ pub(crate) fn keep_pages(database: &Connection, bytes: usize) -> rusqlite::Resul
 /// Runs the missing migrations in one transaction. Returns the schema's version. When a newer
 /// program wrote the database, that is higher than the number of migrations, and nothing was
 /// changed.
-fn migrate(database: &mut Connection, steps: &[&str]) -> rusqlite::Result<usize> {
+pub(super) fn migrate(database: &mut Connection, steps: &[&str]) -> rusqlite::Result<usize> {
     // An immediate transaction: of two processes that start at once, the second waits for the
     // first.
     let transaction = database.transaction_with_behavior(TransactionBehavior::Immediate)?;

@@ -13,25 +13,20 @@
 //! out then, and an operator can lock them out, some room is kept for that: below `recipes.disk`, and
 //! on the disk as a file, which is emptied when the disk is full.
 
-use std::fs::{File, OpenOptions, Permissions};
-use std::io;
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode};
 
+use super::disk::{Disk, Files, MOST_RESERVED, Reserve, free_bytes};
 use super::health::{FailureCause, StorageHealth, text_of};
-use super::place::{DatabasePlace, LostFile, log_of};
+use super::place::{LostFile, log_of};
 use crate::config::counted;
 use crate::node::MinuteThrottle;
+use crate::node::planted::{Fault, Planted};
 use crate::time::Instant;
-
-/// The most that is kept for what must work on a full disk, and the least.
-const MOST_RESERVED: u64 = 16 << 20;
-const LEAST_RESERVED: u64 = 1 << 20;
 
 /// The least that the database may take: what `recipes.disk` may be set to.
 const LEAST_LIMIT: u64 = 64 << 20;
@@ -60,7 +55,9 @@ pub(crate) enum Effect {
 pub(super) struct Space {
     health: Arc<StorageHealth>,
     /// `None` for a database in memory.
-    files: Option<Files>,
+    disk: Option<Box<dyn Disk>>,
+    /// The database has the room that is reserved on the disk.
+    is_released: bool,
     /// `recipes.disk`, or what it stands for. 0: no bound, for a database in memory.
     limit: u64,
     /// Until then the disk is taken for full.
@@ -76,81 +73,7 @@ pub(super) struct Space {
     /// minute is over, if it lasts.
     lost_logged: Option<LostFile>,
     full_logged: bool,
-}
-
-#[derive(Debug)]
-struct Files {
-    place: DatabasePlace,
-    reserve: Reserve,
-}
-
-/// A file that takes room, to be emptied when there is no other.
-#[derive(Debug)]
-pub(super) struct Reserve {
-    directory: PathBuf,
-    file: Option<File>,
-    bytes: u64,
-    /// The disk was full when the file was opened.
-    was_full: bool,
-}
-
-impl Reserve {
-    /// Opens the file, and empties it if there is no room beside it: the database needs some to be
-    /// opened.
-    pub(super) fn open(directory: &Path) -> Self {
-        let path = directory.join("recipes.reserve");
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(false).mode(0o600);
-        let file = options.open(path).ok();
-        if let Some(file) = &file {
-            // An earlier version created it for everybody to read. It holds nothing.
-            let _ = file.set_permissions(Permissions::from_mode(0o600));
-        }
-        let held = file.as_ref().and_then(|file| file.metadata().ok()).map_or(0, |it| it.len());
-        let part =
-            (free_bytes(directory).saturating_add(held) / 16).clamp(LEAST_RESERVED, MOST_RESERVED);
-        // What was reserved on an emptier disk is not taken for free space.
-        let bytes = part.max(held.min(MOST_RESERVED));
-        let mut reserve = Self { directory: directory.to_owned(), file, bytes, was_full: false };
-        // One that was emptied must not take the last room, which the database needs to be opened.
-        reserve.was_full = reserve.is_low(held == 0);
-        if reserve.was_full {
-            reserve.release()
-        } else {
-            reserve.hold()
-        }
-        reserve
-    }
-
-    /// Whether the disk has too little room. Where it is full, much more is asked for, so that the
-    /// reserve fits too.
-    fn is_low(&self, is_full: bool) -> bool {
-        let wanted = if is_full { self.bytes * 3 / 2 } else { self.bytes / 4 };
-        free_bytes(&self.directory) < wanted
-    }
-
-    /// Why the file system takes no write, as far as it says so itself: SQLite has one error for
-    /// whatever the disk answers. A kernel makes a file system read-only that has errors.
-    fn refusal(&self) -> Option<io::Error> {
-        let file = self.file.as_ref()?;
-        file.metadata().and_then(|found| file.set_len(found.len())).err()
-    }
-
-    fn hold(&self) {
-        #[cfg(target_os = "linux")]
-        if let Some(file) = &self.file {
-            let flags = rustix::fs::FallocateFlags::empty();
-            if let Err(error) = rustix::fs::fallocate(file, flags, 0, self.bytes) {
-                log::warn!("no room is reserved for a full disk: {error}");
-            }
-        }
-    }
-
-    fn release(&self) {
-        if let Some(Err(error)) = self.file.as_ref().map(|file| file.set_len(0)) {
-            log::warn!("the room that was reserved for a full disk cannot be used: {error}");
-        }
-    }
+    pub(super) fault: Fault,
 }
 
 impl Space {
@@ -159,24 +82,28 @@ impl Space {
     pub(super) fn new(limit: u64, path: &Path, reserve: Reserve) -> Self {
         let limit = if limit == 0 {
             let size = std::fs::metadata(path).map_or(0, |it| it.len());
-            let half = free_bytes(&reserve.directory) / 2;
+            let half = free_bytes(reserve.directory()) / 2;
             size.saturating_add(half).max(LEAST_LIMIT)
         } else {
             limit
         };
-        let place = DatabasePlace::of(path);
+        Self::on(Box::new(Files::new(path, reserve)), limit)
+    }
+
+    /// The room for the database on `disk`, bounded by `limit`.
+    pub(super) fn on(disk: Box<dyn Disk>, limit: u64) -> Self {
         let space = Self::unbounded();
         // What was released at the start is for what must work, and no room for anything new.
-        space.health.is_full.store(reserve.was_full, Ordering::Relaxed);
-        let files = Files { place, reserve };
-        Self { files: Some(files), limit, ..space }
+        space.health.is_full.store(disk.was_full(), Ordering::Relaxed);
+        Self { is_released: disk.was_full(), disk: Some(disk), limit, ..space }
     }
 
     /// For a database in memory.
     pub(super) fn unbounded() -> Self {
         Self {
             health: Arc::default(),
-            files: None,
+            disk: None,
+            is_released: false,
             limit: 0,
             failed_until: Instant::START,
             full_lines: MinuteThrottle::default(),
@@ -187,6 +114,7 @@ impl Space {
             recoveries: MinuteThrottle::default(),
             lost_logged: None,
             full_logged: false,
+            fault: Fault::default(),
         }
     }
 
@@ -200,8 +128,8 @@ impl Space {
 
     /// Looks at the disk and at the database's file. Some system calls.
     pub(super) fn check(&mut self, now: Instant, database: &Connection) {
-        let Some(files) = &mut self.files else { return };
-        let lost = files.place.look();
+        let Some(disk) = &mut self.disk else { return };
+        let lost = disk.look(database);
         self.health.set_lost(lost);
         if let Some(lost) = lost.filter(|lost| self.lost_logged != Some(*lost))
             && self.lost_begins.count(now).is_some()
@@ -217,20 +145,22 @@ impl Space {
         }
 
         let was_full = self.health.is_full.load(Ordering::Relaxed);
-        let log_bytes = files.place.log_bytes;
+        let log_bytes = disk.log_bytes();
         let database_bytes = used_bytes(database).unwrap_or(0);
         let bytes = database_bytes.saturating_add(log_bytes);
         self.health.database_bytes.store(database_bytes, Ordering::Relaxed);
         self.health.log_bytes.store(log_bytes, Ordering::Relaxed);
-        let free = free_bytes(&files.reserve.directory);
+        let free = disk.free_bytes();
         self.health.free_bytes.store(free, Ordering::Relaxed);
         let kept = (self.limit / 16).min(MOST_RESERVED);
         let is_over = self.limit > 0 && bytes.saturating_add(kept) > self.limit;
-        let is_low = files.reserve.is_low(was_full && !is_over);
+        let is_low = disk.is_low(was_full && !is_over);
         let is_full = is_over || is_low || now < self.failed_until;
         self.health.is_full.store(is_full, Ordering::Relaxed);
-        if is_low && !was_full {
-            files.reserve.release();
+        // The disk may become full where the database is at its limit already.
+        if is_low && !self.is_released && !self.fault.is(Planted::ReserveKept) {
+            disk.release(database);
+            self.is_released = true;
         }
         if is_full && !self.full_logged && self.full_begins.count(now).is_some() {
             self.full_logged = true;
@@ -241,7 +171,8 @@ impl Space {
             );
         }
         if was_full && !is_full {
-            files.reserve.hold();
+            disk.hold();
+            self.is_released = false;
             if std::mem::take(&mut self.full_logged) {
                 log::info!("there is room on the disk again");
             }
@@ -273,7 +204,12 @@ impl Space {
             }
             return true;
         }
-        if effect == Effect::Grows && health.is_full.load(Ordering::Relaxed) {
+        let is_refused = match effect {
+            Effect::Grows => !self.fault.is(Planted::ReserveForAll),
+            Effect::Erases => self.fault.is(Planted::FullRefusesDeletion),
+            Effect::Reads | Effect::Writes => false,
+        };
+        if is_refused && health.is_full.load(Ordering::Relaxed) {
             health.refused_full.fetch_add(1, Ordering::Relaxed);
             if let Some(count) = self.full_lines.count(now) {
                 let tasks = counted(count, "task");
@@ -285,14 +221,20 @@ impl Space {
     }
 
     /// A transaction has failed. True: the cause may go, and its tasks may be sent again.
-    pub(super) fn failed(&mut self, now: Instant, error: &rusqlite::Error) -> bool {
+    pub(super) fn failed(
+        &mut self,
+        now: Instant,
+        database: &Connection,
+        error: &rusqlite::Error,
+    ) -> bool {
         let cause = self.count_error(now, error);
         if cause == FailureCause::Full {
             self.failed_until = now + FULL_AFTER_FAILURE;
             self.health.is_full.store(true, Ordering::Relaxed);
             self.health.refused_full.fetch_add(1, Ordering::Relaxed);
-            if let Some(files) = &self.files {
-                files.reserve.release();
+            if let Some(disk) = &self.disk {
+                disk.release(database);
+                self.is_released = true;
             }
         }
         cause.is_temporary()
@@ -302,7 +244,7 @@ impl Space {
     pub(super) fn count_error(&mut self, now: Instant, error: &rusqlite::Error) -> FailureCause {
         let (mut cause, mut text) = (FailureCause::of(error), text_of(error));
         if cause == FailureCause::Io
-            && let Some(refusal) = self.files.as_ref().and_then(|it| it.reserve.refusal())
+            && let Some(refusal) = self.disk.as_ref().and_then(|disk| disk.refusal())
         {
             cause = cause.refined_by(&refusal);
             text = format!("{text}: {refusal}");
@@ -366,10 +308,4 @@ fn used_bytes(database: &Connection) -> rusqlite::Result<u64> {
 fn pragma(database: &Connection, statement: &str) -> rusqlite::Result<u64> {
     let number: i64 = database.prepare_cached(statement)?.query_row([], |row| row.get(0))?;
     Ok(u64::try_from(number).unwrap_or(0))
-}
-
-/// What the file system has left for us; where it does not say, enough.
-fn free_bytes(directory: &Path) -> u64 {
-    let space = rustix::fs::statvfs(directory);
-    space.map_or(u64::MAX, |space| space.f_bavail.saturating_mul(space.f_frsize))
 }

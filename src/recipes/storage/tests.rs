@@ -6,7 +6,8 @@ use super::*;
 
 /// Without a file that is looked after.
 fn in_memory(database: Connection) -> OpenStorage {
-    OpenStorage { database, space: Space::unbounded(), checkpointer: None, lock: None }
+    let (checkpointer, lock, clock) = (None, None, running_clock());
+    OpenStorage { database, space: Space::unbounded(), checkpointer, lock, clock }
 }
 
 fn started(commit: Commit) -> (Storage, JoinGuard) {
@@ -246,4 +247,15 @@ fn transaction_has_one_large_task() {
     assert!(place(("ann", "done")) < place(("large-2", "begun")), "{events:?}");
     assert!(place(("large-1", "done")) < place(("large-2", "begun")), "{events:?}");
     assert!(place(("bob", "begun")) < place(("large-2", "done")), "messages share its commit");
+}
+
+#[test]
+fn full_disk_gives_the_reserve_at_the_limit_too() {
+    let (disk, now) = (memory_disk::MemoryDisk::new(24 << 20), crate::time::Instant::START);
+    let OpenStorage { database, mut space, .. } = disk.open(1, (None, ""));
+    space.check(now, &database);
+    assert!(space.refuses(now, Effect::Grows) && !disk.is_released());
+    assert!(disk.fill(0));
+    space.check(now, &database);
+    assert!(disk.is_released());
 }

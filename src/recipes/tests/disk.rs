@@ -247,6 +247,27 @@ fn user_stores_so_much_and_no_more() {
 }
 
 #[test]
+fn undo_at_the_quota_stores_nothing_more() {
+    let scratch = ScratchDir::new();
+    let mut config = config(&scratch);
+    config.recipes.bytes_per_user = Size::bytes(3_000);
+    let mut test = TestApp::open(&config);
+    let room = test.recipe("alice", "Soup");
+    test.say(&room, "alice", "change", "Add step Bake");
+    let text = "hello ".repeat(80);
+    let mut sent = 0;
+    while !test.say(&room, "alice", &format!("m{sent}"), &text).content.contains("store as much") {
+        sent += 1;
+    }
+    let padded = format!("Undo{}", " ".repeat(1_000));
+    assert!(test.say(&room, "alice", "padded", &padded).content.contains("store as much"));
+    assert!(test.say(&room, "alice", "undo", "Undo").broadcast);
+    test.say(&room, "alice", "last", &text);
+    let nothing = test.say(&room, "alice", "nothing", "Undo");
+    assert!(nothing.content.contains("store as much"), "{}", nothing.content);
+}
+
+#[test]
 fn what_a_user_stores_is_counted_exactly() {
     let scratch = ScratchDir::new();
     let mut config = config(&scratch);

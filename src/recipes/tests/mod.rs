@@ -9,6 +9,7 @@ mod cluster;
 mod crowd;
 mod deletion;
 mod disk;
+mod disk_worlds;
 mod edits;
 mod exchange;
 mod lists;
@@ -33,6 +34,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::RecipesApp;
+use super::completions::CompletionSink;
 use super::storage::{Commit, by_statement};
 use crate::config::{Config, Size};
 use crate::id::ConnId;
@@ -47,6 +49,8 @@ use crate::time::{Instant, UnixTime};
 /// Longer than anything here takes, on a busy machine too.
 const PATIENCE: Duration = Duration::from_secs(60);
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
+/// As long as it takes: what is in one transaction must not depend on the machine.
+const BATCH_TIME: Duration = Duration::from_secs(3_600);
 const CONNECTION: ConnId = ConnId::new(1, 1);
 
 /// A directory of its own for one test, removed at its end.
@@ -115,11 +119,12 @@ impl TestApp {
     }
 
     fn open_with(config: &Config, commit: Commit) -> Self {
-        // As long as it takes: what is in one transaction must not depend on the machine.
-        const BATCH_TIME: Duration = Duration::from_secs(3_600);
+        Self::of(RecipesApp::open_with(config, commit, BATCH_TIME).unwrap())
+    }
+
+    fn of((app, completions): (RecipesApp, CompletionSink)) -> Self {
         crate::logs::in_process("lib");
         crate::logs::known(SECRET);
-        let (app, completions) = RecipesApp::open_with(config, commit, BATCH_TIME).unwrap();
         let (sender, done) = mpsc::channel();
         completions.connect(move |completion| drop(sender.send(completion)));
         let now = UnixTime::from_millis(1_800_000_000_000);

@@ -1,5 +1,7 @@
 //! Attackers that keep to every limit, in virtual time.
 
+mod guessers;
+
 use std::net::IpAddr;
 
 use super::*;
