@@ -153,7 +153,8 @@ impl Node {
         }
     }
 
-    /// The application has carried out an order for which nobody waits, or could not.
+    /// The application has carried out an order for which nobody waits, or has given it up: one that it tries
+    /// again is not done yet.
     pub(crate) fn order_unasked_done(&mut self, result: &OrderResult) {
         let Err(fault) = result else { return };
         self.cx.metrics.revocations_unstored += 1;
