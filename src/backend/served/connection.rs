@@ -1,7 +1,9 @@
 //! What is known of the connection of one caller.
 
+use std::mem;
 use std::time::Duration;
 
+use super::ServedCalls;
 use crate::backend::counts::CallKind;
 use crate::node::{StartFlag, Ticket};
 use crate::time::Instant;
@@ -29,6 +31,8 @@ pub(super) struct ServedConnection {
     pub(super) is_over: bool,
     /// It waits among those that have changed.
     pub(super) is_changed: bool,
+    /// It is one of those that the server counts as busy.
+    pub(super) is_counted_busy: bool,
 }
 
 /// The request that the application is asked about.
@@ -53,6 +57,7 @@ impl ServedConnection {
             discarded: None,
             is_over: false,
             is_changed: false,
+            is_counted_busy: false,
         }
     }
 
@@ -67,6 +72,17 @@ impl ServedConnection {
             return !self.is_over && self.discarded.is_some();
         }
         self.input.len() < if self.is_busy() { most.min(READ_AHEAD) } else { most }
+    }
+
+    /// Its answer is written.
+    pub(super) fn finish_answer(&mut self, now: Instant) {
+        (self.output, self.written) = (Vec::new(), 0);
+        self.since = now;
+        if self.is_last {
+            self.discarded = Some(0);
+        } else {
+            self.deadline = Instant::NEVER;
+        }
     }
 
     /// Keeps bytes that have come. The buffer doubles, but never beyond `most`.
@@ -86,5 +102,17 @@ impl ServedConnection {
             *discarded = discarded.saturating_add(count);
             self.is_over |= *discarded > DISCARD_BYTES;
         }
+    }
+}
+
+impl ServedCalls {
+    /// What has changed a connection counts it anew.
+    pub(super) fn count_busy(&mut self, slot: usize) {
+        let Some(connection) = self.connections.get_mut(slot).and_then(Option::as_mut) else {
+            return;
+        };
+        let is_busy = connection.is_busy();
+        let was_busy = mem::replace(&mut connection.is_counted_busy, is_busy);
+        self.busy = self.busy + usize::from(is_busy) - usize::from(was_busy);
     }
 }
