@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 
-use super::ServedCalls;
 use crate::node::{AppEvent, Outcome, Ticket};
 
 /// Their rooms, up to a bound: then the oldest are forgotten, and not told of what has changed.
@@ -42,14 +41,5 @@ impl AbandonedCalls {
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
         self.calls.is_empty()
-    }
-}
-
-impl ServedCalls {
-    /// The caller of a message is gone, whose work has begun.
-    pub(super) fn abandon(&mut self, ticket: Ticket, room: String) {
-        if self.abandoned.add(ticket, room) {
-            self.counts.count_forgotten();
-        }
     }
 }

@@ -3,7 +3,6 @@
 use std::mem;
 use std::time::Duration;
 
-use super::ServedCalls;
 use crate::backend::counts::CallKind;
 use crate::node::{StartFlag, Ticket};
 use crate::time::Instant;
@@ -66,6 +65,13 @@ impl ServedConnection {
         self.asked.is_some() || !self.output.is_empty()
     }
 
+    /// It has changed: `busy` counts it from now on, if it is busy.
+    pub(super) fn count_busy(&mut self, busy: &mut usize) {
+        let is_busy = self.is_busy();
+        let was_busy = mem::replace(&mut self.is_counted_busy, is_busy);
+        *busy = *busy + usize::from(is_busy) - usize::from(was_busy);
+    }
+
     /// May more be read? A request has up to `most` bytes.
     pub(super) fn wants_input(&self, most: usize) -> bool {
         if self.is_over || self.is_last {
@@ -102,17 +108,5 @@ impl ServedConnection {
             *discarded = discarded.saturating_add(count);
             self.is_over |= *discarded > DISCARD_BYTES;
         }
-    }
-}
-
-impl ServedCalls {
-    /// What has changed a connection counts it anew.
-    pub(super) fn count_busy(&mut self, slot: usize) {
-        let Some(connection) = self.connections.get_mut(slot).and_then(Option::as_mut) else {
-            return;
-        };
-        let is_busy = connection.is_busy();
-        let was_busy = mem::replace(&mut connection.is_counted_busy, is_busy);
-        self.busy = self.busy + usize::from(is_busy) - usize::from(was_busy);
     }
 }

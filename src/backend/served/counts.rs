@@ -51,9 +51,9 @@ impl ServedCounts {
         self.full.load(Ordering::Relaxed)
     }
 
-    /// A message whose caller is gone was forgotten before its answer.
-    pub(super) fn count_forgotten(&self) {
-        self.forgotten.fetch_add(1, Ordering::Relaxed);
+    /// The caller of a message is gone; was another one forgotten for it before its answer?
+    pub(super) fn count_forgotten(&self, is_forgotten: bool) {
+        self.forgotten.fetch_add(u64::from(is_forgotten), Ordering::Relaxed);
     }
 
     pub(super) fn forgotten(&self) -> u64 {

@@ -242,6 +242,12 @@ impl ServedCalls {
         self.note_change(slot);
     }
 
+    /// Counts a connection that has changed again.
+    fn count_busy(&mut self, slot: usize) {
+        let connection = self.connections.get_mut(slot).and_then(Option::as_mut);
+        connection.into_iter().for_each(|it| it.count_busy(&mut self.busy));
+    }
+
     /// Each connection is noted once, however often it changes.
     fn note_change(&mut self, slot: usize) {
         let connection = self.connections.get_mut(slot).and_then(Option::as_mut);
@@ -308,7 +314,7 @@ impl CallServer for ServedCalls {
             self.counts.count(Some(asked.kind), 499);
             // What has begun is done, and its answer is for nobody; but the room has to hear of a change.
             if !asked.start.withdraw() && asked.kind == CallKind::Message {
-                self.abandon(asked.ticket, asked.room);
+                self.counts.count_forgotten(self.abandoned.add(asked.ticket, asked.room));
             }
         }
         self.free.push(slot);
