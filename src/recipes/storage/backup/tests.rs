@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 
 use super::*;
-use crate::recipes::tests::ScratchDir;
+use crate::testing::ScratchDir;
 
 fn users(directory: &Path) -> Vec<String> {
     let database = schema::open(directory).unwrap();
