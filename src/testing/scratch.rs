@@ -11,7 +11,6 @@ pub struct ScratchDir(PathBuf);
 impl ScratchDir {
     /// Creates it.
     #[must_use]
-    #[expect(clippy::new_without_default, reason = "it makes a directory")]
     pub fn new() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let unique = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -25,6 +24,12 @@ impl ScratchDir {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.0
+    }
+}
+
+impl Default for ScratchDir {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
