@@ -108,7 +108,8 @@ pub(super) fn send(
     let read = reader.by_ref().take(most as u64 + 1).read_to_end(&mut body);
     match read {
         Ok(_) => {}
-        // The status says enough: the join is denied, whatever the body would have added.
+        // The join is denied all the same. A body that breaks off is no `session_revoked`, so the client
+        // hears that it may not be in the room.
         Err(_) if status == 403 => body.clear(),
         Err(error) => return Err(call_error(error.into())),
     }

@@ -13,7 +13,7 @@ use super::counts::{CallKind, CallOutcome};
 use crate::config::BACKEND_ANSWER_BYTES;
 use crate::node::Outcome;
 use crate::node::app::{Admission, Incoming, Join, JoinClient, Json, Left, Moderation, Update};
-use crate::protocol::{ErrorCode, JsonObject, MAX_CONTENT_CHARS, UpdateSource, is_forwardable};
+use crate::protocol::{self, ErrorCode, JsonObject, MAX_CONTENT_CHARS, UpdateSource};
 use crate::time::Rfc3339;
 
 /// The longest response body that is read, in bytes.
@@ -345,7 +345,7 @@ fn update(kind: CallKind, body: Option<&[u8]>, moderate: bool) -> Result<Update,
     let content = answer.content.ok_or("the response has no content")?.into();
     let recipe_data = match answer.recipe_data {
         None => None,
-        Some(data) if is_forwardable(&data) => Some(Json::from_raw(data)),
+        Some(data) if protocol::is_forwardable(&data) => Some(Json::from_raw(data)),
         Some(_) => {
             let why = "recipe_data in the response is not an object of text, at most 32 deep";
             return Err(why.to_owned());
@@ -353,8 +353,8 @@ fn update(kind: CallKind, body: Option<&[u8]>, moderate: bool) -> Result<Update,
     };
     let history = match answer.history {
         Some(history) if kind != CallKind::Message => {
-            let is_array = history.get().starts_with('[');
-            Some(is_array.then(|| Json::from_raw(history)).ok_or("history is not an array")?)
+            let valid = protocol::is_forwardable_array(&history).then(|| Json::from_raw(history));
+            Some(valid.ok_or("history in the response is not an array of text, at most 32 deep")?)
         }
         _ => None,
     };

@@ -236,6 +236,11 @@ impl BusFault {
         "other",
     ];
 
+    /// How metrics and the log name it.
+    pub(crate) fn label(&self) -> &'static str {
+        Self::LABELS.get(self.index()).copied().unwrap_or_default()
+    }
+
     /// Its place in [`LABELS`](Self::LABELS).
     pub(crate) const fn index(&self) -> usize {
         match self {

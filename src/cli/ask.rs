@@ -53,11 +53,12 @@ pub(super) fn address(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// Parses a length of time that the server takes: at most 366 days.
-pub(super) fn length(text: &str) -> Result<Length, String> {
+/// Parses a length of time that the server takes: at least this many seconds, and at most 366 days.
+pub(super) fn length<const LEAST_SECONDS: u64>(text: &str) -> Result<Length, String> {
     let length: Length = text.parse().map_err(|fault: ParseError| fault.to_string())?;
-    let is_within = length <= Length::from_secs(366 * 86_400);
-    is_within.then_some(length).ok_or_else(|| "expected at most 366d".to_owned())
+    let (least, most) = (Length::from_secs(LEAST_SECONDS), Length::from_secs(366 * 86_400));
+    let is_within = (least..=most).contains(&length);
+    is_within.then_some(length).ok_or_else(|| format!("expected {least} to 366d"))
 }
 
 impl AdminAddress {

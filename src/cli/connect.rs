@@ -20,7 +20,7 @@ use vestibule::config::{Auth, Config};
 use self::conversation::{Conversation, Reaction};
 use self::stream::ClientStream;
 use super::ask::encoded;
-use super::output::{self, CommandResult};
+use super::output::{self, CommandError, CommandResult};
 use super::server_address::ServerAddress;
 use super::token;
 
@@ -49,7 +49,7 @@ pub(super) struct ConnectArgs {
     /// PEM file with the authorities that the certificate of a wss:// server may be from
     #[arg(long, value_name = "FILE")]
     ca_file: Option<String>,
-    /// Accept any certificate of a wss:// server on this host
+    /// Accept any certificate of a wss:// server at a loopback address
     #[arg(long, conflicts_with = "ca_file")]
     insecure: bool,
     /// Print each message of the server as it came, in one line of JSON
@@ -66,6 +66,13 @@ impl ConnectArgs {
     /// The server at `--url`, or else the one that listens as configured.
     fn server(&self, config: &Config) -> Result<ServerAddress, String> {
         self.url.clone().map_or_else(|| ServerAddress::of_listener(config), Ok)
+    }
+
+    /// An option that says whom to trust, for a server that is not asked who it is.
+    fn unused_option(&self, server: &ServerAddress) -> Option<&'static str> {
+        let given = [("--ca-file", self.ca_file.is_some()), ("--insecure", self.insecure)];
+        let first = given.into_iter().find(|(_, is_given)| *is_given && !server.is_secure);
+        first.map(|(option, _)| option)
     }
 
     fn token(&self, config: &Config, secret: &str) -> Result<String, String> {
@@ -87,7 +94,12 @@ impl ConnectArgs {
 
 /// Connects, and talks until the input ends and everything is answered, or the server closes.
 pub(super) fn run(args: &ConnectArgs, config: &Config, secret: &str) -> CommandResult {
-    let mut socket = open(args, config)?;
+    let server = args.server(config)?;
+    if let Some(option) = args.unused_option(&server) {
+        let fault = format!("{option} is for wss://, and ws://{} has no certificate", server.host);
+        return Err(CommandError { faults: vec![fault], is_usage: true });
+    }
+    let mut socket = open(args, &server)?;
     let mut talk = Conversation::new(args.json, &random()?);
     let first = args.token(config, secret)?;
     send(&mut socket, talk.auth(&first, token::now()))?;
@@ -133,8 +145,7 @@ pub(super) fn run(args: &ConnectArgs, config: &Config, secret: &str) -> CommandR
     }
 }
 
-fn open(args: &ConnectArgs, config: &Config) -> Result<WebSocket<ClientStream>, String> {
-    let server = &args.server(config)?;
+fn open(args: &ConnectArgs, server: &ServerAddress) -> Result<WebSocket<ClientStream>, String> {
     let broken = |error: &dyn std::fmt::Display| format!("{}: {error}", server.host);
     let stream = TcpStream::connect_timeout(&server.address, PATIENCE)
         .map_err(|error| format!("cannot connect to {}: {error}", server.host))?;

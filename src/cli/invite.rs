@@ -1,7 +1,7 @@
 //! `vestibule invite`: gives out an invitation to sign up. Asks the running server's admin listener.
 
 use serde_json::{Value, json};
-use vestibule::config::{Config, Length, ParseError};
+use vestibule::config::{Config, Length};
 
 use super::ask::{self, AdminClient};
 use super::output::{CommandResult, note, print};
@@ -13,17 +13,11 @@ pub(super) struct InviteArgs {
     #[arg(long, value_name = "EMAIL")]
     email: Option<String>,
     /// How long the invitation can be used, 1m to 366d
-    #[arg(long, value_name = "DURATION", default_value = "7d", value_parser = validity)]
+    #[arg(long, value_name = "DURATION", default_value = "7d", value_parser = ask::length::<60>)]
     valid: Length,
     /// Admin listener to ask [default: admin.listen]
     #[arg(long, value_name = "HOST:PORT", value_parser = ask::address)]
     admin: Option<String>,
-}
-
-fn validity(text: &str) -> Result<Length, String> {
-    let length: Length = text.parse().map_err(|fault: ParseError| fault.to_string())?;
-    let is_within = (Length::from_secs(60)..=Length::from_secs(366 * 86_400)).contains(&length);
-    is_within.then_some(length).ok_or_else(|| "expected 1m to 366d".to_owned())
 }
 
 /// Asks the server for an invitation, and prints its code, which is shown this once.

@@ -122,7 +122,7 @@ impl DisconnectArgs {
 #[derive(Debug, clap::Args)]
 pub(super) struct DrainArgs {
     /// Spread the closes over this time [default: the server's `drain`]
-    #[arg(long, value_name = "DURATION", value_parser = ask::length)]
+    #[arg(long, value_name = "DURATION", value_parser = ask::length::<0>)]
     over: Option<Length>,
     #[command(flatten)]
     admin: AdminArgs,

@@ -11,8 +11,8 @@ use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, Signatur
 
 use super::server_address::ServerAddress;
 
-/// The server's name, and a configuration that trusts the authorities in `ca_file`, or anybody on this
-/// host. No session is resumed.
+/// The server's name, and a configuration that trusts the authorities in `ca_file`, or anybody at a
+/// loopback address. No session is resumed.
 ///
 /// # Errors
 /// The options do not say whom to trust, or the file cannot be used.
@@ -32,10 +32,12 @@ pub(super) fn client(
             .with_custom_certificate_verifier(Arc::new(TrustsAnybody(provider)))
             .with_no_client_auth(),
         None if insecure => {
-            return Err("--insecure is for a server on this host: use --ca-file".to_owned());
+            return Err("--insecure is for a loopback address: use --ca-file".to_owned());
         }
         None => {
-            return Err("wss:// needs --ca-file FILE (or --insecure, on this host)".to_owned());
+            return Err(
+                "wss:// needs --ca-file FILE (or --insecure, for a loopback address)".to_owned()
+            );
         }
     };
     config.resumption = Resumption::disabled();
@@ -57,8 +59,8 @@ fn roots(path: &str) -> Result<RootCertStore, String> {
     if roots.is_empty() { Err(fault("no certificate in it".to_owned())) } else { Ok(roots) }
 }
 
-/// Takes any certificate, for trials on one host. Signatures are checked, so that a handshake costs
-/// what it usually does.
+/// Takes any certificate, for trials at a loopback address. Signatures are checked, so that a handshake
+/// costs what it usually does.
 #[derive(Debug)]
 struct TrustsAnybody(Arc<CryptoProvider>);
 

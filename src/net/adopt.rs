@@ -53,9 +53,9 @@ mod tests {
 
     use super::*;
     use crate::driver::{Accepted, Role};
-    use crate::net::directory::ScratchDirectory;
     use crate::net::listener::Listeners;
     use crate::net::sockets::Sockets;
+    use crate::testing::ScratchDir;
 
     fn listener() -> TcpListener {
         TcpListener::bind("127.0.0.1:0").unwrap()
@@ -101,8 +101,7 @@ mod tests {
 
     #[test]
     fn adopted_unix_socket_keeps_its_file() {
-        let directory = ScratchDirectory::new("adopted");
-        std::fs::create_dir(directory.path()).unwrap();
+        let directory = ScratchDir::new();
         let path = directory.path().join("http.sock");
         let mut listeners = adopted(UnixListener::bind(&path).unwrap());
         assert_eq!(listeners.addresses(Role::Client), [ListenerAddress::Unix(path.clone())]);

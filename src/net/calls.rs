@@ -44,6 +44,9 @@ pub trait CallServer: Send + fmt::Debug {
     /// in the backlog.
     fn has_place(&self) -> bool;
 
+    /// Is every place taken, be it by an idle connection?
+    fn is_full(&self) -> bool;
+
     /// A caller has connected: its slot, less than `recipes.connections`. `None`: there is no place.
     fn handle_connect(&mut self, now: Now) -> Option<usize>;
 
@@ -112,6 +115,8 @@ pub(crate) struct CallSockets {
 #[derive(Debug)]
 struct CallSocket {
     stream: Stream,
+    /// Nothing was read of it yet: it may have a request, and does not look idle only.
+    is_new: bool,
     /// It may have more to read: the poller says so once.
     is_readable: bool,
     is_queued: bool,
@@ -174,9 +179,8 @@ impl CallSockets {
         Some(Completion { ticket: Ticket::UNASKED, outcome: Outcome::Event(event) })
     }
 
-    /// Accepts, reads and writes, as far as one step goes.
+    /// Reads, accepts and writes, as far as one step goes.
     pub(super) fn step(&mut self, registry: &Registry, now: Now) {
-        self.accept(registry, now);
         for _ in 0..self.ready.len() {
             let Some(slot) = self.ready.pop_front() else { break };
             if let Some(socket) = self.sockets.get_mut(slot).and_then(Option::as_mut) {
@@ -184,6 +188,8 @@ impl CallSockets {
             }
             self.serve(now, slot);
         }
+        // An idle connection makes place for a new one. Only what is read shows that one is not idle.
+        self.accept(registry, now);
         // Time is judged when what has come is read.
         self.server.handle_timeout(now);
         // Those that have their answers now, or whose time is over. Only those that are there by now, and
@@ -227,11 +233,17 @@ impl CallSockets {
             if !self.wants_to_accept() {
                 return;
             }
+            let idle = self.server.is_full().then(|| self.server.longest_idle()).flatten();
+            let socket = idle.and_then(|slot| self.sockets.get(slot)?.as_ref());
+            if socket.is_some_and(|socket| socket.is_new) {
+                // The next step reads it first.
+                return;
+            }
             let mut accepted = self.listeners.iter().map(Listener::accept);
             let next = accepted.find(|it| !matches!(it, Err(error) if is_empty(error)));
             match next {
                 None => self.has_backlog = false,
-                Some(Ok((stream, _))) => self.take(registry, now, stream),
+                Some(Ok((stream, _))) => self.take(registry, now, (stream, idle)),
                 Some(Err(error)) if listener::is_passing(&error) => {}
                 Some(Err(error)) => {
                     if let Some(count) = self.failures.count(now.monotonic) {
@@ -244,13 +256,12 @@ impl CallSockets {
         }
     }
 
-    fn take(&mut self, registry: &Registry, now: Now, mut stream: Stream) {
-        let slot = self.server.handle_connect(now).or_else(|| {
-            let idle = self.server.longest_idle()?;
+    /// Has the server take a new connection, in place of the idle one if there is one.
+    fn take(&mut self, registry: &Registry, now: Now, (mut stream, idle): (Stream, Option<usize>)) {
+        if let Some(idle) = idle {
             self.close(idle);
-            self.server.handle_connect(now)
-        });
-        let Some(slot) = slot else { return };
+        }
+        let Some(slot) = self.server.handle_connect(now) else { return };
         let token = Token(self.first - MAX_LISTENERS - slot);
         // Both from the start: nothing is registered anew, and the poller says each change once.
         let interests = Interest::READABLE | Interest::WRITABLE;
@@ -259,6 +270,7 @@ impl CallSockets {
             (Some(place), Ok(())) => {
                 *place = Some(CallSocket {
                     stream,
+                    is_new: true,
                     is_readable: true,
                     is_queued: false,
                     is_shut: false,
@@ -278,6 +290,7 @@ impl CallSockets {
     fn read(&mut self, now: Now, slot: usize) -> bool {
         let Self { server, sockets, buffer, .. } = self;
         let Some(socket) = sockets.get_mut(slot).and_then(Option::as_mut) else { return true };
+        socket.is_new = false;
         for _ in 0..STEP_BYTES / READ_BYTES {
             if !socket.is_readable || !server.wants_input(slot) {
                 break;

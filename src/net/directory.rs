@@ -27,26 +27,3 @@ pub(super) fn make(directory: &Path) -> io::Result<Option<&Path>> {
     DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
     Ok(Some(directory_of(directory)))
 }
-
-/// A directory for a test, which is removed with it.
-#[cfg(test)]
-pub(super) struct ScratchDirectory(std::path::PathBuf);
-
-#[cfg(test)]
-impl ScratchDirectory {
-    pub(super) fn new(name: &str) -> Self {
-        let name = format!("vestibule-{name}-{}", std::process::id());
-        Self(std::env::temp_dir().join(name))
-    }
-
-    pub(super) fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-#[cfg(test)]
-impl Drop for ScratchDirectory {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}

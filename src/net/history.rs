@@ -102,7 +102,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
-    use crate::net::directory::ScratchDirectory;
+    use crate::testing::ScratchDir;
 
     fn claim(path: &Path) -> (HistoryFile, Option<String>) {
         HistoryFile::claim(path.to_owned(), 1_000).unwrap()
@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn next_process_reads_what_was_written_once() {
-        let scratch = ScratchDirectory::new("history");
+        let scratch = ScratchDir::new();
         let path = scratch.path().join("data/history");
         let (first, found) = claim(&path);
         assert_eq!(found, None);
@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn process_that_was_followed_writes_nothing() {
-        let scratch = ScratchDirectory::new("history-taken-over");
+        let scratch = ScratchDir::new();
         let path = scratch.path().join("data/history");
         let (first, _) = claim(&path);
         let (second, _) = claim(&path);
@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn what_was_cut_or_is_too_long_is_not_read() {
-        let scratch = ScratchDirectory::new("history-long");
+        let scratch = ScratchDir::new();
         let path = scratch.path().join("data/history");
         let (file, _) = claim(&path);
         assert!(file.write(|to| to.write_all(&[b'x'; 1_000])).unwrap());
@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn file_is_its_owners_alone() {
-        let scratch = ScratchDirectory::new("history-mode");
+        let scratch = ScratchDir::new();
         let path = scratch.path().join("data/history");
         claim(&path);
         let mode = fs::metadata(&path).unwrap().permissions().mode();

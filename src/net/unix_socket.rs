@@ -144,11 +144,10 @@ mod tests {
     use std::os::unix::net::{UnixListener as StdListener, UnixStream};
 
     use super::*;
-    use crate::net::directory::ScratchDirectory;
+    use crate::testing::ScratchDir;
 
-    fn scratch(name: &str) -> (ScratchDirectory, PathBuf) {
-        let directory = ScratchDirectory::new(name);
-        fs::create_dir(directory.path()).unwrap();
+    fn scratch() -> (ScratchDir, PathBuf) {
+        let directory = ScratchDir::new();
         let path = directory.path().join("http.sock");
         (directory, path)
     }
@@ -159,7 +158,7 @@ mod tests {
 
     #[test]
     fn stale_socket_is_replaced_and_own_one_removed() {
-        let (_directory, path) = scratch("stale");
+        let (_directory, path) = scratch();
         // The file stays, as after a kill.
         drop(StdListener::bind(&path).unwrap());
         assert!(path.exists());
@@ -173,7 +172,7 @@ mod tests {
 
     #[test]
     fn live_socket_or_other_file_is_left_alone() {
-        let (directory, path) = scratch("live");
+        let (directory, path) = scratch();
         let (listener, file) = bind(&path, 0o600, 8).unwrap();
         assert!(fault(&path).contains("another process listens on it"));
         UnixStream::connect(&path).unwrap();

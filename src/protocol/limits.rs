@@ -4,8 +4,8 @@
 pub const MAX_ID_CHARS: usize = 128;
 /// The longest `content` of a chat message, in code points. The shortest has 1.
 pub const MAX_CONTENT_CHARS: usize = 16_384;
-/// How deep `data` of a chat message and `recipe_data` of a backend or an operator may be nested. What
-/// receives them parses them with recursion.
+/// How deep `data` of a chat message and `recipe_data` of a backend or an operator may be nested, and
+/// `history` of a backend. What receives them parses them with recursion.
 pub const MAX_DATA_DEPTH: usize = 32;
 /// The longest id of a recipe, in ASCII characters. The shortest has 1.
 pub const MAX_ROOM_CHARS: usize = 128;

@@ -16,6 +16,8 @@ pub mod schema;
 mod server;
 mod surrogates;
 
+#[cfg(feature = "backend")]
+pub(crate) use client::data::is_forwardable_array;
 pub use client::data::{JsonObject, Said};
 pub(crate) use client::data::{KeptJsonObject, is_forwardable};
 #[doc(hidden)]

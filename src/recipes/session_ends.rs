@@ -12,7 +12,8 @@ use rusqlite::Connection;
 use super::completions::CompletionSink;
 use super::storage::own_sessions::{self, EndedSessions};
 use super::storage::{Storage, TaskError, TaskOrigin};
-use crate::node::app::{OrderFault, OrderResult};
+use crate::config::counted;
+use crate::node::app::OrderFault;
 use crate::node::{Completion, Outcome, Reading, Ticket};
 use crate::time::UnixTime;
 
@@ -20,6 +21,8 @@ use crate::time::UnixTime;
 const BATCH: usize = 256;
 /// What could not be stored is tried again after this time.
 const RETRY: Duration = Duration::from_secs(1);
+/// Failures are logged once in this time.
+const BETWEEN_LINES: Duration = Duration::from_secs(60);
 
 /// The users whose sessions are to be ended. One task at a time ends them.
 #[derive(Clone, Debug)]
@@ -29,23 +32,32 @@ pub(super) struct SessionEnds(Arc<Mutex<WaitingEnds>>);
 struct WaitingEnds {
     /// Up to when the sessions of each user end.
     users: BTreeMap<String, UnixTime>,
+    /// 0: any number.
     max_users: usize,
     /// Those that the task has taken.
     taken: usize,
     due: Option<UnixTime>,
+    /// Why the last task failed, until the driver's thread has seen it. The storage thread that reports it
+    /// has no clock, and a retry is timed from there.
+    fault: Option<OrderFault>,
     failures: u64,
+    refused: u64,
+    /// When a failure was logged last, and how many there had been.
+    logged: Option<(UnixTime, u64)>,
 }
 
 impl SessionEnds {
-    /// For `max_users` users at most.
+    /// For `max_users` users at most, or any number if that is 0.
     pub(super) fn new(max_users: usize) -> Self {
-        let (users, max_users) = (BTreeMap::new(), max_users.max(1));
         Self(Arc::new(Mutex::new(WaitingEnds {
-            users,
+            users: BTreeMap::new(),
             max_users,
             taken: 0,
             due: None,
+            fault: None,
             failures: 0,
+            refused: 0,
+            logged: None,
         })))
     }
 
@@ -55,19 +67,25 @@ impl SessionEnds {
 
     /// A reload may change the bound.
     pub(super) fn set_max_users(&self, max_users: usize) {
-        self.lock().max_users = max_users.max(1);
+        self.lock().max_users = max_users;
     }
 
-    /// When there is something to do.
+    /// When there is something to do. While a task runs, nothing is.
     pub(super) fn next(&self) -> Option<UnixTime> {
-        self.lock().due
+        let waiting = self.lock();
+        if waiting.taken > 0 {
+            return None;
+        }
+        if waiting.fault.is_some() { Some(UnixTime::default()) } else { waiting.due }
     }
 
     /// Sessions of this user that began up to `at` end. Returns false if there are too many users.
     pub(super) fn add(&self, now: UnixTime, user: &str, at: UnixTime) -> bool {
         let mut waiting = self.lock();
-        let is_new = !waiting.users.contains_key(user);
-        if is_new && waiting.users.len().saturating_add(waiting.taken) >= waiting.max_users {
+        let count = waiting.users.len().saturating_add(waiting.taken);
+        let is_full = waiting.max_users != 0 && count >= waiting.max_users;
+        if is_full && !waiting.users.contains_key(user) {
+            waiting.refused = waiting.refused.saturating_add(1);
             return false;
         }
         waiting.put(user.to_owned(), at);
@@ -75,16 +93,16 @@ impl SessionEnds {
         true
     }
 
-    /// Has the storage end the sessions of some users. Each task that has ended, or failed, delivers the
-    /// result of an order that nobody has asked about; so the driver looks when the next one is due.
+    /// Has the storage end the sessions of some users. Each task that has ended or failed delivers the result
+    /// of an order that nobody has asked about: so the driver runs this again. It is always `Ok`, as what has
+    /// failed is not lost.
     pub(super) fn run(&self, now: UnixTime, storage: &Storage, completions: &CompletionSink) {
         let batch = {
             let mut waiting = self.lock();
-            if waiting.due.is_none_or(|due| due > now) {
-                return;
+            if let Some(fault) = waiting.fault.take() {
+                waiting.retry_after(now, &fault);
             }
-            waiting.due = Some(now + RETRY);
-            if waiting.taken > 0 {
+            if waiting.taken > 0 || waiting.due.is_none_or(|due| due > now) {
                 return;
             }
             waiting.take()
@@ -96,33 +114,24 @@ impl SessionEnds {
                 own_sessions::end(database, user, &EndedSessions::UpTo(*at)).map(drop)
             })
         };
-        let (left, taken) = (self.clone(), Arc::clone(&batch));
+        let taken = Arc::clone(&batch);
         let submitted = storage.submit(TaskOrigin::server(), work, move |done| {
-            let result = done.map_err(|error| match error {
-                TaskError::Failed => OrderFault::Failed,
-                _ => OrderFault::Unavailable,
-            });
-            ends.end(now, &taken, &result);
-            let outcome = Outcome::Order(result);
+            ends.lock().end(
+                &taken,
+                done.err().map(|error| match error {
+                    TaskError::Failed => OrderFault::Failed,
+                    _ => OrderFault::Unavailable,
+                }),
+            );
+            let outcome = Outcome::Order(Ok(()));
             completions.deliver(Completion { ticket: Ticket::UNASKED, outcome });
         });
         if submitted.is_err() {
-            left.end(now, &batch, &Err(OrderFault::Unavailable));
-        }
-    }
-
-    /// The task has ended. What is not stored waits again.
-    fn end(&self, now: UnixTime, batch: &[(String, UnixTime)], result: &OrderResult) {
-        let mut waiting = self.lock();
-        waiting.taken = 0;
-        if result.is_ok() {
-            waiting.due = (!waiting.users.is_empty()).then_some(now);
-            return;
-        }
-        waiting.failures = waiting.failures.saturating_add(1);
-        waiting.due = Some(now + RETRY);
-        for (user, at) in batch {
-            waiting.put(user.clone(), *at);
+            let mut waiting = self.lock();
+            waiting.end(&batch, Some(OrderFault::Unavailable));
+            if let Some(fault) = waiting.fault.take() {
+                waiting.retry_after(now, &fault);
+            }
         }
     }
 
@@ -141,6 +150,11 @@ impl SessionEnds {
                 "Transactions that were to end these sessions, and are tried again.",
                 waiting.failures as f64,
             ),
+            Reading::new(
+                "vestibule_recipes_session_ends_refused_total",
+                "Orders of other nodes to end sessions that were refused, as limits.revocations users waited.",
+                waiting.refused as f64,
+            ),
         ]
     }
 }
@@ -154,6 +168,38 @@ impl WaitingEnds {
     fn take(&mut self) -> Vec<(String, UnixTime)> {
         let batch: Vec<_> = std::iter::from_fn(|| self.users.pop_first()).take(BATCH).collect();
         self.taken = batch.len();
+        self.due = None;
         batch
+    }
+
+    /// The task has ended. What is not stored waits again.
+    fn end(&mut self, batch: &[(String, UnixTime)], fault: Option<OrderFault>) {
+        self.taken = 0;
+        if fault.is_some() {
+            for (user, at) in batch {
+                self.put(user.clone(), *at);
+            }
+        }
+        self.fault = fault;
+        self.due = (!self.users.is_empty()).then(UnixTime::default);
+    }
+
+    /// A transaction has failed. It is tried again a while after `now`, when that was seen.
+    fn retry_after(&mut self, now: UnixTime, fault: &OrderFault) {
+        self.due = Some(now + RETRY);
+        self.failures = self.failures.saturating_add(1);
+        // A clock that was set back does not silence it.
+        let is_silent = |last: UnixTime| now >= last && now.since(last) < BETWEEN_LINES;
+        if self.logged.is_some_and(|(last, _)| is_silent(last)) {
+            return;
+        }
+        let before = self.logged.map_or(0, |(_, count)| count);
+        let failures = counted(self.failures.saturating_sub(before), "time");
+        let users = counted(self.users.len() as u64, "user");
+        self.logged = Some((now, self.failures));
+        log::error!(
+            "the sessions of {users} that other nodes have ended could not be ended in the database, \
+             {failures}: {fault}; it is tried again (docs/troubleshooting.md, VestibuleSessionEndsWait)"
+        );
     }
 }

@@ -6,8 +6,10 @@ mod backend;
 pub mod bus;
 pub mod logs;
 mod recipes;
+mod scratch;
 mod wire;
 
 pub use backend::{read_call, read_request};
 pub use recipes::READER_PATTERNS;
+pub use scratch::ScratchDir;
 pub use wire::{Form, envelope, frame, frame_in_form, masked, message, token, upgrade};

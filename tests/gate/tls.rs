@@ -243,6 +243,21 @@ fn connect_talks_over_tls() {
 }
 
 #[test]
+fn connect_refuses_trust_for_a_server_without_tls() {
+    let server = Server::open("");
+    let url = format!("ws://{}", server.address);
+    for (option, trust) in
+        [("--insecure", &["--insecure"][..]), ("--ca-file", &["--ca-file", &fixture("p256.pem")])]
+    {
+        let call = ["connect", "hall", "--sub", "alice", "--url", &url];
+        let output = server.run(&[&call, trust].concat());
+        let err = String::from_utf8(output.stderr).unwrap();
+        assert!(err.contains(&format!("error: {option} is for wss://")), "{err}");
+        assert_eq!(output.status.code(), Some(2));
+    }
+}
+
+#[test]
 fn certificate_of_the_future_is_told_everywhere() {
     let future = config(&fixture("future.pem"), &fixture("server.key.pem"), "");
     let server = Server::open(&future);

@@ -3,12 +3,11 @@
 use std::fs;
 use std::io::{self, BufRead as _, BufReader};
 use std::net::{SocketAddr, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output};
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use rustix::process::{Pid, Signal, kill_process};
-use vestibule::testing::logs;
+use vestibule::testing::{ScratchDir, logs};
 
 use super::PATIENCE;
 
@@ -20,36 +19,31 @@ pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_vestibule");
 /// A directory for one test, removed at its end. The logs in it are kept, where they are searched.
 pub(crate) struct Scratch {
     suite: &'static str,
-    path: PathBuf,
+    directory: ScratchDir,
 }
 
 impl Scratch {
     /// `suite` is whose logs these are.
     pub(crate) fn new(suite: &'static str) -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let unique = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("vestibule-{suite}-{}-{unique}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        fs::create_dir(&path).unwrap();
-        Self { suite, path }
+        Self { suite, directory: ScratchDir::new() }
     }
 
     pub(crate) fn path(&self) -> &Path {
-        &self.path
+        self.directory.path()
     }
 
     pub(crate) fn write(&self, name: &str, text: &str) {
-        fs::write(self.path.join(name), text).unwrap();
+        fs::write(self.path().join(name), text).unwrap();
     }
 
     pub(crate) fn read(&self, name: &str) -> String {
-        fs::read_to_string(self.path.join(name)).unwrap()
+        fs::read_to_string(self.path().join(name)).unwrap()
     }
 
     /// `program` in this directory, with nothing of our own environment.
     pub(crate) fn command(&self, program: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new(program);
-        command.args(arguments).current_dir(&self.path).env_clear();
+        command.args(arguments).current_dir(self.path()).env_clear();
         command
     }
 
@@ -78,7 +72,7 @@ impl Scratch {
 
     /// The same, and so many KiB of it are taken already.
     pub(crate) fn on_filled_disk(&self, mib: usize, kib: usize, arguments: &[&str]) -> Command {
-        let data = self.path.join("vestibule-data");
+        let data = self.path().join("vestibule-data");
         fs::create_dir(&data).unwrap();
         let mount = format!(
             "mount -t tmpfs -o size={mib}m tmpfs vestibule-data && head -c {kib}k /dev/zero \
@@ -126,8 +120,7 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        logs::keep(self.suite, &self.path);
-        let _ = fs::remove_dir_all(&self.path);
+        logs::keep(self.suite, self.path());
     }
 }
 

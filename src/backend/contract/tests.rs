@@ -150,6 +150,23 @@ fn answer_of_another_form_is_refused() {
     assert_eq!((result.outcome, result.evidence), (CallOutcome::Failed, CallEvidence::Fails));
 }
 
+/// Clients parse it as they parse `recipe_data`.
+#[test]
+fn history_is_held_to_the_rule_of_recipe_data() {
+    let joined = |history: &str| {
+        let body = format!(r#"{{"content":"x","history":{history}}}"#);
+        let result = interpret(CallKind::Join, received(200, body.as_bytes()), false);
+        result.update.map(|update| update.history.as_ref().unwrap().as_str().to_owned())
+    };
+    let nested = |depth: usize| ["[".repeat(depth), "]".repeat(depth)].concat();
+    for history in ["[]", r#"[{"id":"a","content":"\ud83c\udf75"}]"#, &nested(32)] {
+        assert_eq!(joined(history).as_deref(), Some(history));
+    }
+    for history in ["{}", r#""[]""#, r#"[{"content":"\ud800"}]"#, &nested(33), &nested(5_000)] {
+        assert_eq!(joined(history), None, "{history}");
+    }
+}
+
 #[test]
 fn logged_error_does_not_quote_the_answer() {
     let result =

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use crate::node::{AppEvent, Outcome, Ticket};
 
-/// Their rooms, up to a bound: then the oldest are forgotten.
+/// Their rooms, up to a bound: then the oldest are forgotten, and not told of what has changed.
 #[derive(Debug)]
 pub(super) struct AbandonedCalls {
     calls: VecDeque<(Ticket, String)>,
@@ -16,11 +16,14 @@ impl AbandonedCalls {
         Self { calls: VecDeque::new(), most }
     }
 
-    pub(super) fn add(&mut self, ticket: Ticket, room: String) {
-        if self.calls.len() >= self.most {
+    /// Returns whether another one was forgotten for it.
+    pub(super) fn add(&mut self, ticket: Ticket, room: String) -> bool {
+        let is_full = self.calls.len() >= self.most;
+        if is_full {
             self.calls.pop_front();
         }
         self.calls.push_back((ticket, room));
+        is_full
     }
 
     /// A message is answered whose caller is gone. If it has changed the recipe, the room is told of that.

@@ -1,5 +1,6 @@
 //! What is known of the connection of one caller.
 
+use std::mem;
 use std::time::Duration;
 
 use crate::backend::counts::CallKind;
@@ -29,6 +30,8 @@ pub(super) struct ServedConnection {
     pub(super) is_over: bool,
     /// It waits among those that have changed.
     pub(super) is_changed: bool,
+    /// It is one of those that the server counts as busy.
+    pub(super) is_counted_busy: bool,
 }
 
 /// The request that the application is asked about.
@@ -53,6 +56,7 @@ impl ServedConnection {
             discarded: None,
             is_over: false,
             is_changed: false,
+            is_counted_busy: false,
         }
     }
 
@@ -61,12 +65,30 @@ impl ServedConnection {
         self.asked.is_some() || !self.output.is_empty()
     }
 
+    /// It has changed: `busy` counts it from now on, if it is busy.
+    pub(super) fn count_busy(&mut self, busy: &mut usize) {
+        let is_busy = self.is_busy();
+        let was_busy = mem::replace(&mut self.is_counted_busy, is_busy);
+        *busy = *busy + usize::from(is_busy) - usize::from(was_busy);
+    }
+
     /// May more be read? A request has up to `most` bytes.
     pub(super) fn wants_input(&self, most: usize) -> bool {
         if self.is_over || self.is_last {
             return !self.is_over && self.discarded.is_some();
         }
         self.input.len() < if self.is_busy() { most.min(READ_AHEAD) } else { most }
+    }
+
+    /// Its answer is written.
+    pub(super) fn finish_answer(&mut self, now: Instant) {
+        (self.output, self.written) = (Vec::new(), 0);
+        self.since = now;
+        if self.is_last {
+            self.discarded = Some(0);
+        } else {
+            self.deadline = Instant::NEVER;
+        }
     }
 
     /// Keeps bytes that have come. The buffer doubles, but never beyond `most`.

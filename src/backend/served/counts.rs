@@ -23,6 +23,7 @@ pub struct ServedCounts {
     calls: [[AtomicU64; OUTCOMES.len()]; KINDS.len()],
     connections: AtomicUsize,
     full: AtomicU64,
+    forgotten: AtomicU64,
 }
 
 impl ServedCounts {
@@ -48,6 +49,15 @@ impl ServedCounts {
 
     pub(super) fn full(&self) -> u64 {
         self.full.load(Ordering::Relaxed)
+    }
+
+    /// The caller of a message is gone; was another one forgotten for it before its answer?
+    pub(super) fn count_forgotten(&self, is_forgotten: bool) {
+        self.forgotten.fetch_add(u64::from(is_forgotten), Ordering::Relaxed);
+    }
+
+    pub(super) fn forgotten(&self) -> u64 {
+        self.forgotten.load(Ordering::Relaxed)
     }
 
     /// What a collector of metrics is told.
@@ -76,6 +86,11 @@ impl ServedCounts {
                 "vestibule_recipes_connections_full_total",
                 "Connections of other nodes that took the last place of recipes.connections.",
                 self.full() as f64,
+            ),
+            Reading::new(
+                "vestibule_recipes_calls_forgotten_total",
+                "Messages of other nodes that went on without a caller, and whose rooms hear of no change.",
+                self.forgotten() as f64,
             ),
         ]
     }

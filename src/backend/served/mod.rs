@@ -53,6 +53,8 @@ pub struct ServedCalls {
     secret: SharedSecret,
     connections: Vec<Option<ServedConnection>>,
     free: Vec<usize>,
+    /// Connections with a call in progress.
+    busy: usize,
     max_body: usize,
     /// Connections that have something to write, or are over.
     changed: VecDeque<usize>,
@@ -88,6 +90,7 @@ impl ServedCalls {
             secret,
             connections: (0..connections).map(|_| None).collect(),
             free: (0..connections).rev().collect(),
+            busy: 0,
             max_body,
             changed: VecDeque::new(),
             abandoned: AbandonedCalls::new(connections),
@@ -239,6 +242,12 @@ impl ServedCalls {
         self.note_change(slot);
     }
 
+    /// Counts a connection that has changed again.
+    fn count_busy(&mut self, slot: usize) {
+        let connection = self.connections.get_mut(slot).and_then(Option::as_mut);
+        connection.into_iter().for_each(|it| it.count_busy(&mut self.busy));
+    }
+
     /// Each connection is noted once, however often it changes.
     fn note_change(&mut self, slot: usize) {
         let connection = self.connections.get_mut(slot).and_then(Option::as_mut);
@@ -251,7 +260,11 @@ impl ServedCalls {
 
 impl CallServer for ServedCalls {
     fn has_place(&self) -> bool {
-        !self.free.is_empty() || self.connections.iter().flatten().any(|it| !it.is_busy())
+        self.busy < self.connections.len()
+    }
+
+    fn is_full(&self) -> bool {
+        self.free.is_empty()
     }
 
     fn handle_connect(&mut self, now: Now) -> Option<usize> {
@@ -289,17 +302,19 @@ impl CallServer for ServedCalls {
             (connection.deadline, connection.since) = (Instant::NEVER, now.monotonic);
         }
         self.advance(now, slot);
+        self.count_busy(slot);
     }
 
     fn handle_hangup(&mut self, slot: usize) {
         let Some(connection) = self.connections.get_mut(slot).and_then(Option::take) else {
             return;
         };
+        self.busy -= usize::from(connection.is_counted_busy);
         if let Some(asked) = connection.asked {
             self.counts.count(Some(asked.kind), 499);
             // What has begun is done, and its answer is for nobody; but the room has to hear of a change.
             if !asked.start.withdraw() && asked.kind == CallKind::Message {
-                self.abandoned.add(asked.ticket, asked.room);
+                self.counts.count_forgotten(self.abandoned.add(asked.ticket, asked.room));
             }
         }
         self.free.push(slot);
@@ -337,10 +352,7 @@ impl CallServer for ServedCalls {
     }
 
     fn output(&self, slot: usize) -> &[u8] {
-        let unwritten = |it: &'_ ServedConnection| it.written;
-        let connection = self.get(slot);
-        let written = connection.map_or(0, unwritten);
-        connection.and_then(|it| it.output.get(written..)).unwrap_or_default()
+        self.get(slot).and_then(|it| it.output.get(it.written..)).unwrap_or_default()
     }
 
     fn consume_output(&mut self, now: Now, slot: usize, count: usize) {
@@ -349,17 +361,14 @@ impl CallServer for ServedCalls {
         if connection.output.is_empty() || connection.written < connection.output.len() {
             return;
         }
-        (connection.output, connection.written) = (Vec::new(), 0);
-        connection.since = now.monotonic;
+        connection.finish_answer(now.monotonic);
         if connection.is_last {
-            connection.discarded = Some(0);
-            return self.set_deadline(slot, now.monotonic + DISCARD_TIME);
-        }
-        connection.deadline = Instant::NEVER;
-        if connection.input.is_empty() {
+            self.set_deadline(slot, now.monotonic + DISCARD_TIME);
+        } else if connection.input.is_empty() {
             self.set_deadline(slot, now.monotonic + IDLE);
         }
         self.advance(now, slot);
+        self.count_busy(slot);
     }
 
     fn is_over(&self, slot: usize) -> bool {

@@ -50,7 +50,7 @@ pub(super) struct Common {
     /// PEM file with the authorities that the certificate of a wss:// server may be from
     #[arg(long, global = true, value_name = "FILE")]
     pub(super) ca_file: Option<String>,
-    /// Accept any certificate of a wss:// server on this host
+    /// Accept any certificate of a wss:// server at a loopback address
     #[arg(long, global = true, conflicts_with = "ca_file")]
     pub(super) insecure: bool,
     /// Process ids of the server, to measure its CPU time and memory: the sum of all

@@ -1,21 +1,18 @@
 use std::io::ErrorKind;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::*;
+use crate::testing::ScratchDir;
 
-/// A directory that does not exist yet, removed with the test.
-struct Scratch(PathBuf);
+/// A directory in which there is no data directory yet.
+struct Scratch(ScratchDir);
 
 impl Scratch {
     fn new() -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let unique = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("vestibule-revocations-{}-{unique}", std::process::id());
-        Self(std::env::temp_dir().join(name))
+        Self(ScratchDir::new())
     }
 
     fn path(&self) -> PathBuf {
-        self.0.join("data/revocations")
+        self.0.path().join("data/revocations")
     }
 
     fn log(&self) -> LogFile {
@@ -31,12 +28,6 @@ impl Scratch {
 
     fn bytes(&self) -> Vec<u8> {
         fs::read(self.path()).unwrap()
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
     }
 }
 
@@ -156,7 +147,7 @@ fn the_file_and_its_directory_are_their_owners_alone() {
     scratch.log().append(&job("alice", 1)).unwrap();
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&scratch.path()), 0o600);
-    assert_eq!(mode(&scratch.0.join("data")), 0o700);
+    assert_eq!(mode(&scratch.0.path().join("data")), 0o700);
     scratch.log().compact(&job("", 0)).unwrap();
     assert_eq!(mode(&scratch.path()), 0o600);
 }
@@ -170,7 +161,7 @@ fn nothing_is_stored_beside_a_place_that_was_moved() {
     log.append(&job("alice", 1)).unwrap();
     for (place, said) in [("data", "its directory was moved"), ("data/revocations", "the file was")]
     {
-        let (place, aside) = (scratch.0.join(place), scratch.0.join("aside"));
+        let (place, aside) = (scratch.0.path().join(place), scratch.0.path().join("aside"));
         fs::rename(&place, &aside).unwrap();
         let fault = log.append(&job("bob", 2)).unwrap_err().to_string();
         assert!(fault.starts_with(said), "{fault}");
@@ -184,7 +175,6 @@ fn nothing_is_stored_beside_a_place_that_was_moved() {
 #[test]
 fn a_directory_that_cannot_be_written_to_is_an_error() {
     let scratch = Scratch::new();
-    fs::create_dir(&scratch.0).unwrap();
-    fs::write(scratch.0.join("data"), "a file where the directory should be").unwrap();
+    fs::write(scratch.0.path().join("data"), "a file where the directory should be").unwrap();
     assert!(scratch.log().append(&job("alice", 1)).is_err());
 }

@@ -2,34 +2,31 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process;
 
 use serde_json::{Value, json};
 
 use super::*;
 use crate::auth::tests::{Pair, jwks};
 use crate::auth::{Algorithms, JwksFrom, KeySet};
+use crate::testing::ScratchDir;
 
-/// A file that is removed with the test.
-struct Scratch(PathBuf);
+/// A file of keys in a directory of its own. At first there is none.
+struct KeyFile(ScratchDir);
 
-impl Scratch {
-    fn new(name: &str) -> Self {
-        let name = format!("vestibule-keys-{}-{name}.json", process::id());
-        Self(std::env::temp_dir().join(name))
+impl KeyFile {
+    fn new() -> Self {
+        Self(ScratchDir::new())
+    }
+
+    fn path(&self) -> PathBuf {
+        self.0.path().join("keys.json")
     }
 
     /// Replaces the file atomically, as a careful operator would.
     fn write(&self, keys: &[Value]) {
-        let beside = self.0.with_extension("new");
+        let beside = self.path().with_extension("new");
         fs::write(&beside, jwks(keys)).unwrap();
-        fs::rename(&beside, &self.0).unwrap();
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
+        fs::rename(&beside, self.path()).unwrap();
     }
 }
 
@@ -79,9 +76,9 @@ fn until(server: &Running, kid: &str, is_good: bool) -> Option<Client> {
 
 #[test]
 fn changed_key_file_is_reloaded_and_drops_no_client() {
-    let file = Scratch::new("changed");
+    let file = KeyFile::new();
     file.write(&[old()]);
-    let config = config_with(|config| config.auth.jwks_file = path(&file.0));
+    let config = config_with(|config| config.auth.jwks_file = path(&file.path()));
     let server = Running::start(&config);
     let mut client = until(&server, "old", true).unwrap();
     assert!(Client::with_token(server.connect(), &token("new")).is_err());
@@ -91,9 +88,9 @@ fn changed_key_file_is_reloaded_and_drops_no_client() {
     file.write(&[new()]);
     until(&server, "old", false);
     // A file that is not a key set, or is missing, changes nothing.
-    fs::write(&file.0, "{").unwrap();
+    fs::write(file.path(), "{").unwrap();
     until(&server, "new", true);
-    fs::remove_file(&file.0).unwrap();
+    fs::remove_file(file.path()).unwrap();
     until(&server, "new", true);
     for client in [&mut client, &mut second] {
         client.say("still here");
@@ -104,10 +101,10 @@ fn changed_key_file_is_reloaded_and_drops_no_client() {
 
 #[test]
 fn a_public_key_is_read_from_its_file() {
-    let file = Scratch::new("pem");
-    fs::write(&file.0, Pair::P256.public()).unwrap();
+    let file = KeyFile::new();
+    fs::write(file.path(), Pair::P256.public()).unwrap();
     let server = Running::start(&config_with(|config| {
-        config.auth.public_key_file = path(&file.0);
+        config.auth.public_key_file = path(&file.path());
         config.auth.algorithms = vec!["ES256".to_owned()];
     }));
     let client = Client::with_token(server.connect(), &token("new")).unwrap();
@@ -117,9 +114,9 @@ fn a_public_key_is_read_from_its_file() {
 
 #[test]
 fn keys_are_replaced_through_the_handle() {
-    let file = Scratch::new("handle");
+    let file = KeyFile::new();
     file.write(&[old()]);
-    let server = Running::start(&config_with(|config| config.auth.jwks_file = path(&file.0)));
+    let server = Running::start(&config_with(|config| config.auth.jwks_file = path(&file.path())));
     let client = until(&server, "old", true).unwrap();
     let algorithms = Algorithms::new(&["ES256".to_owned()]).unwrap();
     let (keys, _) = KeySet::from_jwks(&jwks(&[new()]), &algorithms, JwksFrom::Url).unwrap();
@@ -130,11 +127,11 @@ fn keys_are_replaced_through_the_handle() {
 
 #[test]
 fn server_does_not_start_with_an_unusable_key_file() {
-    let missing = Scratch::new("missing");
-    let faulty = Scratch::new("faulty");
+    let missing = KeyFile::new();
+    let faulty = KeyFile::new();
     faulty.write(&[json!({"kty": "oct", "k": "AAAA", "kid": "short"})]);
     for (file, said) in [(&missing, "No such file"), (&faulty, "no key of the JWK set")] {
-        let config = config_with(|config| config.auth.jwks_file = path(&file.0));
+        let config = config_with(|config| config.auth.jwks_file = path(&file.path()));
         let (tell, _told) = mpsc::channel();
         let fault = Server::bind(&config, Box::new(Parrot(tell))).unwrap_err().to_string();
         assert!(fault.starts_with("auth.jwks_file ") && fault.contains(said), "{fault}");

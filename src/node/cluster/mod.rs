@@ -21,6 +21,7 @@
 //! `node/dispatch/cluster`.
 
 pub(crate) mod control;
+mod fault_log;
 mod followed_room;
 pub(crate) mod lists;
 mod message_id;
@@ -39,13 +40,14 @@ use std::time::Duration;
 use hashbrown::HashMap;
 use smol_str::SmolStr;
 
+use self::fault_log::FaultLog;
 pub(crate) use self::message_id::{content_hash, message_id};
 use self::nodes::Nodes;
 pub(crate) use self::pending::Pending;
 use self::room_states::{FollowedRooms, LinkView};
 use self::unkept::UnkeptAnswers;
 use crate::auth::IssueTime;
-use crate::bus::{BusCommand, BusFault, BusLink, EntryOrigin, LinkSettings, LogName};
+use crate::bus::{BusCommand, BusFault, BusLink, BusReply, EntryOrigin, LinkSettings, LogName};
 use crate::config::{Cluster as ClusterConfig, ClusterUrl};
 use crate::id::{ConnId, Rng, Seed, SeededState, Slot};
 use crate::node::observe::MinuteThrottle;
@@ -105,6 +107,7 @@ pub(crate) struct ClusterMember {
     /// For the lines of the log, one a minute each.
     pub(crate) losses: MinuteThrottle,
     pub(crate) refusals: MinuteThrottle,
+    pub(crate) faults: FaultLog,
     /// The log says next that the engine is reached: it has said that it was not, or nothing yet.
     pub(crate) tells_return: bool,
     /// Connections were closed because the link was down for too long.
@@ -169,6 +172,7 @@ impl ClusterMember {
             is_patient: true,
             losses: MinuteThrottle::default(),
             refusals: MinuteThrottle::default(),
+            faults: FaultLog::default(),
             tells_return: true,
             is_fenced: false,
             orders: VecDeque::new(),
@@ -191,6 +195,7 @@ impl ClusterMember {
         self.last_command += 1;
         let number = self.last_command;
         if let Err(fault) = self.link.send(now, number, command, until) {
+            self.log_fault(now, &fault);
             return Err((fault, pending));
         }
         self.pending.insert(number, pending);
@@ -202,9 +207,23 @@ impl ClusterMember {
         let _ = self.send(now, command, (Pending::Nothing, now + for_long));
     }
 
-    /// What the answer to this command is for.
-    pub(crate) fn take_pending(&mut self, number: u64) -> Option<Pending> {
+    /// The engine has answered this command, or never will: what the answer is for.
+    pub(crate) fn take_pending(
+        &mut self,
+        now: Instant,
+        number: u64,
+        result: &Result<BusReply, BusFault>,
+    ) -> Option<Pending> {
+        if let Err(fault) = result {
+            self.log_fault(now, fault);
+        }
         self.pending.remove(&number)
+    }
+
+    fn log_fault(&mut self, now: Instant, fault: &BusFault) {
+        if let Some(line) = self.faults.line(now, fault) {
+            log::warn!("{line}");
+        }
     }
 
     /// Has what is said in `room` announced. A link that is down begins with all rooms when it is up.

@@ -223,7 +223,8 @@ impl Node {
 
     /// An answer of the engine.
     fn bus_answered(&mut self, number: u64, result: Result<BusReply, BusFault>) {
-        let pending = self.cluster.as_mut().and_then(|cluster| cluster.take_pending(number));
+        let (Some(cluster), now) = (&mut self.cluster, self.cx.now.monotonic) else { return };
+        let pending = cluster.take_pending(now, number, &result);
         match pending {
             Some(Pending::Chat { ticket }) => self.chat_published(ticket, result),
             Some(Pending::Claim { ticket }) => self.chat_claimed(ticket, &result),
@@ -265,8 +266,8 @@ impl Node {
         }
     }
 
-    /// An update of a room that could not be published is not lost in silence: the room is broken
-    /// when the link is up again.
+    /// An update of a room could not be published: the room is broken when the link is up again. While 256
+    /// rooms are broken, one that is not followed here is left: its update is counted and logged only.
     fn news_published(&mut self, room: &SmolStr, result: &Result<BusReply, BusFault>) {
         if let Err(fault) = result {
             self.cx.metrics.cluster_unpublished += 1;

@@ -43,7 +43,7 @@ impl Node {
     }
 
     /// Carries an order out. `done` is told how many connections were closed, when the application
-    /// has done its part and the revocation is stored; or which of the two failed.
+    /// has done its part and the revocation is stored, in a cluster by its engine too; or which part failed.
     pub fn order(
         &mut self,
         now: Now,
@@ -136,8 +136,9 @@ impl Node {
     }
 
     /// Has the application end the sessions of a user that began up to `at`, when another node of the cluster
-    /// was ordered to: only this node's application may have what lets users come back. Nobody waits for it;
-    /// [`order_unasked_done`](Self::order_unasked_done) logs what fails.
+    /// was ordered to: only this node's application may have what lets users come back. Nobody waits for it.
+    /// One that the application has given up is logged by [`order_unasked_done`](Self::order_unasked_done);
+    /// one that it holds and tries again is logged by the application.
     pub(crate) fn end_sessions_of_app(&mut self, user: &str, at: UnixTime) {
         let ticket = Ticket::UNASKED;
         let (now, kind) = (self.cx.now.unix, OrderKind::Disconnect);
@@ -153,7 +154,8 @@ impl Node {
         }
     }
 
-    /// The application has carried out an order for which nobody waits, or could not.
+    /// The application has carried out an order for which nobody waits, or has given it up: one that it tries
+    /// again is not done yet.
     pub(crate) fn order_unasked_done(&mut self, result: &OrderResult) {
         let Err(fault) = result else { return };
         self.cx.metrics.revocations_unstored += 1;
@@ -256,7 +258,7 @@ impl Node {
         }
     }
 
-    /// One of the two has done its part.
+    /// The store, the cluster or the application has done its part.
     fn part_done(&mut self, order: u64, part: Part, result: OrderResult) {
         let Some(open) = self.work.orders.get_mut(order) else { return };
         match part {
@@ -277,7 +279,7 @@ impl Node {
         }
     }
 
-    /// What the application or the store has answered.
+    /// What the application, the store or the cluster has answered.
     pub(crate) fn order_answered(&mut self, order: u64, part: Part, outcome: Outcome) {
         match (part, outcome) {
             (Part::Cluster, Outcome::Confirmed { count, nodes, of }) => {

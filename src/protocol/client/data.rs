@@ -66,12 +66,21 @@ impl PartialEq for JsonObject<'_> {
 
 impl Eq for JsonObject<'_> {}
 
-/// Is this an object that every client can read? Not if it is nested deeper than [`MAX_DATA_DEPTH`], or
-/// has a string with half of a surrogate pair: the JSON parsers of some receivers refuse those. Linear in
-/// the text.
+/// Is this an object that every client can read?
 pub(crate) fn is_forwardable(value: &RawValue) -> bool {
-    let text = value.get();
-    text.starts_with('{') && depth(text) <= MAX_DATA_DEPTH && replace_lone(text, "").is_none()
+    value.get().starts_with('{') && is_readable(value)
+}
+
+/// Is this an array that every client can read?
+#[cfg(feature = "backend")]
+pub(crate) fn is_forwardable_array(value: &RawValue) -> bool {
+    value.get().starts_with('[') && is_readable(value)
+}
+
+/// Can every client read this value? Not if it is nested deeper than [`MAX_DATA_DEPTH`], or has a string with
+/// half of a surrogate pair: the JSON parsers of some receivers refuse those. Linear in the text.
+fn is_readable(value: &RawValue) -> bool {
+    depth(value.get()) <= MAX_DATA_DEPTH && replace_lone(value.get(), "").is_none()
 }
 
 /// How many objects and arrays of a valid JSON text are in each other, at most.

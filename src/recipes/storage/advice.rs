@@ -33,7 +33,7 @@ pub(super) fn advice(path: &Path, error: &(dyn Error + Send + Sync + 'static)) -
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recipes::tests::ScratchDir;
+    use crate::testing::ScratchDir;
 
     #[test]
     fn what_to_do_depends_on_the_cause() {

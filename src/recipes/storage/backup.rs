@@ -16,7 +16,8 @@ use super::migrations::MIGRATIONS;
 use super::schema::{self, BUSY_TIMEOUT, LOCK_FILE};
 use super::verify::first_fault;
 
-/// Why a copy was not made or put back. Nothing was changed.
+/// Why a copy was not made or put back. The database is the same as before, but for
+/// [`NotPutBack`](Self::NotPutBack).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BackupError {
@@ -36,6 +37,20 @@ pub enum BackupError {
         path: PathBuf,
         /// What SQLite reported.
         error: String,
+    },
+    /// A copy could not be put in place of a database, which then could not be renamed back.
+    #[error(
+        "{error}; the database that was there is now {}, with its log beside it, and could not be renamed \
+         back: {undo}",
+        .kept.display()
+    )]
+    NotPutBack {
+        /// Why the copy was not put in place.
+        error: Box<BackupError>,
+        /// Where the database is, or a part of it.
+        kept: PathBuf,
+        /// Why it was not renamed back.
+        undo: io::Error,
     },
     /// The data directory is in use, or cannot be used.
     #[error(transparent)]
@@ -87,48 +102,85 @@ pub struct Restored {
 /// Blocks.
 ///
 /// # Errors
-/// [`BackupError`]: a server has the directory, or the copy is not sound. Nothing was replaced then.
+/// [`BackupError`]: a server has the directory, the copy is not sound, or a file could not be written or
+/// renamed. The database is the same as before then, but for [`BackupError::NotPutBack`].
 pub fn restore(directory: &Path, from: &Path) -> Result<Restored, BackupError> {
     let _lock = schema::lock(directory)?;
     verify(from)?;
     let path = schema::path(directory);
     let part = with_suffix(&path, ".part");
-    let mut written = create(&part)?;
-    give_to_owner(directory, &path, &[&part, &directory.join(LOCK_FILE)])?;
-    // Not `fs::copy`, which would give it the mode of the copy.
-    let copied = File::open(from).and_then(|mut copy| io::copy(&mut copy, &mut written));
-    let copied = copied.map_err(|error| file_error(&part, error));
-    let restored = copied.and_then(|_| {
-        // Clients that went on from there would keep recipes that the copy does not have.
-        let history = directory.join(HISTORY_FILE);
-        match fs::remove_file(&history) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(file_error(&history, error));
-            }
-            _ => {}
-        }
-        let kept = keep(&path)?;
-        Ok(Restored { bytes: publish(&part, &path)?, kept })
-    });
+    let written = write_part(directory, from, (&path, &part));
+    let restored = written.and_then(|()| replace(directory, &path, &part));
     if restored.is_err() {
         let _ = fs::remove_file(&part);
     }
     restored
 }
 
-/// Renames the database and its log, and returns the new name of the database. `None`: there was none.
-fn keep(path: &Path) -> Result<Option<PathBuf>, BackupError> {
+/// Has the copy `from` on disk as `part`, which belongs to the server's user.
+fn write_part(
+    directory: &Path,
+    from: &Path,
+    (path, part): (&Path, &Path),
+) -> Result<(), BackupError> {
+    let mut written = create(part)?;
+    give_to_owner(directory, path, &[part, &directory.join(LOCK_FILE)])?;
+    // Not `fs::copy`, which would give it the mode of the copy.
+    let copied = File::open(from).and_then(|mut copy| io::copy(&mut copy, &mut written));
+    copied.and_then(|_| written.sync_all()).map_err(|error| file_error(part, error))
+}
+
+/// Renames the database and its log, and has `part` in its place. If that fails, all of it is undone.
+fn replace(directory: &Path, path: &Path, part: &Path) -> Result<Restored, BackupError> {
     let kept = free_name(path)?;
-    let mut was_there = false;
+    let (mut moves, mut was_there) = (Vec::new(), false);
+    let replaced = keep(path, &kept, &mut moves).and_then(|()| {
+        was_there = !moves.is_empty();
+        let bytes = publish(part, path)?;
+        moves.push((part.to_owned(), path.to_owned()));
+        // Clients that went on from there would keep recipes that the copy does not have. It is removed last,
+        // as this cannot be undone.
+        let history = directory.join(HISTORY_FILE);
+        match fs::remove_file(&history) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(file_error(&history, error))
+            }
+            _ => Ok(bytes),
+        }
+    });
+    match replaced {
+        Ok(bytes) => Ok(Restored { bytes, kept: was_there.then_some(kept) }),
+        Err(error) => Err(put_back(error, path, &kept, &moves)),
+    }
+}
+
+/// Renames the database and its log to `kept`, and notes in `moves` what was renamed, from where to where.
+fn keep(path: &Path, kept: &Path, moves: &mut Vec<(PathBuf, PathBuf)>) -> Result<(), BackupError> {
     for suffix in DATABASE_FILES {
-        let old = with_suffix(path, suffix);
-        match fs::rename(&old, with_suffix(&kept, suffix)) {
-            Ok(()) => was_there = true,
+        let (old, new) = (with_suffix(path, suffix), with_suffix(kept, suffix));
+        match fs::rename(&old, &new) {
+            Ok(()) => moves.push((old, new)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(file_error(&old, error)),
         }
     }
-    Ok(was_there.then_some(kept))
+    Ok(())
+}
+
+/// Undoes `moves` after `error`, the last one first. Returns the error, or one that says where the database
+/// is if it could not be renamed back.
+fn put_back(
+    error: BackupError,
+    path: &Path,
+    kept: &Path,
+    moves: &[(PathBuf, PathBuf)],
+) -> BackupError {
+    let undone = moves.iter().rev().try_for_each(|(old, new)| fs::rename(new, old));
+    let undone = undone.and_then(|()| sync_directory(path));
+    match undone {
+        Ok(()) => error,
+        Err(undo) => BackupError::NotPutBack { error: error.into(), kept: kept.to_owned(), undo },
+    }
 }
 
 /// The first of `.replaced`, `.replaced-2` and so on under which there is neither a database nor a log.
@@ -226,17 +278,26 @@ fn verify(path: &Path) -> Result<(), BackupError> {
     }
 }
 
-/// Has `part` on disk under the name `to`, and says how long it is.
+/// Has `part` on disk under the name `to`, and says how long it is. If that fails, it has its first name.
 fn publish(part: &Path, to: &Path) -> Result<u64, BackupError> {
     let on_disk = || {
         let file = File::open(part)?;
         file.sync_all()?;
+        let bytes = file.metadata()?.len();
         fs::rename(part, to)?;
-        let directory = to.parent().filter(|it| !it.as_os_str().is_empty());
-        File::open(directory.unwrap_or(Path::new(".")))?.sync_all()?;
-        Ok(file.metadata()?.len())
+        if let Err(error) = sync_directory(to) {
+            fs::rename(to, part)?;
+            return Err(error);
+        }
+        Ok(bytes)
     };
     on_disk().map_err(|error| file_error(to, error))
+}
+
+/// Has the name of `file` on disk.
+fn sync_directory(file: &Path) -> io::Result<()> {
+    let directory = file.parent().filter(|it| !it.as_os_str().is_empty());
+    File::open(directory.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 fn create(path: &Path) -> Result<File, BackupError> {
@@ -262,121 +323,4 @@ fn database_error(path: &Path, error: &rusqlite::Error) -> BackupError {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
-
-    use super::*;
-    use crate::recipes::tests::ScratchDir;
-
-    fn users(directory: &Path) -> Vec<String> {
-        let database = schema::open(directory).unwrap();
-        let mut all = database.prepare("SELECT user FROM t ORDER BY 1").unwrap();
-        let rows = all.query_map([], |row| row.get(0)).unwrap();
-        rows.map(Result::unwrap).collect()
-    }
-
-    #[test]
-    fn copy_of_an_open_database_is_put_back() {
-        let scratch = ScratchDir::new();
-        let (data, copy) = (scratch.path().join("data"), scratch.path().join("copy.db"));
-        let lock = schema::lock(&data).unwrap();
-        let database = schema::open(&data).unwrap();
-        database.execute_batch("CREATE TABLE t (user); INSERT INTO t VALUES ('alice')").unwrap();
-        // A writer in the middle of its transaction holds nothing up, and is not in the copy.
-        database.execute_batch("BEGIN IMMEDIATE; INSERT INTO t VALUES ('bob')").unwrap();
-        let bytes = backup(&data, &copy).unwrap();
-        assert_eq!(fs::metadata(&copy).unwrap().len(), bytes);
-        assert_eq!(fs::metadata(&copy).unwrap().permissions().mode() & 0o777, 0o600);
-        assert!(matches!(backup(&data, &copy), Err(BackupError::File { .. })), "it is there");
-        database.execute_batch("COMMIT").unwrap();
-        assert!(matches!(restore(&data, &copy), Err(BackupError::Storage(_))), "it is in use");
-        drop((database, lock));
-        let restored = restore(&data, &copy).unwrap();
-        assert_eq!((restored.bytes, users(&data)), (bytes, vec!["alice".to_owned()]));
-        assert_eq!(restored.kept, Some(data.join("recipes.db.replaced")));
-    }
-
-    #[test]
-    fn every_replaced_database_is_kept_with_its_log() {
-        let scratch = ScratchDir::new();
-        let (data, copy) = (scratch.path().join("data"), scratch.path().join("copy.db"));
-        drop(schema::open(&data).unwrap());
-        backup(&data, &copy).unwrap();
-        let replace = |database: &str, log: Option<&str>| {
-            fs::write(data.join("recipes.db"), database).unwrap();
-            if let Some(log) = log {
-                fs::write(data.join("recipes.db-wal"), log).unwrap();
-            }
-            restore(&data, &copy).unwrap().kept.unwrap()
-        };
-        let kept = [
-            replace("first", Some("its log")),
-            replace("second", None),
-            replace("third", Some("l")),
-        ];
-        let names = ["replaced", "replaced-2", "replaced-3"];
-        assert_eq!(kept, names.map(|name| data.join(format!("recipes.db.{name}"))));
-        assert_eq!(
-            kept.map(|file| fs::read_to_string(file).unwrap()),
-            ["first", "second", "third"]
-        );
-        let log =
-            |number: &str| fs::read(data.join(format!("recipes.db.replaced{number}-wal"))).ok();
-        assert_eq!([log(""), log("-2")], [Some(b"its log".to_vec()), None]);
-        // A log alone also takes a name.
-        fs::remove_file(data.join("recipes.db.replaced-2")).unwrap();
-        fs::write(data.join("recipes.db.replaced-2-wal"), "another").unwrap();
-        assert_eq!(replace("fourth", None), data.join("recipes.db.replaced-4"));
-        for entry in fs::read_dir(&data).unwrap() {
-            let path = entry.unwrap().path();
-            if path.to_string_lossy().contains("recipes.db") {
-                fs::remove_file(path).unwrap();
-            }
-        }
-        assert_eq!(restore(&data, &copy).unwrap().kept, None, "there was none");
-    }
-
-    /// Root puts a copy back for a service with a user of its own, which has to read it then.
-    #[test]
-    fn restored_database_belongs_to_the_server() {
-        let scratch = ScratchDir::new();
-        let (data, copy) = (scratch.path().join("data"), scratch.path().join("copy.db"));
-        drop(schema::open(&data).unwrap());
-        backup(&data, &copy).unwrap();
-        // Who is not root has one user only.
-        let is_root = rustix::process::geteuid().is_root();
-        let uid = if is_root { 65_534 } else { data.metadata().unwrap().uid() };
-        let give = |path: &Path| std::os::unix::fs::chown(path, Some(uid), None).unwrap();
-        let owners = || ["recipes.db", LOCK_FILE].map(|it| data.join(it).metadata().unwrap().uid());
-        give(&schema::path(&data));
-        restore(&data, &copy).unwrap();
-        assert_eq!(owners(), [uid; 2]);
-        // The directory says so where there was no database.
-        fs::remove_dir_all(&data).unwrap();
-        fs::create_dir(&data).unwrap();
-        give(&data);
-        restore(&data, &copy).unwrap();
-        assert_eq!(owners(), [uid; 2]);
-    }
-
-    #[test]
-    fn unsound_copy_replaces_nothing() {
-        let scratch = ScratchDir::new();
-        let (data, copy) = (scratch.path().join("data"), scratch.path().join("copy.db"));
-        drop(schema::open(&data).unwrap());
-        fs::write(&copy, [b'x'; 8_192]).unwrap();
-        let fault = restore(&data, &copy).unwrap_err().to_string();
-        assert!(fault.contains("copy.db: file is not a database"), "{fault}");
-        drop(Connection::open(scratch.path().join("empty.db")).unwrap());
-        fs::write(scratch.path().join("empty.db"), b"").unwrap();
-        let fault = restore(&data, &scratch.path().join("empty.db")).unwrap_err().to_string();
-        assert!(fault.contains("not a database of the recipe chat"), "{fault}");
-        assert!(!data.join("recipes.db.replaced").exists() && data.join("recipes.db").exists());
-        let nothing = backup(&scratch.path().join("nothing"), &copy.with_extension("2"));
-        let fault = nothing.unwrap_err().to_string();
-        assert!(fault.ends_with("nothing/recipes.db: unable to open database file"), "{fault}");
-        let fault = backup(&data, &scratch.path().join("none/copy.db")).unwrap_err().to_string();
-        assert!(fault.ends_with("none: there is no such directory: create it"), "{fault}");
-        assert!(!copy.with_extension("2").exists());
-    }
-}
+mod tests;

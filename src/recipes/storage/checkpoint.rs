@@ -115,7 +115,7 @@ fn move_log(database: &Connection) -> rusqlite::Result<bool> {
 mod tests {
     use super::*;
     use crate::recipes::storage::schema;
-    use crate::recipes::tests::ScratchDir;
+    use crate::testing::ScratchDir;
 
     /// Stores a recipe of so many pages.
     fn store(database: &Connection, id: &str, pages: usize) {

@@ -47,7 +47,7 @@ fn empty_log(database: &Connection) -> rusqlite::Result<bool> {
 mod tests {
     use super::*;
     use crate::recipes::storage::schema;
-    use crate::recipes::tests::ScratchDir;
+    use crate::testing::ScratchDir;
 
     /// How often the word is in the database and its log.
     fn copies(scratch: &ScratchDir) -> usize {

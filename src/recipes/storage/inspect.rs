@@ -110,7 +110,7 @@ mod tests {
 
     use super::super::schema;
     use super::*;
-    use crate::recipes::tests::ScratchDir;
+    use crate::testing::ScratchDir;
 
     /// The files in a directory: what they hold, and when they were changed.
     fn files(directory: &Path) -> BTreeMap<String, (Vec<u8>, SystemTime)> {

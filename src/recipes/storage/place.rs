@@ -91,7 +91,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::recipes::tests::ScratchDir;
+    use crate::testing::ScratchDir;
 
     #[test]
     fn each_lost_file_is_told_until_it_is_back() {

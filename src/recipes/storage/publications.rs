@@ -259,7 +259,7 @@ fn number(position: Position) -> i64 {
 mod tests {
     use super::*;
     use crate::recipes::storage::schema;
-    use crate::recipes::tests::ScratchDir;
+    use crate::testing::ScratchDir;
 
     const HOUR: u64 = 3_600_000;
 

@@ -138,7 +138,7 @@ fn thread_finishes_accepted_items_before_it_ends() {
 
 #[test]
 fn locked_database_starts_no_item() {
-    let scratch = crate::recipes::tests::ScratchDir::new();
+    let scratch = crate::testing::ScratchDir::new();
     let path = scratch.path().join("locked.db");
     let other = Connection::open(&path).unwrap();
     other.execute_batch("CREATE TABLE t (a UNIQUE); BEGIN IMMEDIATE").unwrap();
@@ -228,7 +228,7 @@ fn message_is_answered_before_a_page_is_read() {
 
 #[test]
 fn lock_holds_the_id_of_its_process_alone() {
-    let scratch = crate::recipes::tests::ScratchDir::new();
+    let scratch = crate::testing::ScratchDir::new();
     let path = scratch.path().join(schema::LOCK_FILE);
     let id = std::process::id().to_string();
     for earlier in ["", "7", "4194304999"] {

@@ -1,6 +1,6 @@
 //! Many at once: what they share, and what one's fault costs the others.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::*;

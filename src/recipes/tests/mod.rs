@@ -26,8 +26,6 @@ mod sharing;
 
 use std::cell::RefCell;
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
@@ -44,6 +42,7 @@ use crate::node::app::{
 };
 use crate::node::{AppEvent, Completion, Method, Outcome, Request, Response, StartFlag, Ticket};
 use crate::protocol::{JsonObject, Position};
+use crate::testing::ScratchDir;
 use crate::time::{Instant, UnixTime};
 
 /// Longer than anything here takes, on a busy machine too.
@@ -52,31 +51,6 @@ const SECRET: &str = "0123456789abcdef0123456789abcdef";
 /// As long as it takes: what is in one transaction must not depend on the machine.
 const BATCH_TIME: Duration = Duration::from_secs(3_600);
 const CONNECTION: ConnId = ConnId::new(1, 1);
-
-/// A directory of its own for one test, removed at its end.
-#[derive(Debug)]
-pub(super) struct ScratchDir(PathBuf);
-
-impl ScratchDir {
-    pub(super) fn new() -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let unique = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("vestibule-recipes-{}-{unique}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        std::fs::create_dir(&path).unwrap();
-        Self(path)
-    }
-
-    pub(super) fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for ScratchDir {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
 
 /// Recipe chat in a scratch directory, with hashes that are cheap.
 fn config(scratch: &ScratchDir) -> Config {

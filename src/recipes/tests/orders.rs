@@ -1,7 +1,7 @@
 //! What an operator orders about an account.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::json;
 
@@ -63,9 +63,8 @@ fn sessions_that_began_after_an_order_stay() {
     assert_eq!(left, 1);
 }
 
-#[test]
-fn orders_of_other_nodes_wait_for_the_disk() {
-    let scratch = ScratchDir::new();
+/// A commit that fails while the flag is set.
+fn breakable_commit() -> (Arc<AtomicBool>, Commit) {
     let (is_broken, mut commit) = (Arc::new(AtomicBool::new(false)), by_statement());
     let flag = Arc::clone(&is_broken);
     let commit: Commit = Box::new(move |database| {
@@ -74,6 +73,71 @@ fn orders_of_other_nodes_wait_for_the_disk() {
         }
         commit(database)
     });
+    (is_broken, commit)
+}
+
+impl TestApp {
+    /// Another node has ended the sessions of this user.
+    fn order_of_another_node(&mut self, user: &str) -> Reply<OrderResult> {
+        let (ticket, now, kind) = (Ticket::UNASKED, self.now, OrderKind::Disconnect);
+        self.app.on_order(&UserOrder { ticket, now, user, kind, up_to: Some(now) })
+    }
+
+    fn reading(&self, name: &str) -> f64 {
+        let readings = self.app.probe().unwrap()();
+        readings.iter().find(|it| it.name() == name).and_then(|it| it.value(&[])).unwrap()
+    }
+}
+
+#[test]
+fn orders_of_other_nodes_wait_without_a_bound_at_0() {
+    let scratch = ScratchDir::new();
+    let (is_broken, commit) = breakable_commit();
+    let mut config = config(&scratch);
+    config.limits.revocations = 0;
+    let mut test = TestApp::open_with(&config, commit);
+    is_broken.store(true, Ordering::SeqCst);
+    for user in ["ann", "bob"] {
+        assert!(matches!(test.order_of_another_node(user), Reply::Held), "{user}");
+    }
+    let refused = "vestibule_recipes_session_ends_refused_total";
+    assert_eq!(test.reading(refused), 0.0);
+    config.limits.revocations = 1;
+    test.app.on_reload(&config);
+    assert!(matches!(test.order_of_another_node("eve"), Reply::Now(Err(_))));
+    assert_eq!(test.reading(refused), 1.0);
+}
+
+/// An attempt may take long, as where the disk hangs.
+#[test]
+fn retry_of_an_order_is_timed_from_its_failure() {
+    let scratch = ScratchDir::new();
+    let (is_broken, commit) = breakable_commit();
+    let mut test = TestApp::open_with(&config(&scratch), commit);
+    // Ends of memberships are due at the start, and would be tried again at the same time.
+    test.app.on_deadline(test.now);
+    assert!(matches!(test.order_of_another_node("bob"), Reply::Held));
+    assert!(matches!(test.next(), Outcome::Order(Ok(()))));
+    is_broken.store(true, Ordering::SeqCst);
+    assert!(matches!(test.order_of_another_node("ann"), Reply::Held));
+    assert!(matches!(test.next(), Outcome::Order(Ok(()))));
+    let failed = test.now + Duration::from_secs(5);
+    assert!(test.app.next_deadline().is_some_and(|due| due <= failed));
+    test.app.on_deadline(failed);
+    let retry = failed + Duration::from_secs(1);
+    assert_eq!(test.app.next_deadline(), Some(retry));
+    assert_eq!(test.reading("vestibule_recipes_session_ends_failures_total"), 1.0);
+    is_broken.store(false, Ordering::SeqCst);
+    test.app.on_deadline(retry);
+    assert!(matches!(test.next(), Outcome::Order(Ok(()))));
+    assert_eq!(test.reading("vestibule_recipes_session_ends_waiting"), 0.0);
+    assert_eq!(test.reading("vestibule_recipes_session_ends_failures_total"), 1.0);
+}
+
+#[test]
+fn orders_of_other_nodes_wait_for_the_disk() {
+    let scratch = ScratchDir::new();
+    let (is_broken, commit) = breakable_commit();
     let mut test = TestApp::open_with(&config(&scratch), commit);
     let users: Vec<String> = ["ann@example.com", "bob@example.com"]
         .iter()
@@ -82,11 +146,10 @@ fn orders_of_other_nodes_wait_for_the_disk() {
     is_broken.store(true, Ordering::SeqCst);
     let at = test.now;
     for user in users.iter().chain(&users) {
-        let (ticket, now, kind) = (Ticket::UNASKED, test.now, OrderKind::Disconnect);
-        let order = UserOrder { ticket, now, user, kind, up_to: Some(at) };
-        assert!(matches!(test.app.on_order(&order), Reply::Held));
+        assert!(matches!(test.order_of_another_node(user), Reply::Held));
     }
-    assert!(matches!(test.next(), Outcome::Order(Err(_))), "which the log has");
+    assert!(matches!(test.next(), Outcome::Order(Ok(()))), "nothing is lost");
+    test.app.on_deadline(test.now);
     is_broken.store(false, Ordering::SeqCst);
     test.now = at + Duration::from_secs(1);
     assert!(test.app.next_deadline().is_some_and(|due| due <= test.now));

@@ -166,6 +166,54 @@ fn change_whose_caller_is_gone_reaches_the_room() {
 }
 
 #[test]
+fn forgotten_call_without_a_caller_is_counted() {
+    let mut stage = Stage::new();
+    let call = stage.signed("/message", &message_of("Double it"));
+    let mut questions = Vec::new();
+    for count in 0..=CONNECTIONS {
+        assert_eq!(stage.served.counts().forgotten(), 0, "after {count}");
+        let slot = stage.connect();
+        stage.send(slot, &call);
+        questions.push(stage.question());
+        assert!(questions[count].start.begin());
+        stage.served.handle_hangup(slot);
+    }
+    assert_eq!(stage.served.counts().forgotten(), 1);
+    let recipe_data = Json::parse("{}".to_owned()).ok();
+    let update = Arc::new(Update { recipe_data, broadcast: true, ..Update::default() });
+    let told = questions.iter().map(|question| {
+        stage.complete(question, Outcome::Message(Ok(Arc::clone(&update)))).is_some()
+    });
+    assert_eq!(told.collect::<Vec<_>>(), [false, true, true], "the oldest is");
+}
+
+#[test]
+fn busy_connections_are_counted_as_they_change() {
+    let mut stage = Stage::new();
+    let slots = [stage.connect(), stage.connect()];
+    let call = stage.signed("/message", &message_of("hi"));
+    let (half, rest) = call.split_at(call.len() / 2);
+    stage.send(slots[0], half);
+    assert_eq!(stage.served.busy, 0, "half a request is none");
+    stage.send(slots[0], rest);
+    // The second request waits for the answer to the first.
+    stage.send(slots[0], &call);
+    stage.send(slots[1], &call);
+    assert_eq!((stage.served.busy, stage.served.has_place()), (2, false));
+    let (first, _) = (stage.question(), stage.question());
+    stage.complete(&first, Outcome::Message(Ok(Update::text("yes"))));
+    assert_eq!(stage.served.busy, 2, "the answer is to be written");
+    stage.answer(slots[0]);
+    let second = stage.question();
+    assert_eq!(stage.served.busy, 2, "the next one is asked");
+    stage.complete(&second, Outcome::Message(Ok(Update::text("yes"))));
+    stage.answer(slots[0]);
+    assert_eq!((stage.served.busy, stage.served.has_place()), (1, true));
+    stage.served.handle_hangup(slots[1]);
+    assert_eq!(stage.served.busy, 0);
+}
+
+#[test]
 fn each_call_has_a_connection_of_its_own() {
     let mut stage = Stage::new();
     let slot = stage.connect();

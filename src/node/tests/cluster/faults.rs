@@ -1,6 +1,7 @@
 //! What clients see when the engine, the link or a node fails.
 
 use super::*;
+use crate::bus::BusFault;
 use crate::bus::model::EngineError;
 
 fn is_missed(seen: &[Value]) -> bool {
@@ -299,6 +300,26 @@ fn a_refused_subscription_is_tried_again() {
     let b = cluster.connected(1, "soup", "bob");
     cluster.chat(0, a, "hello");
     assert_eq!(cluster.contents(1, b), ["hello"]);
+}
+
+/// Clients are told that it is temporary: only the log says that somebody has to mend it.
+#[test]
+fn a_command_that_always_fails_is_logged() {
+    let mut cluster = ClusterWorld::new(1);
+    let a = cluster.connected(0, "soup", "ann");
+    cluster.engine.faults.error = Some(EngineError::NoPermission);
+    cluster.chat_as(0, a, ("m1", "hello"));
+    let seen = cluster.see(0, a).pop().unwrap();
+    assert_eq!(seen["payload"]["error"], "backend_unavailable", "{seen}");
+    let world = &mut cluster.nodes[0];
+    let now = world.now.monotonic;
+    let member = world.node.cluster.as_mut().unwrap();
+    let sent = member.publish_news(now, &"soup".into(), (None, vec![b'x'; 1 << 20].into()));
+    assert_eq!(sent, Err(BusFault::TooLong));
+    for fault in [BusFault::NoPermission(String::new()), BusFault::TooLong] {
+        assert_eq!(member.faults.line(now, &fault), None, "there was a line in this minute");
+    }
+    assert!(member.faults.line(now, &BusFault::ReadOnly).is_some());
 }
 
 /// Each that waits for the revocations is a pending connection, of which there are `limits.pending`.
