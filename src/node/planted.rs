@@ -68,6 +68,10 @@ pub enum Planted {
     GhostsStay,
     /// In a cluster, the connections of a user at a node that is gone are still counted.
     GoneAreCounted,
+    /// In a cluster, a revocation is confirmed while the engine has not stored it.
+    ConfirmedBeforeStored,
+    /// In a cluster, a revocation is an order to the nodes that are there, and is not stored.
+    RevocationNotStored,
 }
 
 /// The planted fault. Outside of tests and simulations it is empty and takes no memory.
