@@ -125,3 +125,13 @@ fn reports_that_are_added_up_are_found() {
 fn ghosts_of_dead_nodes_are_found() {
     assert_found(Planted::GhostsStay, &["G5"]);
 }
+
+#[test]
+fn revocations_confirmed_early_are_found() {
+    assert_found(Planted::ConfirmedBeforeStored, &["G4"]);
+}
+
+#[test]
+fn revocations_that_are_not_stored_are_found() {
+    assert_found(Planted::RevocationNotStored, &["G4"]);
+}

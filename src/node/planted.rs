@@ -86,6 +86,10 @@ pub enum Planted {
     ReserveKept,
     /// On a full disk nothing is deleted.
     FullRefusesDeletion,
+    /// In a cluster, a revocation is confirmed while the engine has not stored it.
+    ConfirmedBeforeStored,
+    /// In a cluster, a revocation is an order to the nodes that are there, and is not stored.
+    RevocationNotStored,
 }
 
 /// The planted fault. Outside of tests and simulations it is empty and takes no memory.

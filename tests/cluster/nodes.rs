@@ -132,6 +132,26 @@ pub(crate) fn wait_for(server: &Server, name: &str, is_good: impl Fn(f64) -> boo
     }
 }
 
+/// Waits until this node has renewed its lease that many times.
+pub(crate) fn wait_for_renewals(server: &Server, count: usize) {
+    let left = || {
+        let (_, answer) = server.ask("GET /v1/nodes", "");
+        let own = answer["nodes"].as_array().unwrap().iter().find(|node| node["is_self"] == true);
+        own.map_or(0, |node| node["lease_ms"].as_u64().unwrap())
+    };
+    let (began, mut last) = (now(), left());
+    for _ in 0..count {
+        loop {
+            pause(MOMENT);
+            let before = std::mem::replace(&mut last, left());
+            if last > before {
+                break;
+            }
+            assert!(began.elapsed() < DEADLINE, "the lease is not renewed");
+        }
+    }
+}
+
 /// The value of a metric without labels, or with these.
 pub(crate) fn metric(server: &Server, name: &str) -> f64 {
     let (_, metrics) = server.call("GET /metrics", "", "");

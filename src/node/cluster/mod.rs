@@ -104,6 +104,8 @@ pub(crate) struct ClusterMember {
     pub(crate) down_since: Option<Instant>,
     /// It is down for a short time only, so joins wait for it.
     pub(crate) is_patient: bool,
+    /// Why the engine was not reached last: what the link says, without secrets.
+    pub(crate) down_reason: Box<str>,
     /// For the lines of the log, one a minute each.
     pub(crate) losses: MinuteThrottle,
     pub(crate) refusals: MinuteThrottle,
@@ -170,6 +172,7 @@ impl ClusterMember {
             reads: 0,
             down_since: None,
             is_patient: true,
+            down_reason: "it was not tried yet".into(),
             losses: MinuteThrottle::default(),
             refusals: MinuteThrottle::default(),
             faults: FaultLog::default(),

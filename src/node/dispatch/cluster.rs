@@ -192,16 +192,17 @@ impl Node {
     fn link_is_down(&mut self, reason: &str) {
         let now = self.cx.now.monotonic;
         let Some(cluster) = &mut self.cluster else { return };
+        cluster.down_reason = reason.into();
         if cluster.down_since.is_none() {
-            cluster.down_since = Some(now);
-            cluster.is_patient = true;
-            if let Some(count) = cluster.losses.count(now) {
-                cluster.tells_return = true;
-                log::warn!(
-                    "the cluster's engine is not reached: {reason}. Lost so often since the last such \
-                     line: {count}"
-                );
-            }
+            (cluster.down_since, cluster.is_patient) = (Some(now), true);
+        }
+        // It is tried again and again, and the cause may be another one by now.
+        if let Some(count) = cluster.losses.count(now) {
+            cluster.tells_return = true;
+            let times = counted(count, "time");
+            log::warn!(
+                "the cluster's engine is not reached ({times} since the last such line): {reason}"
+            );
         }
         cluster.rooms.lose_all();
         self.rooms.remote.pause();

@@ -192,13 +192,12 @@ impl Node {
             };
             return self.await_publication(publication, ticket, job);
         }
-        self.publish_directly(&mut publication);
-        let Publication { asker, targets, key, tally, reason, number, .. } = *publication;
-        let ended = EndedPublication { asker, awaited, targets, key, tally, reason, number };
-        let has_failed = ended.has_failed();
-        if self.cluster.is_some() && !has_failed {
-            return self.count_delivered(ended, asker);
+        if self.cluster.is_some() {
+            return self.await_told(publication, awaited);
         }
+        self.publish_directly(&mut publication);
+        let ended = publication.into_ended(awaited);
+        let has_failed = ended.has_failed();
         self.end_publication(ended, has_failed);
     }
 
@@ -264,15 +263,13 @@ impl Node {
         self.work.open(&mut self.cx, ticket, question, work);
     }
 
-    /// Tells users and connections, each connection once, and none that is in a room that was told.
-    fn publish_directly(&mut self, publication: &mut Publication) {
+    /// Tells the users and connections that are here, each connection once, and none that is in a room that was
+    /// told.
+    pub(crate) fn publish_directly(&mut self, publication: &mut Publication) {
         let mut told = BTreeSet::new();
-        let is_cut_off = self.is_cut_off();
-        while let Some(target) = publication.next() {
-            if is_cut_off && matches!(target, PublishTarget::User(_)) {
-                publication.record(Err(ErrorCode::BackendUnavailable.into()));
-                continue;
-            }
+        loop {
+            publication.skip_failed();
+            let Some(target) = publication.next() else { return };
             let slots: Vec<Slot> = match target {
                 PublishTarget::Room(_) => Vec::new(),
                 PublishTarget::User(user) => self.rooms.users.members(user).collect(),
@@ -289,21 +286,9 @@ impl Node {
             let slots: Vec<Slot> = slots.into_iter().filter(is_new).collect();
             let Self { cx, connections, rooms, .. } = self;
             let mut reached = 0;
-            let user = match target {
-                PublishTarget::User(user) if cx.policy.is_cluster => Some(user.clone()),
-                _ => None,
-            };
-            if !slots.is_empty() || user.is_some() {
+            if !slots.is_empty() {
                 let frame = update_frame(cx, &publication.update, None, None);
                 reached = rooms.tell_each(cx, connections, &slots, &frame);
-                if let Some(user) = user {
-                    let target = (publication.told_target(), publication.key);
-                    let rooms = publication.told_rooms();
-                    if let Err(error) = self.tell_user_for(target, user, rooms, &frame) {
-                        publication.record(Err(error.into()));
-                        continue;
-                    }
-                }
             }
             self.close_slow_members();
             publication.record(Ok(reached));

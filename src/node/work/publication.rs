@@ -179,8 +179,6 @@ pub(crate) struct EndedPublication {
     pub(crate) tally: PublishTally,
     /// What is wrong, if that is the first failure and the application has said it.
     pub(crate) reason: Option<Box<str>>,
-    /// In a cluster: its number at this node.
-    pub(crate) number: u64,
 }
 
 impl EndedPublication {
@@ -204,6 +202,8 @@ pub(crate) struct Publication {
     pub(crate) reason: Option<Box<str>>,
     /// In a cluster: its number at this node.
     pub(crate) number: u64,
+    /// In a cluster: the other nodes were told about its users, or are about to be.
+    pub(crate) has_told_users: bool,
     /// Targets that are done.
     done: usize,
     /// For how many connections it was in the room that is next, where the application publishes.
@@ -219,7 +219,18 @@ impl Publication {
     ) -> Self {
         debug_assert!(targets.len() <= MAX_TARGETS, "the caller has counted them");
         let tally = PublishTally::default();
-        Self { asker, targets, update, key, tally, reason: None, number: 0, done: 0, reached: 0 }
+        Self {
+            asker,
+            targets,
+            update,
+            key,
+            tally,
+            reason: None,
+            number: 0,
+            has_told_users: false,
+            done: 0,
+            reached: 0,
+        }
     }
 
     /// The target that is next.
@@ -229,7 +240,35 @@ impl Publication {
 
     /// The target that is next, as the engine is asked about it.
     pub(crate) fn told_target(&self) -> ToldTarget {
-        ToldTarget { publication: self.number, index: self.done }
+        self.told_target_at(self.done)
+    }
+
+    /// The same of another target.
+    pub(crate) fn told_target_at(&self, index: usize) -> ToldTarget {
+        ToldTarget { publication: self.number, index }
+    }
+
+    /// The users that are not told yet, with their places among the targets.
+    pub(crate) fn users_left(&self) -> Vec<(usize, SmolStr)> {
+        let left = self.targets.iter().enumerate().skip(self.done);
+        let users = left.filter_map(|(index, target)| match target {
+            PublishTarget::User(user) => Some((index, user.clone())),
+            PublishTarget::Room(_) | PublishTarget::Connection(_) => None,
+        });
+        users.collect()
+    }
+
+    /// The next targets are done, as far as it has failed at them.
+    pub(crate) fn skip_failed(&mut self) {
+        while self.done < self.targets.len() && self.tally.has_failed_at(self.done) {
+            self.done += 1;
+        }
+    }
+
+    /// It has no more targets. `awaited`: the answer that its asker waits for.
+    pub(crate) fn into_ended(self, awaited: Option<Ticket>) -> EndedPublication {
+        let Self { asker, targets, key, tally, reason, .. } = self;
+        EndedPublication { asker, awaited, targets, key, tally, reason }
     }
 
     /// The target that was next has been told, or has failed.

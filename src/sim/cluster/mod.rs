@@ -11,7 +11,7 @@
 //! | G1 | what a client hears is what was published at that position: one order on all nodes |
 //! | G2 | a client hears every message of its room once and in order, or is told that it begins anew |
 //! | G3 | a message id has one answer; the application is asked twice only where whoever asked is gone, or the engine has lost its memory |
-//! | G4 | a user who was disconnected is let in by no node, and is connected nowhere after a bound |
+//! | G4 | a user who was disconnected is let in by no node, also when all were restarted in the end, and is connected nowhere after a bound |
 //! | G5 | in the end, whoever watches a room has the list of those who are in it, at all nodes |
 //! | U1 | a user has no more connections than one may have, over all nodes, for longer than it takes to tell |
 //! | U2 | a connection is refused only where there are that many at nodes that are there |

@@ -53,6 +53,11 @@ impl RevocationRecord {
         count
     }
 
+    /// Was an order confirmed that the engine has kept?
+    pub(super) fn is_kept(&self, losses: u64) -> bool {
+        self.orders.iter().any(|order| order.confirmed_at.is_some() && order.losses == losses)
+    }
+
     /// When an order was confirmed that refuses a token of `user` from `issued`, if the engine has
     /// kept it.
     pub(super) fn confirmed(&self, user: &str, issued: UnixTime, losses: u64) -> Option<Instant> {

@@ -68,6 +68,8 @@ pub(super) struct ClusterStage {
     entries: u64,
     pub(super) lines: BTreeMap<u64, ChatLine>,
     pub(super) is_healed: bool,
+    /// Clients come with tokens that were taken from them, if some were.
+    pub(super) tries_old_tokens: bool,
     pub(super) failure: Option<String>,
     lines_of_trace: Option<Vec<String>>,
     pub(super) counted: ClusterCounts,
@@ -94,6 +96,7 @@ impl ClusterStage {
             entries: 0,
             lines: BTreeMap::new(),
             is_healed: false,
+            tries_old_tokens: false,
             failure: None,
             lines_of_trace: None,
             counted: ClusterCounts::default(),

@@ -24,6 +24,8 @@ const HEALING: Duration = Duration::from_secs(100);
 pub(super) const IN_TIME: Duration = Duration::from_secs(2);
 /// The time for the last words.
 const LAST_WORDS: Duration = Duration::from_secs(30);
+/// How long clients try the tokens that were taken from them, when all nodes were restarted.
+const OLD_TOKENS: Duration = Duration::from_secs(8);
 const MOST_STEPS: u64 = 2_000_000;
 
 /// The nodes, their engine, and the clients.
@@ -102,7 +104,22 @@ impl NodesWorld {
         }
         self.visitors.judge_end(&mut self.stage);
         self.violation()?;
+        self.try_old_tokens()?;
         Ok(self.stage.counted)
+    }
+
+    /// All nodes are restarted: of sessions that were ended before, they know what the engine has.
+    fn try_old_tokens(&mut self) -> Result<(), Violation> {
+        if !self.stage.revocations.is_kept(self.stage.losses) {
+            return Ok(());
+        }
+        self.stage.note(|| "all nodes are restarted".to_owned());
+        self.stage.tries_old_tokens = true;
+        self.stage.disturbed_at = self.stage.now.monotonic;
+        for node in 0..self.places.len() {
+            self.start(node, true);
+        }
+        self.run_until(self.stage.now.monotonic + OLD_TOKENS)
     }
 
     /// In the end everybody is in the room, answered, and has heard everything.

@@ -6,14 +6,15 @@ use std::collections::BTreeSet;
 use smol_str::SmolStr;
 
 use crate::bus::{BusCommand, BusFault, BusReply, LogName};
-use crate::id::{ConnId, Slot};
+use crate::id::Slot;
 use crate::node::Node;
 use crate::node::cluster::control::{self, Word};
 use crate::node::cluster::nodes::{ROUND, RoundPurpose};
 use crate::node::cluster::{COMMAND_TIME, Pending, stored_answer};
 use crate::node::gate::operator::OperatorEvent;
+use crate::node::rooms::chat::update_frame;
 use crate::node::work::publication::{
-    EndedPublication, IdempotencyKey, Publication, PublishTarget, Published, TargetBits, ToldTarget,
+    EndedPublication, IdempotencyKey, Publication, PublishTarget, Published, ToldTarget,
 };
 use crate::node::work::ticket::Ticket;
 use crate::protocol::ErrorCode;
@@ -79,9 +80,10 @@ impl Node {
                 Published::Done { tally, targets, reason: None }
             }
             Ok(_) | Err(_) => {
-                // Nobody knows whether it was done.
+                // Nothing was published. The engine may have given the key all the same, or gives it later.
                 publication.fail_rest(ErrorCode::BackendUnavailable);
                 self.work.idempotency.forget(key);
+                self.release_key(key);
                 let (tally, targets) =
                     (publication.tally, std::mem::take(&mut publication.targets));
                 Published::Done { tally, targets, reason: None }
@@ -93,7 +95,7 @@ impl Node {
         self.tell_later(publication.asker, ticket, OperatorEvent::Published(known));
     }
 
-    /// A publication has failed everywhere: its key may be used again, at any node.
+    /// A publication has failed everywhere: its key may be used again, at any node. It stays another node's.
     pub(crate) fn release_key(&mut self, key: IdempotencyKey) {
         let now = self.cx.now.monotonic;
         let Some(cluster) = &mut self.cluster else { return };
@@ -118,11 +120,12 @@ impl Node {
         }
     }
 
-    /// A publication has no more targets. When the engine has answered about each, all nodes say for how
-    /// many connections it was there, and then it is answered.
-    pub(crate) fn count_delivered(&mut self, mut ended: EndedPublication, asker: ConnId) {
+    /// A publication goes on when the engine has answered about each target that it was asked about: rooms,
+    /// then users. `awaited`: the answer that its asker has waited for until now.
+    pub(crate) fn await_told(&mut self, publication: Box<Publication>, awaited: Option<Ticket>) {
+        let asker = publication.asker;
         let slot = asker.slot();
-        let ticket = match ended.awaited {
+        let ticket = match awaited {
             Some(ticket) => ticket,
             None => {
                 let ticket = self.work.questions.issue();
@@ -133,22 +136,55 @@ impl Node {
         if self.connections.awaits_response(asker, ticket) {
             self.answer_within(slot, 3 * ROUND);
         }
-        ended.awaited = Some(ticket);
         let Some(cluster) = &mut self.cluster else { return };
-        if let Some((ended, failed)) = cluster.nodes.told.ended(ended.number, ended) {
-            self.ask_for_counts(*ended, failed);
+        if let Some((publication, ticket)) = cluster.nodes.told.wait(publication, ticket) {
+            self.publish_behind(publication, ticket);
         }
     }
 
-    /// The engine has answered about each target: it has failed at these.
-    fn ask_for_counts(&mut self, mut ended: EndedPublication, failed: TargetBits) {
-        let now = self.cx.now.monotonic;
-        for index in (0..ended.targets.len()).filter(|index| failed.has(*index)) {
-            ended.tally.fail(index, ErrorCode::BackendUnavailable.into());
+    /// The engine has answered about each target that it was asked about. Users are told behind the rooms, as
+    /// those in a room that has failed are not told there; and at this node behind the others, so that one
+    /// at whom it fails has not heard it.
+    fn publish_behind(&mut self, mut publication: Box<Publication>, ticket: Ticket) {
+        if !std::mem::replace(&mut publication.has_told_users, true) {
+            if !self.connections.awaits_response(publication.asker, ticket) {
+                publication.fail_rest(ErrorCode::BackendTimeout);
+            }
+            self.publish_to_users(&mut publication);
+            return self.await_told(publication, Some(ticket));
         }
+        self.publish_directly(&mut publication);
+        let ended = publication.into_ended(Some(ticket));
         if ended.has_failed() {
             return self.end_publication(ended, true);
         }
+        self.ask_for_counts(ended);
+    }
+
+    /// Has the other nodes tell the users of a publication.
+    fn publish_to_users(&mut self, publication: &mut Publication) {
+        let (users, rooms) = (publication.users_left(), publication.told_rooms());
+        if users.is_empty() {
+            return;
+        }
+        let frame = update_frame(&mut self.cx, &publication.update, None, None);
+        let is_cut_off = self.is_cut_off();
+        for (index, user) in users {
+            let target = (publication.told_target_at(index), publication.key);
+            let told = if is_cut_off {
+                Err(ErrorCode::BackendUnavailable)
+            } else {
+                self.tell_user_for(target, user, rooms.clone(), &frame)
+            };
+            if let Err(error) = told {
+                publication.tally.fail(index, error.into());
+            }
+        }
+    }
+
+    /// All nodes say for how many connections a publication was there, and then it is answered.
+    fn ask_for_counts(&mut self, ended: EndedPublication) {
+        let now = self.cx.now.monotonic;
         let (rooms, users) = ended.told();
         let Some(cluster) = &mut self.cluster else { return };
         let (node, run) = (cluster.name.clone(), cluster.run);
@@ -198,8 +234,8 @@ impl Node {
             self.count_unpublished(fault);
         }
         let Some(cluster) = &mut self.cluster else { return };
-        if let Some((ended, failed)) = cluster.nodes.told.answered(target, result.is_ok()) {
-            self.ask_for_counts(*ended, failed);
+        if let Some((publication, ticket)) = cluster.nodes.told.answered(target, result.is_ok()) {
+            self.publish_behind(publication, ticket);
         }
     }
 

@@ -8,6 +8,7 @@ use crate::node::Node;
 use crate::node::cluster::control::ClusterOrder;
 use crate::node::cluster::nodes::RoundPurpose;
 use crate::node::cluster::{COMMAND_TIME, Pending};
+use crate::node::planted::Planted;
 use crate::node::work::port::{Completion, Outcome, StoreError};
 use crate::node::work::ticket::Ticket;
 use crate::protocol::CloseReason;
@@ -23,6 +24,10 @@ impl Node {
         let life = over_before.map_or(u64::MAX / 4, |moment| at.saturating_sub(moment.as_millis()));
         let Some(cluster) = &mut self.cluster else { return };
         let user = SmolStr::new(user);
+        if self.cx.fault.is(Planted::RevocationNotStored) {
+            let stored = Ok(BusReply::Stored(true));
+            return self.revocation_kept(ticket, (user, at, count), &stored);
+        }
         let command = BusCommand::StoreRevocation {
             user: user.clone(),
             at,
@@ -33,6 +38,9 @@ impl Node {
         let until = now.monotonic + COMMAND_TIME;
         if let Err((fault, _)) = cluster.send(now.monotonic, command, (pending, until)) {
             self.revocation_failed(ticket, &fault);
+        } else if self.cx.fault.is(Planted::ConfirmedBeforeStored) {
+            let outcome = Outcome::Confirmed { count, nodes: 1, of: 1 };
+            self.on_completion(Completion { ticket, outcome });
         }
     }
 

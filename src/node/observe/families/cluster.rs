@@ -127,16 +127,26 @@ fn engine<'a>(cluster: &ClusterMember) -> Vec<Family<'a>> {
 /// How the engine is.
 pub(crate) fn dependency(cluster: &ClusterMember, now: Instant) -> Dependency {
     let mut dependency = Dependency::working("cluster");
-    if !cluster.has_revocations {
-        dependency = dependency.failed(
-            "cluster_not_read",
-            "The revocations were not read from the cluster's engine yet, so nobody is admitted",
-        );
-    } else if !cluster.link.is_up() {
-        dependency = dependency.degraded(
-            "cluster_unreachable",
-            "The cluster's engine cannot be reached: connections stay, and messages are refused",
-        );
+    let reason = &cluster.down_reason;
+    match (cluster.has_revocations, cluster.link.is_up()) {
+        (true, true) => {}
+        (true, false) => {
+            let what = format!(
+                "The cluster's engine cannot be reached: connections stay, and messages are refused. \
+                 The reason: {reason}"
+            );
+            dependency = dependency.degraded("cluster_unreachable", what);
+        }
+        (false, is_up) => {
+            let mut what =
+                "The revocations were not read from the cluster's engine yet, so nobody is \
+                            admitted"
+                    .to_owned();
+            if !is_up {
+                what = format!("{what}. The engine cannot be reached: {reason}");
+            }
+            dependency = dependency.failed("cluster_not_read", what);
+        }
     }
     if cluster.nodes.has_twin() {
         dependency = dependency.degraded(

@@ -127,6 +127,24 @@ fn a_publication_that_nobody_knows_of_is_done_once() {
     assert_eq!(cluster.contents(1, b), ["x"]);
 }
 
+/// The caller is told that nothing was done, so the same call is made at the other node.
+#[test]
+fn a_key_that_is_given_too_late_is_given_back() {
+    let mut cluster = ClusterWorld::new(2);
+    let b = cluster.connected(1, "soup", "bob");
+    cluster.seconds(6);
+    let body = json!({ "content": "x", "idempotency_key": "k" });
+    cluster.engine.faults.is_stopped = true;
+    let id = cluster.posting(0, "/v1/rooms/soup/publish", &body);
+    cluster.seconds(6);
+    assert!(cluster.nodes[0].raw(id).starts_with("HTTP/1.1 503"));
+    cluster.engine.faults.is_stopped = false;
+    cluster.seconds(10);
+    let (status, answer) = cluster.post(1, "/v1/rooms/soup/publish", body);
+    assert_eq!((status, &answer["delivered"]), (200, &1.into()), "{answer}");
+    assert_eq!(cluster.contents(1, b), ["x"]);
+}
+
 /// One of two rooms cannot be told. What is counted is the other.
 #[test]
 fn connections_of_a_room_that_failed_are_not_counted() {
@@ -140,6 +158,40 @@ fn connections_of_a_room_that_failed_are_not_counted() {
     let (status, answer) = cluster.post(0, "/v1/publish", body);
     assert_eq!((status, &answer["delivered"]), (200, &1.into()), "{answer}");
     assert_eq!(answer["failed"], json!({ "rooms": ["soup"], "error": "backend_unavailable" }));
+}
+
+/// The user is in a room where it fails, so nobody has told the user there.
+#[test]
+fn a_user_is_told_where_the_room_has_failed() {
+    let mut cluster = ClusterWorld::new(2);
+    let here = cluster.connected(0, "soup", "bob");
+    let there = cluster.connected(1, "soup", "bob");
+    cluster.seconds(6);
+    cluster.engine.faults.full_room = Some("soup".to_owned());
+    let body = json!({ "content": "x", "rooms": ["soup"], "users": ["bob"] });
+    let (status, answer) = cluster.post(0, "/v1/publish", body);
+    assert_eq!((status, &answer["delivered"]), (200, &2.into()), "{answer}");
+    assert_eq!(answer["failed"], json!({ "rooms": ["soup"], "error": "backend_unavailable" }));
+    assert_eq!(cluster.contents(0, here), ["x"]);
+    assert_eq!(cluster.contents(1, there), ["x"]);
+}
+
+/// The user is at the node that is called.
+#[test]
+fn a_user_at_whom_it_failed_has_not_heard_it() {
+    let mut cluster = ClusterWorld::new(2);
+    let here = cluster.connected(0, "soup", "ann");
+    cluster.seconds(6);
+    let body = json!({ "content": "x", "users": ["ann"] });
+    cluster.engine.faults.error = Some(EngineError::NoPermission);
+    let (status, answer) = cluster.post(0, "/v1/publish", body.clone());
+    assert_eq!((status, &answer["error"]), (503, &"backend_unavailable".into()), "{answer}");
+    assert_eq!(cluster.see(0, here), [] as [Value; 0]);
+    cluster.engine.faults.error = None;
+    cluster.seconds(10);
+    let (status, answer) = cluster.post(0, "/v1/publish", body);
+    assert_eq!((status, &answer["delivered"]), (200, &1.into()), "{answer}");
+    assert_eq!(cluster.contents(0, here), ["x"]);
 }
 
 /// Nobody is in the room at the node that has something to say there.

@@ -31,6 +31,25 @@ fn without_the_engine_nobody_is_dropped() {
     assert_eq!(cluster.see(1, joined), [] as [Value; 0]);
 }
 
+/// As it was tried last: in the beginning the connection was reset.
+#[test]
+fn readiness_names_why_the_engine_is_not_reached() {
+    let mut cluster = ClusterWorld::new(1);
+    let ready = |cluster: &mut ClusterWorld| {
+        let id = cluster.nodes[0].operator();
+        cluster.nodes[0].bytes(id, b"GET /v1/status HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        cluster.pump();
+        cluster.nodes[0].raw(id)
+    };
+    cluster.cut(0);
+    cluster.seconds(7);
+    let said = ready(&mut cluster);
+    assert!(said.contains("messages are refused. The reason: connection refused"), "{said}");
+    cluster.mend(0);
+    cluster.seconds(7);
+    assert!(!ready(&mut cluster).contains("The reason"));
+}
+
 #[test]
 fn a_short_interruption_is_not_noticed() {
     let mut cluster = ClusterWorld::new(2);
