@@ -16,6 +16,16 @@ fn a_token_gives_back_its_connection() {
 }
 
 #[test]
+fn conn_id_is_written_as_it_is_formatted() {
+    for index in [0, 7, 0xff_ffff, 0x100_0000, 0xfff_ffff, 0x1000_0000, u32::MAX] {
+        let id = ConnId::new(index, index.reverse_bits());
+        let mut text = Vec::new();
+        id.write(&mut text);
+        assert_eq!(String::from_utf8(text).unwrap(), id.to_string());
+    }
+}
+
+#[test]
 fn conn_id_parses_from_its_own_text_and_no_other() {
     for id in [ConnId::new(7, u32::MAX), ConnId::new(u32::MAX, 0), ConnId::new(0x0100_0000, 1)] {
         assert_eq!(id.to_string().parse(), Ok(id));
