@@ -106,4 +106,9 @@ fn texts_hash_by_their_borders() {
         state.hash_texts(&["a"]),
         SeededState::new(&Seed::predictable(4)).hash_texts(&["a"])
     );
+    let long = "a".repeat(600);
+    for length in 0..=long.len() {
+        let texts = ["user", &long[..length], "é"];
+        assert_eq!(state.hash_texts(&texts), state.hash_each(&texts), "{length}");
+    }
 }
