@@ -171,6 +171,9 @@ impl App for MemoryApp {
 
     /// A room that the last connection has left may be forgotten for another.
     fn on_leave(&mut self, left: &Left<'_>) {
+        if self.by_id.is_empty() {
+            return; // Rooms have no owners.
+        }
         let id = self.hashing.hash_texts(&[left.room]);
         let Some(&place) = self.by_id.get(&id) else { return };
         let Some(room) = self.rooms.get_mut(place as usize) else { return };

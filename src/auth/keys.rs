@@ -215,18 +215,23 @@ impl KeySet {
     /// A `kid` is compared, nothing else: it is no path and no query (RFC 8725, section 3.10). A
     /// key without one takes any; but where a key has the very `kid`, no other is tried. For a token
     /// without one, the keys without one come first.
-    pub(super) fn select(
-        &self,
-        algorithm: Algorithm,
-        id: Option<&str>,
-    ) -> Vec<&Arc<VerificationKey>> {
+    pub(super) fn select(&self, algorithm: Algorithm, id: Option<&str>) -> SelectedKeys<'_> {
         let taking = || self.keys.iter().filter(|key| key.takes.contains(&algorithm));
         let Some(id) = id else {
-            let (without, with): (Vec<_>, Vec<_>) = taking().partition(|key| key.id.is_none());
-            return without.into_iter().chain(with).take(MAX_TRIED).collect();
+            let without = taking().filter(|key| key.id.is_none());
+            return first_of(without.chain(taking().filter(|key| key.has_id())));
         };
         let has = |key: &&Arc<VerificationKey>| key.id.as_deref() == Some(id);
         let wanted = if self.keys.iter().any(|key| has(&key)) { Some(id) } else { None };
-        taking().filter(|key| key.id.as_deref() == wanted).take(MAX_TRIED).collect()
+        first_of(taking().filter(|key| key.id.as_deref() == wanted))
     }
+}
+
+/// Keys to try a token with, in their order.
+pub(super) type SelectedKeys<'a> = [Option<&'a Arc<VerificationKey>>; MAX_TRIED];
+
+fn first_of<'a>(keys: impl Iterator<Item = &'a Arc<VerificationKey>>) -> SelectedKeys<'a> {
+    let mut first = [None; MAX_TRIED];
+    first.iter_mut().zip(keys).for_each(|(place, key)| *place = Some(key));
+    first
 }

@@ -34,10 +34,13 @@ pub(super) struct Parts<'a> {
 
 /// The three parts of `token`; `None` when it has not three.
 pub(super) fn parts(token: &str) -> Option<Parts<'_>> {
-    let (message, signature) = token.rsplit_once('.')?;
-    let (header, claims) = message.split_once('.')?;
-    let is_compact = !claims.contains('.');
-    is_compact.then_some(Parts { header, claims, message, signature })
+    let mut dots = memchr::memchr_iter(b'.', token.as_bytes());
+    let (Some(first), Some(last), None) = (dots.next(), dots.next(), dots.next()) else {
+        return None;
+    };
+    let (message, signature) = (token.get(..last)?, token.get(last + 1..)?);
+    let (header, claims) = (message.get(..first)?, message.get(first + 1..)?);
+    Some(Parts { header, claims, message, signature })
 }
 
 /// The JSON of the header, in `short` where it fits in there. `None`: it is not in base64url.
@@ -64,6 +67,20 @@ pub(super) struct Header<'a> {
 /// The header of this JSON; `None` when it is none, or one that must be refused.
 pub(super) fn header(json: &[u8]) -> Option<Header<'_>> {
     serde_json::from_slice(json).ok()
+}
+
+/// The headers that the usual libraries write for a shared secret, as they are in their tokens.
+const USUAL_HEADERS: [&str; 3] = [
+    // {"alg":"HS256","typ":"JWT"}, {"typ":"JWT","alg":"HS256"} and {"alg":"HS256"}
+    "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9",
+    "eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9",
+    "eyJhbGciOiJIUzI1NiJ9",
+];
+
+/// The header of this text, if it is one of those that need not be decoded to be known.
+pub(super) fn usual_header(text: &str) -> Option<Header<'static>> {
+    let is_usual = USUAL_HEADERS.contains(&text);
+    is_usual.then_some(Header { algorithm: Cow::Borrowed("HS256"), key_id: None })
 }
 
 impl<'de> Deserialize<'de> for Header<'de> {
@@ -122,3 +139,32 @@ impl<'de> Visitor<'de> for HeaderVisitor {
 
 #[derive(Deserialize)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn usual_headers_say_what_they_decode_to() {
+        let sealed = |text| Parts { header: text, claims: "", message: "", signature: "" };
+        for text in USUAL_HEADERS {
+            let mut short = [0; SHORT_HEADER_BYTES];
+            let json = header_json(sealed(text), &mut short).unwrap();
+            assert_eq!(usual_header(text), header(&json), "{text}");
+        }
+        for other in ["", "eyJhbGciOiJIUzI1NiJ", "eyJhbGciOiJub25lIn0", "eyJhbGciOiJIUzI1NiJ9="] {
+            assert_eq!(usual_header(other), None);
+        }
+    }
+
+    #[test]
+    fn token_has_two_dots_and_no_more() {
+        let split = |token| parts(token).map(|it| (it.header, it.claims, it.message, it.signature));
+        assert_eq!(split("a.b.c"), Some(("a", "b", "a.b", "c")));
+        assert_eq!(split(".."), Some(("", "", ".", "")));
+        assert_eq!(split("é.ü.ß"), Some(("é", "ü", "é.ü", "ß")));
+        for other in ["", "a", "a.b", "a.b.c.d", "a.b.c."] {
+            assert_eq!(split(other), None, "{other}");
+        }
+    }
+}

@@ -212,8 +212,14 @@ impl Verifier {
     pub(crate) fn begin(&self, token: &str) -> Result<Verification, TokenError> {
         let parts = token::parts(token).ok_or(TokenError::Malformed)?;
         let mut short = [0; token::SHORT_HEADER_BYTES];
-        let header = token::header_json(parts, &mut short).ok_or(TokenError::Malformed)?;
-        let header = token::header(&header).ok_or(TokenError::Malformed)?;
+        let json;
+        let header = match token::usual_header(parts.header) {
+            Some(header) => header,
+            None => {
+                json = token::header_json(parts, &mut short).ok_or(TokenError::Malformed)?;
+                token::header(&json).ok_or(TokenError::Malformed)?
+            }
+        };
         let claims = match self.issuers.len() {
             1 => Vec::new(),
             _ => URL_SAFE_NO_PAD.decode(parts.claims).map_err(|_| TokenError::Malformed)?,
@@ -225,7 +231,8 @@ impl Verifier {
             let key_id = header.key_id.as_deref().map(str::to_owned);
             issuer.is_renewable.then_some(WantedKey { issuer: number, key_id, error })
         };
-        if keys.is_empty() {
+        let keys = keys.iter().flatten().copied();
+        if keys.clone().next().is_none() {
             let error = match issuer.keys.is_empty() {
                 true => TokenError::KeysUnavailable,
                 false => TokenError::UnknownKey,
@@ -234,14 +241,14 @@ impl Verifier {
         }
         let rules = Arc::clone(&issuer.rules);
         // An issuer gives no new key the `kid` of another: such a signature is forged.
-        let is_named = header.key_id.is_some() && keys.iter().any(|key| key.has_id());
+        let is_named = header.key_id.is_some() && keys.clone().any(|key| key.has_id());
         let otherwise = if is_named { None } else { wanted(TokenError::BadSignature) };
         if !issuer.algorithms.are_hmac() {
-            let keys = keys.into_iter().cloned().collect();
+            let keys = keys.cloned().collect();
             let against = CheckedAgainst { keys, algorithm, rules, otherwise };
             return Ok(Verification::Unchecked(SignatureCheck::new(token, against)));
         }
-        or_wanted(signed_by(keys.into_iter(), parts, algorithm, rules), otherwise)
+        or_wanted(signed_by(keys, parts, algorithm, rules), otherwise)
     }
 
     /// The principal of these claims, validated at `now`.

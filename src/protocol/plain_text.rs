@@ -62,7 +62,10 @@ fn prefix_by_blocks(bytes: &[u8]) -> usize {
 /// looked at alone where there are eight.
 fn prefix_by_words(bytes: &[u8]) -> usize {
     let Some(last) = bytes.last_chunk::<8>() else {
-        return bytes.iter().position(|&byte| !is_plain(byte)).unwrap_or(bytes.len());
+        // What is missing is closing quotes, where the prefix ends at the latest.
+        let mut word = [b'"'; 8];
+        word.iter_mut().zip(bytes).for_each(|(place, &byte)| *place = byte);
+        return marks(u64::from_le_bytes(word)).trailing_zeros() as usize / 8;
     };
     let (words, _) = bytes.as_chunks::<8>();
     for (index, word) in words.iter().enumerate() {

@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use super::plain_text::write_text;
-use super::server::{ChatMessage, Payload, RecipeUpdate, serialise};
+use super::server::{ChatMessage, Payload, RecipeUpdate, SessionInfo, serialise};
 
 impl Payload for ChatMessage<'_> {
     const TYPE: &'static str = "chat_message";
@@ -40,7 +40,9 @@ impl Payload for RecipeUpdate<'_> {
         buffer.extend_from_slice(b",\"recipe_data\":");
         let recipe = recipe_data.map_or("null", |recipe| recipe.get());
         buffer.extend_from_slice(recipe.as_bytes());
-        write_field(buffer, b",\"session\":", session.as_ref());
+        if let Some(session) = session {
+            write_session(buffer, session);
+        }
         if let Some(history) = history {
             buffer.extend_from_slice(b",\"history\":");
             buffer.extend_from_slice(history.get().as_bytes());
@@ -51,6 +53,20 @@ impl Payload for RecipeUpdate<'_> {
         write_field(buffer, b",\"missed\":", missed.as_ref());
         buffer.push(b'}');
     }
+}
+
+fn write_session(buffer: &mut Vec<u8>, session: &SessionInfo<'_>) {
+    let SessionInfo { user_id, expires_at, reauth_at, ping_interval_ms, .. } = session;
+    buffer.extend_from_slice(b",\"session\":{\"user_id\":");
+    write_text(buffer, user_id);
+    buffer.extend_from_slice(b",\"expires_at\":\"");
+    buffer.extend_from_slice(&expires_at.0);
+    buffer.extend_from_slice(b"\",\"reauth_at\":\"");
+    buffer.extend_from_slice(&reauth_at.0);
+    write_field(buffer, b"\",\"ping_interval_ms\":", Some(ping_interval_ms));
+    write_field(buffer, b",\"resume\":", session.resume.as_ref());
+    write_field(buffer, b",\"reconnect\":", session.reconnect.as_ref());
+    buffer.push(b'}');
 }
 
 /// Appends a field that may be missing: its `name` with what surrounds it, and its value.
@@ -70,7 +86,8 @@ mod tests {
     use super::*;
     use crate::id::{MessageIds, Seed};
     use crate::protocol::{
-        ClientMessage, Position, ServerMessage, SessionInfo, UpdateSource, parse,
+        ClientMessage, Memo, Position, ReconnectInfo, ResumeInfo, ServerMessage, UpdateSource,
+        parse,
     };
     use crate::time::UnixTime;
 
@@ -105,16 +122,17 @@ mod tests {
             (position, has_recipe, is_of_model) in (position(), any::<bool>(), any::<bool>()),
             (is_first, resumed) in (any::<bool>(), option::of(any::<bool>())),
             (has_history, missed) in (any::<bool>(), option::of(any::<u64>())),
+            (user_id, window) in (any::<String>(), option::of(any::<u64>())),
         ) {
             let raw: &RawValue = serde_json::from_str(r#"{"id":"soup", "steps":[]}"#).unwrap();
             let at = UnixTime::from_millis(1_800_000_000_000).to_rfc3339();
             let session = SessionInfo {
-                user_id: "alice",
+                user_id: &user_id,
                 expires_at: at,
                 reauth_at: at,
                 ping_interval_ms: 30_000,
-                resume: None,
-                reconnect: None,
+                resume: window.map(|window_ms| ResumeInfo { memo: Memo([7; 48]), position, window_ms }),
+                reconnect: missed.map(|within_ms| ReconnectInfo { within_ms }),
             };
             let update = RecipeUpdate {
                 request_id: request_id.as_deref(),

@@ -67,6 +67,11 @@ impl<K: Ord + Copy> Allowances<K> {
         self.capacity = capacity;
     }
 
+    /// Is there a limit?
+    pub(crate) fn is_limited(&self) -> bool {
+        !self.point.is_zero()
+    }
+
     /// Charges `cost` points if they fit into the allowance.
     ///
     /// # Errors

@@ -85,7 +85,8 @@ impl Holdings {
     /// there already is moved; its old weight is to be removed first.
     pub(crate) fn insert(&mut self, entry: u32, key: u64, weight: u64) {
         self.remove(entry, 0);
-        let holder = self.find(key).unwrap_or_else(|| self.create(key));
+        let hash = self.state.hash_one(key);
+        let holder = self.find_hashed(hash, key).unwrap_or_else(|| self.create(hash, key));
         if self.links.len() <= entry as usize {
             self.links.resize(entry as usize + 1, UNLINKED);
         }
@@ -220,12 +221,16 @@ impl Holdings {
     }
 
     fn find(&self, key: u64) -> Option<u32> {
-        let is_it =
-            |&holder: &u32| self.holders.get(holder as usize).is_some_and(|it| it.key == key);
-        self.by_key.find(self.state.hash_one(key), is_it).copied()
+        self.find_hashed(self.state.hash_one(key), key)
     }
 
-    fn create(&mut self, key: u64) -> u32 {
+    fn find_hashed(&self, hash: u64, key: u64) -> Option<u32> {
+        let is_it =
+            |&holder: &u32| self.holders.get(holder as usize).is_some_and(|it| it.key == key);
+        self.by_key.find(hash, is_it).copied()
+    }
+
+    fn create(&mut self, hash: u64, key: u64) -> u32 {
         let holder =
             Holder { key, weight: 0, oldest: NONE, newest: NONE, previous: NONE, next: NONE };
         let number = self.holders.insert(holder) as u32;
@@ -233,7 +238,7 @@ impl Holdings {
         let hash_of = |&holder: &u32| {
             holders.get(holder as usize).map_or(0, |holder: &Holder| state.hash_one(holder.key))
         };
-        by_key.insert_unique(state.hash_one(key), number, hash_of);
+        by_key.insert_unique(hash, number, hash_of);
         self.enter_class(number);
         number
     }

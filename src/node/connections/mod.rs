@@ -286,9 +286,11 @@ impl Connections {
 
 /// Pending connections by address.
 impl Connections {
-    /// How many pending connections this address has.
-    pub(crate) fn pending_of(&self, address: Address) -> usize {
-        self.pending_by_address.weight_of(address.to_bits()) as usize
+    /// Has this address at least so many pending connections? Asks for those of all first, which needs no
+    /// hash of the address.
+    pub(crate) fn has_pending(&self, address: Address, at_least: usize) -> bool {
+        let table = &self.pending_by_address;
+        table.len() >= at_least && table.weight_of(address.to_bits()) as usize >= at_least
     }
 
     /// Addresses with pending connections.

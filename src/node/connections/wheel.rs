@@ -90,14 +90,18 @@ impl Wheel {
 
     /// Arms `index` at `deadline`, instead of whatever it was armed at. O(1).
     pub fn arm(&mut self, index: usize, deadline: Instant) {
+        // Rounded up: never early.
+        let tick = deadline.as_micros().div_ceil(TICK_MICROS);
+        let tick = tick.min(self.current.saturating_add(MOST_AHEAD));
+        let is_there = |it: &Timer| it.previous != UNARMED && it.tick == tick as u32;
+        if self.entries.get(index).is_some_and(is_there) {
+            return;
+        }
         self.cancel(index);
         if self.entries.len() <= index {
             let unarmed = Timer { tick: 0, previous: UNARMED, next: NONE };
             self.entries.resize(index + 1, unarmed);
         }
-        // Rounded up: never early.
-        let tick = deadline.as_micros().div_ceil(TICK_MICROS);
-        let tick = tick.min(self.current.saturating_add(MOST_AHEAD));
         self.armed += 1;
         let list = if tick <= self.current { DUE } else { slot_of(tick) };
         self.link(index as u32, tick as u32, list);

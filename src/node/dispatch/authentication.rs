@@ -302,7 +302,8 @@ impl Node {
         let memo = self.memo_for(slot);
         let Self { cx, connections, rooms, gate, .. } = self;
         let is_unasked = !cx.policy.trust_join.is_zero();
-        let within = gate.governor.window(connections.len(), is_unasked);
+        let supports_resume = connections.get(slot).is_some_and(|it| it.session.supports_resume());
+        let within = supports_resume.then(|| gate.governor.window(connections.len(), is_unasked));
         let is_admitted = matches!(outcome, Outcome::Join(Admission::Admit(_)));
         match join.replaces {
             // Also of one for which the room has no place: it leaves in its own name.

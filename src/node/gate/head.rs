@@ -3,6 +3,7 @@
 //! What is refused here is refused in the order of the protocol: size, form, path, body, method,
 //! upgrade and version, origin. Capacity and address are the node's to judge.
 
+use std::mem::MaybeUninit;
 use std::net::SocketAddr;
 
 use httparse::Header;
@@ -115,10 +116,10 @@ pub(crate) fn read<'a, T>(
     max_bytes: usize,
     judge: impl FnOnce(Lines<'_, 'a>, usize) -> T,
 ) -> Result<Option<T>, Refusal> {
-    let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
-    let mut head = httparse::Request::new(&mut headers);
+    let mut headers = [const { MaybeUninit::uninit() }; MAX_HEADERS];
+    let mut head = httparse::Request::new(&mut []);
     let within = bytes.get(..max_bytes).unwrap_or(bytes);
-    let length = match head.parse(within) {
+    let length = match head.parse_with_uninit_headers(within, &mut headers) {
         Ok(httparse::Status::Complete(length)) => length,
         Ok(httparse::Status::Partial) if within.len() >= max_bytes => {
             return Err(Refusal::HeadersTooLarge);

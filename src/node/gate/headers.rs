@@ -55,9 +55,9 @@ pub(crate) fn elements(value: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// Is `token` among the elements of this header?
 pub(crate) fn has_token(headers: &[Header<'_>], name: &str, token: &str) -> bool {
-    values(headers, name)
-        .flat_map(elements)
-        .any(|element| element.eq_ignore_ascii_case(token.as_bytes()))
+    let is_it = |element: &[u8]| element.eq_ignore_ascii_case(token.as_bytes());
+    // Most lists have one element.
+    values(headers, name).any(|value| is_it(value) || elements(value).any(is_it))
 }
 
 /// Does `Accept-Encoding` name gzip, or all codings, with a weight above 0 (RFC 9110, section 12.5.3)?

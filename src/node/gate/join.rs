@@ -161,7 +161,7 @@ pub(crate) fn joined(
     rooms: &mut Rooms,
     slot: Slot,
     join: &PendingJoin,
-    (outcome, reconnect_within, memo): (Outcome, Duration, Option<Memo>),
+    (outcome, reconnect_within, memo): (Outcome, Option<Duration>, Option<Memo>),
 ) -> Result<(), CloseReason> {
     let refused = match outcome {
         // Told only to those whom the application lets in: others learn nothing of the room.
@@ -281,10 +281,9 @@ fn admit(
     rooms: &mut Rooms,
     slot: Slot,
     join: &PendingJoin,
-    (update, reconnect_within, memo): (&Update, Duration, Option<Memo>),
+    (update, reconnect_within, memo): (&Update, Option<Duration>, Option<Memo>),
 ) {
     let Some(connection) = connections.get_mut(slot) else { return };
-    let supports_resume = connection.session.supports_resume();
     let wanted = connection.wanted_room.take();
     let is_first = wanted.is_some();
     let mut resumption = Resumption::default();
@@ -318,7 +317,7 @@ fn admit(
         reauth_at: now.unix_at(join.clocks.reauth_at).to_rfc3339(),
         ping_interval_ms: cx.policy.ping.as_millis() as u64,
         resume: resumption.info,
-        reconnect: supports_resume.then_some(ReconnectInfo { within_ms: millis(reconnect_within) }),
+        reconnect: reconnect_within.map(|within| ReconnectInfo { within_ms: millis(within) }),
     };
     let Resumption { resumed, missed, .. } = resumption;
     let is_new = is_first && resumed != Some(true);

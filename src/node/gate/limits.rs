@@ -173,7 +173,8 @@ impl Limits {
         if is_full || is_late {
             return Err(Refusal::AtCapacity);
         }
-        if connections.pending_of(connection.address()) > cx.policy.pending_per_ip {
+        let beyond = cx.policy.pending_per_ip.saturating_add(1);
+        if connections.has_pending(connection.address(), beyond) {
             cx.metrics.refused_pending += 1;
             return Err(Refusal::TooManyRequests(PENDING_RETRY_SECONDS));
         }
@@ -264,6 +265,9 @@ impl Limits {
 
     /// Charges `user` for an accepted token. False: the allowance does not reach so far.
     pub(crate) fn charge_user(&mut self, cx: &mut Cx, user: &str) -> bool {
+        if !self.user_attempts.is_limited() {
+            return true;
+        }
         let is_within = self.user_attempts.charge(cx.now.monotonic, cx.user_key(user), 1).is_ok();
         cx.metrics.refused_user_attempts += u64::from(!is_within);
         is_within
@@ -301,7 +305,7 @@ impl Limits {
 /// Does `address` hold so many pending connections that not even a refusal is due?
 pub(crate) fn holds_too_many(cx: &Cx, connections: &Connections, address: Address) -> bool {
     let most = cx.policy.pending_per_ip.saturating_add(SLOTS_FOR_REFUSALS);
-    connections.pending_of(address) >= most
+    connections.has_pending(address, most)
 }
 
 /// Rounded up: a client that waits so long is looked at.

@@ -252,6 +252,9 @@ impl Tokens {
         slot: Slot,
         principal: &Principal,
     ) -> Result<(), TokenError> {
+        if self.revocations.len() == 0 {
+            return Ok(());
+        }
         let user = cx.hash(&[&principal.user]);
         self.revocations.check(user, principal.issue_time()).inspect_err(|_| {
             cx.history.set_claimed_user(connections.id_of(slot), &principal.user);

@@ -1,7 +1,5 @@
 //! The upgrade: its key, its room, its origin, and the 101 that makes the connection a WebSocket.
 
-use std::io::Write;
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use httparse::Header;
@@ -36,8 +34,9 @@ pub(crate) fn switching_protocols(
     if subprotocol {
         buffer.extend_from_slice(b"\r\nSec-WebSocket-Protocol: recipe-chat.v2");
     }
-    let written = write!(buffer, "\r\nX-Connection-Id: {id}\r\n");
-    debug_assert!(written.is_ok(), "a vector takes every byte");
+    buffer.extend_from_slice(b"\r\nX-Connection-Id: ");
+    id.write(buffer);
+    buffer.extend_from_slice(b"\r\n");
     buffer.extend_from_slice(more.as_bytes());
     buffer.extend_from_slice(b"\r\n");
 }

@@ -79,7 +79,9 @@ impl<T: Default> Groups<T> {
     pub(crate) fn join_with(&mut self, member: Slot, name: &SmolStr, new: impl FnOnce() -> T) {
         debug_assert!(self.group_of(member).is_none(), "a member is in one group at a time");
         let member = member.index();
-        let group = self.find(name).unwrap_or_else(|| self.create(name, new()));
+        let hash = self.state.hash_one(name.as_str());
+        let group = self.find_hashed(hash, name);
+        let group = group.unwrap_or_else(|| self.create(hash, name, new()));
         if self.links.len() <= member {
             self.links.resize(member + 1, UNLINKED);
         }
@@ -212,13 +214,16 @@ impl<T: Default> Groups<T> {
     }
 
     fn find(&self, name: &str) -> Option<u32> {
-        let hash = self.state.hash_one(name);
+        self.find_hashed(self.state.hash_one(name), name)
+    }
+
+    fn find_hashed(&self, hash: u64, name: &str) -> Option<u32> {
         let is_it =
             |&group: &u32| self.groups.get(group as usize).is_some_and(|group| group.name == name);
         self.by_name.find(hash, is_it).copied()
     }
 
-    fn create(&mut self, name: &SmolStr, shared: T) -> u32 {
+    fn create(&mut self, hash: u64, name: &SmolStr, shared: T) -> u32 {
         let group = Group { name: name.clone(), first: NONE, members: 0, shared };
         let group = self.groups.insert(group) as u32;
         let Self { state, by_name, groups, .. } = self;
@@ -227,7 +232,7 @@ impl<T: Default> Groups<T> {
                 .get(group as usize)
                 .map_or(0, |group: &Group<T>| state.hash_one(group.name.as_str()))
         };
-        by_name.insert_unique(state.hash_one(name.as_str()), group, hash_of);
+        by_name.insert_unique(hash, group, hash_of);
         group
     }
 

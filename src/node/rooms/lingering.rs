@@ -104,6 +104,9 @@ impl LingeringLeaves {
     /// A join of `user` to `room` is asked about: it takes the place of this connection, if it is
     /// admitted. O(log n), and the connections of the user in that room.
     pub(crate) fn claim(&mut self, room: &SmolStr, user: &SmolStr) -> Option<ClaimedLeave> {
+        if self.leaves.is_empty() {
+            return None;
+        }
         let places = (room.clone(), user.clone(), 0)..=(room.clone(), user.clone(), u32::MAX);
         let mut keys = self.by_room.range(places).map(|(.., key)| *key);
         let is_free = |key: &u32| self.leaves.get(*key as usize).is_some_and(|it| !it.is_claimed);

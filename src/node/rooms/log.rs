@@ -131,7 +131,10 @@ impl RoomLogs {
 
     /// A member has joined `room`, which gets a log if it `wants_log` and there is none.
     pub(crate) fn joined(&mut self, room: &SmolStr, wants_log: bool, most: usize) {
-        if let Some(log) = self.logs.get_mut(room) {
+        // Few rooms have a log, or none has.
+        if !self.logs.is_empty()
+            && let Some(log) = self.logs.get_mut(room)
+        {
             log.ends_at = None;
             return;
         }
