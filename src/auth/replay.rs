@@ -1,7 +1,5 @@
 //! The replay set: an accepted `auth` message is single-use until its token has expired.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::num::NonZeroU32;
 
 use hashbrown::HashTable;
@@ -29,10 +27,13 @@ use crate::time::{Instant, Now, UnixTime};
 pub(crate) struct ReplaySet {
     /// The numbers of the entries, by their hashes.
     by_hash: HashTable<u32>,
+    /// Those that were taken out early stay in their lists until they come up, or are too many.
     entries: Slab<Reservation>,
-    /// The expiry of each entry and its number, the nearest first. Entries that were taken out early
-    /// stay here until then, or until they are too many.
-    order: BinaryHeap<Reverse<(NonZeroU32, u32)>>,
+    /// The first entry of each list. Each has the seconds that are 1,024 apart, so it comes up every 17
+    /// minutes; what expires later is passed over then.
+    lists: Box<[u32; LISTS]>,
+    /// The lists of all seconds up to this one have come up.
+    looked_at: u32,
     by_user: Option<Box<Holdings>>,
     /// Entries from this number on may not be counted in `by_user`.
     counted: u32,
@@ -50,20 +51,28 @@ pub(crate) struct ReplaySet {
 struct Reservation {
     hash: u64,
     user: u64,
-    /// The second of the expiry, rounded up. It is never 0, which lets the slab mark an empty place
-    /// without a tag.
+    /// The second of the expiry, rounded up; [`TAKEN_OUT`]: the entry counts no more. It is never 0, which
+    /// lets the slab mark an empty place without a tag.
     expires: NonZeroU32,
+    /// The next entry of its list.
+    next: u32,
 }
+
+/// No entry.
+const NONE: u32 = u32::MAX;
+/// Lists of entries by their second: 4 KiB.
+const LISTS: usize = 1 << 10;
+/// What an entry has for its expiry that was taken out early.
+const TAKEN_OUT: NonZeroU32 = NonZeroU32::MIN;
 
 /// Entries that are counted by user with each new one. Two would do to be done when the set is full.
 const COUNTED_AT_ONCE: u32 = 4;
-/// Places for so many are reserved, which is address space: 24 MiB for the entries and 12 MiB for their
-/// order.
+/// Places for so many are reserved, and for those that are taken out early: 36 MiB of address space.
 const MOST_RESERVED: usize = 1 << 20;
 
 impl ReplaySet {
-    /// What an entry costs: 24 bytes, its places in the two tables that find it with their slack, and
-    /// its place among its user's, who may have no other.
+    /// What an entry costs: 24 bytes, half as much for those that were taken out early, its place in the
+    /// table that finds it with its slack, and its place among its user's, who may have no other.
     #[cfg(feature = "net")]
     pub(crate) const ENTRY_BYTES: usize = 48 + Holdings::ENTRY_BYTES + Holdings::HOLDER_BYTES;
 
@@ -73,8 +82,9 @@ impl ReplaySet {
         let reserved = capacity.min(MOST_RESERVED);
         Self {
             by_hash: HashTable::new(),
-            entries: Slab::with_capacity(reserved),
-            order: BinaryHeap::with_capacity(most_ordered(reserved)),
+            entries: Slab::with_capacity(most_listed(reserved)),
+            lists: Box::new([NONE; LISTS]),
+            looked_at: 0,
             by_user: None,
             counted: 0,
             end: 0,
@@ -109,16 +119,16 @@ impl ReplaySet {
         if self.find(hash, expires).is_some() {
             return Err(TokenError::Replayed);
         }
-        let number = self.insert(Reservation { hash, user, expires });
+        let number = self.insert(Reservation { hash, user, expires, next: NONE });
         self.count_by_user();
-        while self.capacity != 0 && self.entries.len() > self.capacity {
+        while self.capacity != 0 && self.len() > self.capacity {
             // The bound may have been lowered: all are counted then, whatever that takes.
             self.count_until(self.end);
             let Some(by_user) = &mut self.by_user else { break };
             // Its number may be that of an older entry, and then it was counted before others.
             by_user.refresh(number);
             let Some(victim) = by_user.victim(user, 0) else { break };
-            self.remove(victim);
+            self.take_out(victim);
             self.evictions += 1;
         }
         Ok(())
@@ -127,7 +137,7 @@ impl ReplaySet {
     /// Takes a reservation back: its join failed.
     pub(crate) fn release(&mut self, hash: u64, expires: UnixTime) {
         if let Some(number) = self.find(hash, second_of(expires)) {
-            self.remove(number);
+            self.take_out(number);
         }
     }
 
@@ -147,7 +157,7 @@ impl ReplaySet {
     /// How many are remembered.
     #[must_use]
     pub(crate) fn len(&self) -> usize {
-        self.entries.len()
+        self.by_hash.len()
     }
 
     /// How many were forgotten before their expiry because the set was full.
@@ -156,7 +166,7 @@ impl ReplaySet {
         self.evictions
     }
 
-    /// Each entry is forgotten once, so this is amortised O(log n) a reservation.
+    /// A second that has passed costs O(1), and what is in its list.
     ///
     /// An expiry must be past by both clocks: a wall clock that is set on and back again would
     /// else let a message in twice.
@@ -167,15 +177,41 @@ impl ReplaySet {
             UnixTime::from_millis(now.unix.as_millis().saturating_sub(since_start))
         });
         let now = now.unix.min(epoch + since_start).as_millis() / 1_000;
-        while let Some(&Reverse((expires, number))) = self.order.peek()
-            && u64::from(expires.get()) <= now
-        {
-            self.order.pop();
-            // The number may be that of a later entry meanwhile.
-            if self.entries.get(number as usize).is_some_and(|entry| entry.expires == expires) {
-                self.remove(number);
-            }
+        let now = u32::try_from(now).unwrap_or(u32::MAX);
+        // After a turn of all lists each has come up.
+        let first = self.looked_at.saturating_add(1).max(now.saturating_sub(LISTS as u32 - 1));
+        for second in first..=now {
+            self.forget_expired_in(second, now);
         }
+        self.looked_at = self.looked_at.max(now);
+    }
+
+    /// The list of this second comes up: what has expired at `now` goes, what expires later stays.
+    fn forget_expired_in(&mut self, second: u32, now: u32) {
+        let mut number = std::mem::replace(self.list(second), NONE);
+        while let Some(entry) = self.entries.get(number as usize) {
+            let (next, expires) = (entry.next, entry.expires);
+            if expires.get() > now {
+                self.link(number, second);
+            } else {
+                self.take_out(number);
+                self.entries.try_remove(number as usize);
+            }
+            number = next;
+        }
+    }
+
+    /// Puts an entry into the list of this second.
+    fn link(&mut self, number: u32, second: u32) {
+        let next = std::mem::replace(self.list(second), number);
+        if let Some(entry) = self.entries.get_mut(number as usize) {
+            entry.next = next;
+        }
+    }
+
+    #[expect(clippy::indexing_slicing, reason = "the number of a list is below 1,024")]
+    fn list(&mut self, second: u32) -> &mut u32 {
+        &mut self.lists[second as usize % LISTS]
     }
 
     fn find(&self, hash: u64, expires: NonZeroU32) -> Option<u32> {
@@ -194,11 +230,10 @@ impl ReplaySet {
         let Self { by_hash, entries, .. } = self;
         let hash_of = |&number: &u32| entries.get(number as usize).map_or(0, |entry| entry.hash);
         by_hash.insert_unique(hash, number, hash_of);
-        self.order.push(Reverse((expires, number)));
-        if self.order.len() > most_ordered(self.entries.len()) {
-            let numbered = self.entries.iter();
-            self.order.clear();
-            self.order.extend(numbered.map(|(number, it)| Reverse((it.expires, number as u32))));
+        // What has expired already goes with the next list that comes up.
+        self.link(number, expires.get().max(self.looked_at.saturating_add(1)));
+        if self.entries.len() > most_listed(self.len()) {
+            self.drop_taken_out();
         }
         if number < self.counted {
             self.count(number);
@@ -206,9 +241,22 @@ impl ReplaySet {
         number
     }
 
+    /// Empties the places of all entries that were taken out, and makes the lists of the others anew.
+    /// O(n), after as many were taken out as half of those that are left.
+    fn drop_taken_out(&mut self) {
+        self.entries.retain(|_, entry| entry.expires != TAKEN_OUT);
+        self.lists.fill(NONE);
+        for number in 0..self.end {
+            if let Some(entry) = self.entries.get(number as usize) {
+                let second = entry.expires.get().max(self.looked_at.saturating_add(1));
+                self.link(number, second);
+            }
+        }
+    }
+
     /// Begins, goes on with, or ends the count by user, by how full the set is.
     fn count_by_user(&mut self) {
-        let len = self.entries.len();
+        let len = self.len();
         if self.by_user.is_none() {
             if self.capacity == 0 || len <= self.capacity / 2 {
                 return;
@@ -230,15 +278,21 @@ impl ReplaySet {
     }
 
     fn count(&mut self, number: u32) {
-        if let Some(entry) = self.entries.get_mut(number as usize)
+        if let Some(entry) = self.entries.get(number as usize)
+            && entry.expires != TAKEN_OUT
             && let Some(by_user) = &mut self.by_user
         {
             by_user.insert(number, entry.user, 1);
         }
     }
 
-    fn remove(&mut self, number: u32) {
-        let Some(entry) = self.entries.try_remove(number as usize) else { return };
+    /// An entry counts no more. Its place is free when its list comes up, as it is linked in one
+    /// direction only.
+    fn take_out(&mut self, number: u32) {
+        let Some(entry) = self.entries.get_mut(number as usize) else { return };
+        if std::mem::replace(&mut entry.expires, TAKEN_OUT) == TAKEN_OUT {
+            return;
+        }
         if let Ok(place) = self.by_hash.find_entry(entry.hash, |&other| other == number) {
             place.remove();
         }
@@ -248,131 +302,16 @@ impl ReplaySet {
     }
 }
 
-/// Places in the order of that many entries, of those that were taken out early the latest among them.
-const fn most_ordered(entries: usize) -> usize {
+/// Entries that are in lists of that many that count, at most.
+const fn most_listed(entries: usize) -> usize {
     entries + entries / 2 + 64
 }
 
-/// An expiry after 2106 counts as one in 2106, and one at the start of 1970 as a second later.
+/// An expiry after 2106 counts as one in 2106, and one at the start of 1970 as two seconds later.
 fn second_of(expires: UnixTime) -> NonZeroU32 {
     let second = u32::try_from(expires.as_millis().div_ceil(1_000)).unwrap_or(u32::MAX);
-    NonZeroU32::new(second).unwrap_or(NonZeroU32::MIN)
+    NonZeroU32::new(second.max(TAKEN_OUT.get() + 1)).unwrap_or(TAKEN_OUT)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const ALICE: u64 = 1;
-
-    fn at(seconds: u64) -> UnixTime {
-        UnixTime::from_millis(seconds * 1_000)
-    }
-
-    fn now(seconds: u64) -> Now {
-        let monotonic = Instant::from_micros(seconds * 1_000_000);
-        Now { monotonic, unix: at(seconds) }
-    }
-
-    fn set(capacity: usize) -> ReplaySet {
-        ReplaySet::new(&Seed::predictable(1), capacity)
-    }
-
-    #[test]
-    fn replay_set_forgets_nothing_when_wall_clock_jumps() {
-        let mut set = set(10);
-        assert_eq!(set.reserve(now(0), ALICE, 7, at(60)), Ok(()));
-        let set_on = Now { unix: at(3_600), ..now(1) };
-        assert_eq!(set.reserve(set_on, ALICE, 8, at(3_700)), Ok(()));
-        assert_eq!(set.reserve(now(2), ALICE, 7, at(60)), Err(TokenError::Replayed));
-    }
-
-    #[test]
-    fn a_message_is_single_use_until_its_token_expires() {
-        let mut set = set(10);
-        assert_eq!(set.reserve(now(0), ALICE, 7, at(60)), Ok(()));
-        assert_eq!(set.reserve(now(59), ALICE, 7, at(60)), Err(TokenError::Replayed));
-        assert_eq!(set.reserve(now(60), ALICE, 8, at(90)), Ok(()));
-        assert_eq!((set.len(), set.by_hash.len(), set.order.len()), (1, 1, 1));
-    }
-
-    #[test]
-    fn a_reservation_takes_24_bytes() {
-        // An Option has a tag exactly where a slab's place has one.
-        assert_eq!(size_of::<Option<Reservation>>(), 24);
-    }
-
-    #[test]
-    fn users_are_counted_while_the_set_is_half_full() {
-        let mut set = set(100);
-        let fill = |set: &mut ReplaySet, hashes: std::ops::Range<u64>, until| {
-            hashes.for_each(|hash| assert_eq!(set.reserve(now(0), hash % 7, hash, until), Ok(())));
-        };
-        fill(&mut set, 0..50, at(60));
-        assert!(set.by_user.is_none());
-        fill(&mut set, 50..75, at(60));
-        let counted = set.by_user.as_ref().map(|by_user| by_user.len());
-        assert_eq!((counted, set.counted), (Some(75), 75), "before the set is full");
-        assert_eq!(set.reserve(now(60), ALICE, 1, at(90)), Ok(()));
-        assert!(set.by_user.is_none() && set.len() == 1);
-        fill(&mut set, 100..175, at(90));
-        assert_eq!(set.by_user.as_ref().map(|by_user| by_user.len()), Some(76));
-    }
-
-    #[test]
-    fn order_of_expiries_does_not_outgrow_the_set() {
-        let mut set = set(10);
-        for hash in 0..10_000 {
-            assert_eq!(set.reserve(now(0), ALICE, hash, at(60)), Ok(()));
-        }
-        assert!(set.order.len() <= most_ordered(11), "{}", set.order.len());
-        assert_eq!(set.reserve(now(60), ALICE, 1, at(90)), Ok(()));
-        assert_eq!((set.len(), set.by_hash.len(), set.order.len()), (1, 1, 1));
-    }
-
-    #[test]
-    fn a_failed_join_frees_its_message() {
-        let mut set = set(10);
-        assert_eq!(set.reserve(now(0), ALICE, 7, at(60)), Ok(()));
-        set.release(7, at(60));
-        assert_eq!(set.len(), 0);
-        assert_eq!(set.reserve(now(0), ALICE, 7, at(60)), Ok(()));
-    }
-
-    #[test]
-    fn a_full_set_forgets_the_oldest_of_the_heaviest_user() {
-        let mut set = set(100);
-        for user in 0..50 {
-            assert_eq!(set.reserve(now(0), user, user, at(60)), Ok(()));
-        }
-        for hash in 1_000..10_000 {
-            assert_eq!(set.reserve(now(0), 99, hash, at(900)), Ok(()));
-        }
-        assert_eq!((set.len(), set.evictions()), (100, 8_950));
-        for user in 0..50 {
-            assert_eq!(set.reserve(now(0), user, user, at(60)), Err(TokenError::Replayed));
-        }
-        assert_eq!(set.reserve(now(0), 99, 9_999, at(900)), Err(TokenError::Replayed));
-        assert_eq!(set.reserve(now(0), 99, 1_000, at(900)), Ok(()), "its own is forgotten");
-    }
-
-    #[test]
-    fn a_new_entry_with_a_used_number_goes_last() {
-        let mut set = set(0);
-        for hash in 0..10 {
-            assert_eq!(set.reserve(now(0), ALICE, hash, at(60)), Ok(()));
-        }
-        set.release(0, at(60));
-        set.set_capacity(5);
-        assert_eq!(set.reserve(now(0), ALICE, 10, at(60)), Ok(()));
-        assert_eq!((set.len(), set.evictions()), (5, 5));
-        assert_eq!(set.reserve(now(0), ALICE, 10, at(60)), Err(TokenError::Replayed));
-    }
-
-    #[test]
-    fn an_expiry_beyond_the_counter_is_remembered_too() {
-        let mut set = set(0);
-        assert_eq!(set.reserve(now(0), ALICE, 1, UnixTime::MAX), Ok(()));
-        assert_eq!(set.reserve(now(0), ALICE, 1, UnixTime::MAX), Err(TokenError::Replayed));
-    }
-}
+mod tests;
