@@ -14,6 +14,7 @@ pub(crate) mod moment;
 pub(crate) mod outbox;
 mod output;
 pub(crate) mod pending;
+mod pending_by_address;
 mod request_queue;
 mod requests;
 pub(crate) mod session;

@@ -1,18 +1,14 @@
-//! Pending connections: by address, and what each has only until it is in its room.
+//! What pending connections have, each until it is in its room.
 //!
 //! They have a table with numbers of its own. So it is as long as the most that were pending at once, and
 //! what it has for each, 44 bytes, is no cost of a connection that is authenticated.
 
-use std::net::SocketAddr;
 use std::num::NonZeroU32;
 
 use slab::Slab;
 use smol_str::SmolStr;
 
-use super::Connections;
-use crate::auth::Address;
-use crate::id::{ConnId, Seed, Slot};
-use crate::node::app::JoinClient;
+use crate::id::{Seed, Slot};
 use crate::node::http::client_details::ClientDetails;
 use crate::shares::Holdings;
 
@@ -25,11 +21,11 @@ pub(crate) const PENDING_ADDRESS_BYTES: usize = Holdings::HOLDER_BYTES;
 pub(super) struct PendingNumber(NonZeroU32);
 
 impl PendingNumber {
-    fn new(place: usize) -> Self {
+    pub(super) fn new(place: usize) -> Self {
         Self(NonZeroU32::MIN.saturating_add(place as u32))
     }
 
-    fn place(self) -> u32 {
+    pub(super) fn place(self) -> u32 {
         self.0.get() - 1
     }
 }
@@ -37,16 +33,16 @@ impl PendingNumber {
 /// The pending connections, and those that have ended and still have the name of their room.
 #[derive(Debug)]
 pub(super) struct PendingTable {
-    entries: Slab<PendingEntry>,
+    pub(super) entries: Slab<PendingEntry>,
     /// Those that count as pending.
     pub(super) by_address: Holdings,
 }
 
 #[derive(Debug)]
-struct PendingEntry {
-    slot: Slot,
+pub(super) struct PendingEntry {
+    pub(super) slot: Slot,
     /// What it has asked for, until it is joined.
-    wanted: Option<WantedRoom>,
+    pub(super) wanted: Option<WantedRoom>,
 }
 
 impl PendingTable {
@@ -66,7 +62,7 @@ pub(crate) enum WantedRoom {
 }
 
 impl WantedRoom {
-    fn new(name: SmolStr, details: Option<ClientDetails>) -> Self {
+    pub(super) fn new(name: SmolStr, details: Option<ClientDetails>) -> Self {
         match details {
             Some(details) => Self::Detailed(Box::new((name, details))),
             None => Self::Named(name),
@@ -80,122 +76,11 @@ impl WantedRoom {
         }
     }
 
-    fn details(&self) -> Option<&ClientDetails> {
+    pub(super) fn details(&self) -> Option<&ClientDetails> {
         match self {
             Self::Named(_) => None,
             Self::Detailed(detailed) => Some(&detailed.1),
         }
-    }
-}
-
-/// Pending connections by address.
-impl Connections {
-    /// How many pending connections this address has.
-    pub(crate) fn pending_of(&self, address: Address) -> usize {
-        self.pending.by_address.weight_of(address.to_bits()) as usize
-    }
-
-    /// Addresses with pending connections.
-    pub(crate) fn pending_addresses(&self) -> usize {
-        self.pending.by_address.holders()
-    }
-
-    /// The oldest pending connection of the address that has most of them, if that is more than
-    /// `address` would have with so many `more`.
-    pub(crate) fn pending_to_give_way(&self, address: Address, more: u64) -> Option<ConnId> {
-        let place = self.pending.by_address.heavier_than(address.to_bits(), more)?;
-        Some(self.id_of(self.pending.entries.get(place as usize)?.slot))
-    }
-
-    /// Counts `slot` as pending, unless it is counted.
-    pub(crate) fn count_pending(&mut self, slot: Slot) {
-        if !self.is_counted_pending(slot)
-            && let Some(place) = self.pending_place(slot)
-            && let Some(connection) = self.arena.get(slot.index())
-        {
-            self.pending.by_address.insert(place, connection.address().to_bits(), 1);
-        }
-    }
-
-    /// A proxy says that `slot` comes from `client`: it is counted there.
-    pub(crate) fn set_client(&mut self, slot: Slot, client: SocketAddr) {
-        if !self.is_counted_pending(slot)
-            && let Some(connection) = self.arena.get_mut(slot.index())
-        {
-            connection.set_peer(client);
-            self.count_pending(slot);
-        }
-    }
-
-    /// `slot` is authenticated, or over.
-    pub(super) fn uncount_pending(&mut self, slot: Slot) {
-        if let Some(number) = self.get(slot).and_then(|connection| connection.pending) {
-            self.pending.by_address.remove(number.place(), 1);
-            self.tidy_pending(slot);
-        }
-    }
-
-    fn is_counted_pending(&self, slot: Slot) -> bool {
-        let number = self.get(slot).and_then(|connection| connection.pending);
-        number.is_some_and(|number| self.pending.by_address.contains(number.place()))
-    }
-
-    /// The place of `slot` in the table, which it gets if it has none.
-    fn pending_place(&mut self, slot: Slot) -> Option<u32> {
-        let connection = self.arena.get_mut(slot.index())?;
-        let entries = &mut self.pending.entries;
-        let new = || PendingNumber::new(entries.insert(PendingEntry { slot, wanted: None }));
-        Some(connection.pending.get_or_insert_with(new).place())
-    }
-
-    /// Gives the place of `slot` back when nothing is there any more.
-    fn tidy_pending(&mut self, slot: Slot) {
-        if let Some(connection) = self.arena.get_mut(slot.index())
-            && let Some(number) = connection.pending
-            && !self.pending.by_address.contains(number.place())
-            && let Some(entry) = self.pending.entries.get(number.place() as usize)
-            && entry.wanted.is_none()
-        {
-            self.pending.entries.remove(number.place() as usize);
-            connection.pending = None;
-        }
-    }
-}
-
-/// The rooms that pending connections have asked for.
-impl Connections {
-    /// `slot` asks for this room.
-    pub(crate) fn want(&mut self, slot: Slot, room: SmolStr, details: Option<ClientDetails>) {
-        if let Some(place) = self.pending_place(slot)
-            && let Some(entry) = self.pending.entries.get_mut(place as usize)
-        {
-            entry.wanted = Some(WantedRoom::new(room, details));
-        }
-    }
-
-    /// The room that `slot` has asked for, until it is joined.
-    fn wanted(&self, slot: Slot) -> Option<&WantedRoom> {
-        let number = self.get(slot)?.pending?;
-        self.pending.entries.get(number.place() as usize)?.wanted.as_ref()
-    }
-
-    /// Its name.
-    pub(crate) fn wanted_name(&self, slot: Slot) -> Option<&SmolStr> {
-        self.wanted(slot).map(WantedRoom::name)
-    }
-
-    /// `slot` wants it no longer: it is joined, or the connection ends.
-    pub(crate) fn take_wanted(&mut self, slot: Slot) -> Option<WantedRoom> {
-        let number = self.get(slot)?.pending?;
-        let wanted = self.pending.entries.get_mut(number.place() as usize)?.wanted.take();
-        self.tidy_pending(slot);
-        wanted
-    }
-
-    /// What is known of the client of `slot`, beside its token.
-    pub(crate) fn client(&self, slot: Slot) -> Option<JoinClient<'_>> {
-        let details = self.wanted(slot).and_then(WantedRoom::details);
-        Some(ClientDetails::client(self.get(slot)?.peer().ip(), details))
     }
 }
 
