@@ -28,7 +28,7 @@ use slab::Slab;
 
 pub(crate) use self::filter::MessageFilter;
 use self::message::{
-    Absent, LIFETIME_SECONDS, MessageState, RememberedMessage, StateKind, second_of,
+    Absent, LIFETIME_SECONDS, MessageState, NONE, RememberedMessage, StateKind, second_of,
 };
 pub(crate) use self::message::{Lookup, MessageKey};
 use self::shared::SharedAnswers;
@@ -47,7 +47,6 @@ const MESSAGES: u32 = 32;
 /// What an entry takes beside its messages, its places in the tables included.
 const ENTRY_WEIGHT: usize =
     size_of::<MemberLog>() + 8 + Holdings::ENTRY_BYTES + Holdings::HOLDER_BYTES;
-const NONE: u32 = u32::MAX;
 
 /// What a user and room take with so many messages that are answered with so much text each.
 #[cfg(feature = "net")]

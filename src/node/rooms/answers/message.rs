@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use super::NONE;
 use crate::node::app::{Answer, Update};
 use crate::node::work::ticket::Ticket;
 use crate::protocol::ErrorCode;
 use crate::time::Instant;
 
+/// No message, no entry.
+pub(super) const NONE: u32 = u32::MAX;
 /// How long an answer is remembered, in seconds.
 pub(crate) const LIFETIME_SECONDS: u16 = 600;
 

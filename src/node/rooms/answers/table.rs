@@ -3,8 +3,7 @@
 //! A place that is empty is a message of no kind, and links to the next such. So the table needs no tag
 //! and no alignment but the message's own: a `Slab` would take 24 bytes for the 20 of a message.
 
-use super::NONE;
-use super::message::{RememberedMessage, StateKind};
+use super::message::{NONE, RememberedMessage, StateKind};
 
 /// Messages by number. A number is used again when its message was removed.
 #[derive(Debug)]
