@@ -4,7 +4,7 @@ mod table;
 
 use std::num::NonZeroU32;
 
-use self::table::ReservationTable;
+use self::table::{HolderHash, ReservationTable};
 use super::error::TokenError;
 use crate::id::Seed;
 use crate::shares::Holdings;
@@ -47,15 +47,15 @@ const COUNTED_AT_ONCE: u32 = 4;
 /// Entries that are forgotten with each new one if they have expired. More may have, where nobody came for
 /// long; then they are forgotten bit by bit.
 const FORGOTTEN_AT_ONCE: usize = 256;
-/// Places for up to so many are reserved, which is address space: 40 bytes each. Beyond that the vectors double,
+/// Places for up to so many are reserved, which is address space: 32 bytes each. Beyond that the vectors double,
 /// and their pages are mapped anew.
 const MOST_RESERVED: usize = 1 << 24;
 
 impl ReplaySet {
-    /// What an entry costs: 40 bytes with its places in the two lists that find it, some slack, and its
+    /// What an entry costs: 32 bytes with its places in the two lists that find it, some slack, and its
     /// place among its user's, who may have no other.
     #[cfg(feature = "net")]
-    pub(crate) const ENTRY_BYTES: usize = 48 + Holdings::ENTRY_BYTES + Holdings::HOLDER_BYTES;
+    pub(crate) const ENTRY_BYTES: usize = 40 + Holdings::ENTRY_BYTES + Holdings::HOLDER_BYTES;
 
     /// Remembers at most `capacity` entries; 0: without a bound.
     #[must_use]
@@ -97,6 +97,7 @@ impl ReplaySet {
         if self.entries.find(hash, expires).is_some() {
             return Err(TokenError::Replayed);
         }
+        let user = HolderHash::of(user);
         let number = self.entries.insert(hash, user, expires);
         self.end = self.end.max(number + 1);
         if number < self.counted {
@@ -109,7 +110,7 @@ impl ReplaySet {
             let Some(by_user) = &mut self.by_user else { break };
             // Its number may be that of an older entry, and then it was counted before others.
             by_user.refresh(number);
-            let Some(victim) = by_user.victim(user, 0) else { break };
+            let Some(victim) = by_user.victim(user.key(), 0) else { break };
             self.remove(victim);
             self.evictions += 1;
         }
@@ -195,7 +196,7 @@ impl ReplaySet {
         if let Some(entry) = self.entries.get(number)
             && let Some(by_user) = &mut self.by_user
         {
-            by_user.insert(number, entry.user, 1);
+            by_user.insert(number, entry.user.key(), 1);
         }
     }
 

@@ -21,7 +21,9 @@ use std::io::{
 };
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 
 use super::directory;
@@ -69,8 +71,11 @@ pub(super) fn inspect(path: &Path) -> Result<(), RevocationsError> {
 }
 
 /// A node's store: passes each revocation to a thread.
+///
+/// The bound is counted here: a channel that has it would allocate all its places, 64 KiB, at the start.
 pub(super) struct FileStore {
-    queue: SyncSender<AppendJob>,
+    queue: Sender<AppendJob>,
+    waiting: Arc<AtomicUsize>,
 }
 
 /// A line that the thread has to append.
@@ -86,24 +91,27 @@ impl FileStore {
     /// Starts the thread for the file at `path`, which has `lines` lines. When the store is
     /// dropped, the thread finishes its queue and ends.
     pub(super) fn start(path: PathBuf, lines: usize, mailbox: Mailbox) -> io::Result<Self> {
-        let (queue, jobs) = mpsc::sync_channel(QUEUE);
+        let (queue, jobs) = mpsc::channel();
+        let waiting = Arc::new(AtomicUsize::new(0));
         let has_directory = directory::directory_of(&path).is_dir();
-        let mut log = LogFile { path, lines, has_directory };
+        let mut log = LogFile { path, lines, has_directory, waiting: Arc::clone(&waiting) };
         thread::Builder::new()
             .name("vestibule-revocations".to_owned())
             .spawn(move || log.serve(&jobs, &mailbox))?;
-        Ok(Self { queue })
+        Ok(Self { queue, waiting })
     }
 }
 
 impl RevocationStore for FileStore {
     fn store(&mut self, ticket: Ticket, revocation: &Revocation<'_>) -> Result<(), StoreError> {
         let &Revocation { user, at, capacity, over_before } = revocation;
+        // Only this thread adds to it, so it cannot pass the bound between the look and the addition.
+        if self.waiting.load(Ordering::Relaxed) >= QUEUE {
+            return Err(StoreError::QueueFull);
+        }
+        self.waiting.fetch_add(1, Ordering::Relaxed);
         let job = AppendJob { ticket, user: user.into(), at, capacity, over_before };
-        self.queue.try_send(job).map_err(|refused| match refused {
-            TrySendError::Full(_) => StoreError::QueueFull,
-            TrySendError::Disconnected(_) => StoreError::Ended,
-        })
+        self.queue.send(job).map_err(|_| StoreError::Ended)
     }
 }
 
@@ -115,11 +123,14 @@ struct LogFile {
     /// The directory was there. One that is gone since was moved, and is not created again: nobody would
     /// look for the revocations there.
     has_directory: bool,
+    /// How many revocations wait for this thread.
+    waiting: Arc<AtomicUsize>,
 }
 
 impl LogFile {
     fn serve(&mut self, jobs: &Receiver<AppendJob>, mailbox: &Mailbox) {
         while let Ok(job) = jobs.recv() {
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
             let stored = self.append(&job).map_err(|error| {
                 let path = self.path.clone();
                 StoreError::Failed(RevocationsError::Write { path, error }.into())

@@ -50,9 +50,9 @@ pub(crate) use self::cluster::{
     SESSION_TOKEN_BYTES, room_states::ROOM_STATE_BYTES, unkept::UNKEPT_BYTES,
 };
 #[cfg(feature = "net")]
-pub(crate) use self::connections::PENDING_ADDRESS_BYTES;
-#[cfg(feature = "net")]
 pub(crate) use self::connections::connection::CONNECTION_BYTES;
+#[cfg(feature = "net")]
+pub(crate) use self::connections::pending::PENDING_ADDRESS_BYTES;
 // For the benches, the fuzzer and the clients of the tests, which see the crate from outside.
 #[cfg(feature = "net")]
 pub(crate) use self::cluster::lists::CLUSTER_LIST_BYTES;

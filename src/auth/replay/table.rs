@@ -16,11 +16,29 @@ use std::num::NonZeroU32;
 
 use slab::Slab;
 
+/// 32 bits of a user's hash. Two users in four billion share them, and then count as one; nobody can choose
+/// with whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct HolderHash(u32);
+
+impl HolderHash {
+    /// Of the whole hash.
+    pub(super) fn of(user: u64) -> Self {
+        Self(user as u32)
+    }
+
+    /// As [`Holdings`](crate::shares::Holdings) knows the user.
+    pub(super) fn key(self) -> u64 {
+        self.0.into()
+    }
+}
+
 /// One accepted message.
 #[derive(Debug)]
 pub(super) struct Reservation {
     pub(super) hash: u64,
-    pub(super) user: u64,
+    /// Whose it is.
+    pub(super) user: HolderHash,
     /// The second of the expiry, rounded up. It is never 0, which lets the slab mark an empty place
     /// without a tag.
     pub(super) expires: NonZeroU32,
@@ -86,7 +104,7 @@ impl ReservationTable {
     }
 
     /// Returns the number of the new entry. Numbers of those that are gone are used again.
-    pub(super) fn insert(&mut self, hash: u64, user: u64, expires: NonZeroU32) -> u32 {
+    pub(super) fn insert(&mut self, hash: u64, user: HolderHash, expires: NonZeroU32) -> u32 {
         if self.chains.len() <= self.len() {
             self.add_chain();
         }
@@ -232,9 +250,9 @@ mod tests {
     }
 
     #[test]
-    fn a_reservation_takes_32_bytes() {
+    fn a_reservation_takes_24_bytes() {
         // An Option has a tag exactly where a slab's place has one.
-        assert_eq!(size_of::<Option<Reservation>>(), 32);
+        assert_eq!(size_of::<Option<Reservation>>(), 24);
     }
 
     #[test]
@@ -250,7 +268,7 @@ mod tests {
             match map.remove(&(second, hash)) {
                 Some(number) => assert!(table.remove(number)),
                 None if rng.below(4) < phase => {
-                    map.insert((second, hash), table.insert(hash, hash, expires));
+                    map.insert((second, hash), table.insert(hash, HolderHash::of(hash), expires));
                 }
                 None => {
                     let first = table.first().map(|(_, expires)| expires.get());
@@ -271,7 +289,7 @@ mod tests {
         let mut rng = Seed::predictable(7).rng();
         let mut table = ReservationTable::new(0);
         for _ in 0..50_000 {
-            table.insert(rng.next_u64(), 1, NonZeroU32::MIN);
+            table.insert(rng.next_u64(), HolderHash::of(1), NonZeroU32::MIN);
         }
         assert_eq!(table.chains.len(), 50_000);
         assert!(table.longest_chain() < 16, "{}", table.longest_chain());
@@ -285,7 +303,7 @@ mod tests {
         };
         let reserved = capacities(&table);
         for hash in 0..1_000 {
-            table.insert(hash, 1, NonZeroU32::MIN);
+            table.insert(hash, HolderHash::of(1), NonZeroU32::MIN);
         }
         assert_eq!(capacities(&table), reserved);
     }

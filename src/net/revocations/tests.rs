@@ -17,7 +17,7 @@ impl Scratch {
 
     fn log(&self) -> LogFile {
         let has_directory = self.path().parent().unwrap().is_dir();
-        LogFile { path: self.path(), lines: 0, has_directory }
+        LogFile { path: self.path(), lines: 0, has_directory, waiting: Arc::default() }
     }
 
     fn restored(&self) -> Vec<(String, u64)> {
@@ -35,6 +35,20 @@ fn job(user: &str, at: u64) -> AppendJob {
     let ticket = Ticket { index: 0, serial: 0 };
     let at = UnixTime::from_millis(at);
     AppendJob { ticket, user: user.into(), at, capacity: 0, over_before: None }
+}
+
+#[test]
+fn revocations_beyond_the_queue_are_refused() {
+    let (queue, jobs) = mpsc::channel();
+    let mut store = FileStore { queue, waiting: Arc::default() };
+    let mut store_one = || {
+        let at = UnixTime::from_millis(1);
+        let revocation = Revocation { user: "alice", at, capacity: 0, over_before: None };
+        store.store(Ticket { index: 0, serial: 0 }, &revocation)
+    };
+    assert!((0..QUEUE).all(|_| store_one().is_ok()));
+    assert!(matches!(store_one(), Err(StoreError::QueueFull)));
+    drop(jobs);
 }
 
 #[test]

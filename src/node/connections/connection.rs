@@ -2,18 +2,15 @@
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-use smol_str::SmolStr;
-
 use crate::auth::Address;
 use crate::config::is_unix_peer;
-use crate::node::app::JoinClient;
 use crate::node::connections::budget::Side;
 use crate::node::connections::frame::Decoder;
 use crate::node::connections::moment::{CoarseDelta, CoarseInstant};
 use crate::node::connections::outbox::{HOLDER_BYTES, Outbox};
+use crate::node::connections::pending::PendingNumber;
 use crate::node::connections::session::{Flags, Session, Stage};
 use crate::node::connections::waiting::{PendingAuth, PendingRequest, Waiting};
-use crate::node::http::client_details::ClientDetails;
 use crate::node::policy::Policy;
 use crate::time::Instant;
 
@@ -23,57 +20,24 @@ pub(crate) const CONNECTION_BYTES: usize = 616;
 const _: () = assert!(size_of::<Connection>() < CONNECTION_BYTES);
 
 /// What is kept for each connection, whatever it does: 104 bytes, which is also what a pending one
-/// costs beside its 12 bytes in the wheel, its room's name and the driver's socket.
+/// costs beside its 12 bytes in the wheel, its place among the pending and the driver's socket.
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) session: Session,
     pub(crate) decoder: Decoder,
     pub(crate) outbox: Outbox,
-    /// The room that was asked for, until it is joined.
-    pub(crate) wanted_room: Option<Box<WantedRoom>>,
     /// There only while an answer is awaited.
     pub(crate) waiting: Option<Box<Waiting>>,
     peer_ip: Ipv6Addr,
     peer_port: u16,
     pub(crate) generation: u32,
+    /// What it has while it is pending: its number in the table of those.
+    pub(super) pending: Option<PendingNumber>,
     pub(crate) accepted: CoarseInstant,
     /// Messages that came, the `auth` among them.
     pub(crate) messages: u32,
     /// When it became a WebSocket, from the accept on.
     pub(crate) upgraded: CoarseDelta,
-}
-
-/// A room that a connection has asked for. Without details it takes an allocation of 24 bytes, which is
-/// the largest that costs 32.
-#[derive(Debug)]
-pub(crate) enum WantedRoom {
-    /// Its name.
-    Named(SmolStr),
-    /// The same, with what its request said, for the application.
-    Detailed(Box<(SmolStr, ClientDetails)>),
-}
-
-impl WantedRoom {
-    pub(crate) fn new(name: SmolStr, details: Option<ClientDetails>) -> Self {
-        match details {
-            Some(details) => Self::Detailed(Box::new((name, details))),
-            None => Self::Named(name),
-        }
-    }
-
-    pub(crate) fn name(&self) -> &SmolStr {
-        match self {
-            Self::Named(name) => name,
-            Self::Detailed(detailed) => &detailed.0,
-        }
-    }
-
-    pub(crate) fn details(&self) -> Option<&ClientDetails> {
-        match self {
-            Self::Named(_) => None,
-            Self::Detailed(detailed) => Some(&detailed.1),
-        }
-    }
 }
 
 /// What a connection counts as.
@@ -108,7 +72,6 @@ impl Connection {
             session: Session::new(now, policy),
             decoder: Decoder::default(),
             outbox: Outbox::default(),
-            wanted_room: None,
             waiting: None,
             peer_ip: match peer.ip() {
                 IpAddr::V4(ip) => ip.to_ipv6_mapped(),
@@ -116,6 +79,7 @@ impl Connection {
             },
             peer_port: peer.port(),
             generation,
+            pending: None,
             accepted: CoarseInstant::of(now),
             messages: 0,
             upgraded: CoarseDelta::NOT_YET,
@@ -143,17 +107,6 @@ impl Connection {
 
     pub(crate) fn set_flush_queued(&mut self, is_queued: bool) {
         self.session.flags.set(Flags::FLUSH_QUEUED, is_queued);
-    }
-
-    /// The name of the room that was asked for, until it is joined.
-    pub(crate) fn wanted_name(&self) -> Option<&SmolStr> {
-        self.wanted_room.as_ref().map(|wanted| wanted.name())
-    }
-
-    /// What is known of its client, beside its token.
-    pub(crate) fn client(&self) -> JoinClient<'_> {
-        let details = self.wanted_room.as_ref().and_then(|wanted| wanted.details());
-        ClientDetails::client(self.peer().ip(), details)
     }
 
     /// Where it stands.
@@ -315,10 +268,5 @@ mod tests {
     #[test]
     fn a_connection_is_104_bytes() {
         assert_eq!(size_of::<Connection>(), 104);
-    }
-
-    #[test]
-    fn a_wanted_room_takes_24_bytes() {
-        assert_eq!(size_of::<WantedRoom>(), 24);
     }
 }

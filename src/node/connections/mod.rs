@@ -13,6 +13,8 @@ pub(crate) mod frame;
 pub(crate) mod moment;
 pub(crate) mod outbox;
 mod output;
+pub(crate) mod pending;
+mod pending_by_address;
 mod request_queue;
 mod requests;
 pub(crate) mod session;
@@ -29,9 +31,9 @@ use self::budget::{Budget, Side};
 use self::buffered::TransportBuffered;
 use self::connection::{Connection, ConnectionKind};
 use self::outbox::Pool;
+use self::pending::PendingTable;
 use self::session::{Phase, Session};
 use self::wheel::{TICK_MICROS, Wheel};
-use crate::auth::Address;
 use crate::id::{ConnId, Seed, Slot};
 use crate::node::connections::request_queue::RequestQueue;
 use crate::node::context::Cx;
@@ -47,8 +49,7 @@ pub(crate) struct Connections {
     last_generation: u32,
     /// How many are in each phase, those of the admin listener aside.
     phases: [u32; Phase::ALL.len()],
-    /// Pending connections, by address.
-    pending_by_address: Holdings,
+    pending: PendingTable,
     /// Connections whose last word is said, by address.
     closing: Holdings,
     /// HTTP requests that wait: those that keep users signed in, and all others.
@@ -76,7 +77,7 @@ impl Connections {
             wheel: Wheel::with_capacity(slots),
             last_generation: 0,
             phases: [0; Phase::ALL.len()],
-            pending_by_address: Holdings::new(&seed.derive("pending connections"), slots),
+            pending: PendingTable::new(&seed.derive("pending connections"), slots),
             closing: Holdings::new(&seed.derive("closing connections"), slots),
             // Few wait at once: its tables grow with the slots that they had.
             refreshes: RequestQueue::new(&seed.derive("refreshes"), 0),
@@ -113,6 +114,8 @@ impl Connections {
 
     /// Frees the slot of a connection that is over, and undoes what it counted for.
     pub(crate) fn release(&mut self, slot: Slot) -> Option<Released> {
+        self.uncount_pending(slot);
+        self.take_wanted(slot);
         let mut connection = self.arena.try_remove(slot.index())?;
         connection.outbox.clear(&mut self.pool);
         self.closing.remove(slot.index() as u32, 1);
@@ -284,60 +287,9 @@ impl Connections {
     }
 }
 
-/// Pending connections by address.
-impl Connections {
-    /// Has this address at least so many pending connections? Asks for those of all first, which needs no
-    /// hash of the address.
-    pub(crate) fn has_pending(&self, address: Address, at_least: usize) -> bool {
-        let table = &self.pending_by_address;
-        table.len() >= at_least && table.weight_of(address.to_bits()) as usize >= at_least
-    }
-
-    /// Addresses with pending connections.
-    pub(crate) fn pending_addresses(&self) -> usize {
-        self.pending_by_address.holders()
-    }
-
-    /// The oldest pending connection of the address that has most of them, if that is more than
-    /// `address` would have with so many `more`.
-    pub(crate) fn pending_to_give_way(&self, address: Address, more: u64) -> Option<ConnId> {
-        let entry = self.pending_by_address.heavier_than(address.to_bits(), more)?;
-        Some(self.id_of(Slot::new(entry)))
-    }
-
-    /// Counts `slot` as pending, unless it is counted.
-    pub(crate) fn count_pending(&mut self, slot: Slot) {
-        let entry = slot.index() as u32;
-        if let Some(connection) = self.arena.get(slot.index())
-            && !self.pending_by_address.contains(entry)
-        {
-            self.pending_by_address.insert(entry, connection.address().to_bits(), 1);
-        }
-    }
-
-    /// A proxy says that `slot` comes from `client`: it is counted there.
-    pub(crate) fn set_client(&mut self, slot: Slot, client: SocketAddr) {
-        if let Some(connection) = self.arena.get_mut(slot.index())
-            && !self.pending_by_address.contains(slot.index() as u32)
-        {
-            connection.set_peer(client);
-            self.count_pending(slot);
-        }
-    }
-
-    /// `slot` is authenticated, or over.
-    fn uncount_pending(&mut self, slot: Slot) {
-        self.pending_by_address.remove(slot.index() as u32, 1);
-    }
-}
-
 /// A connection whose slot was freed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Released {
     pub(crate) generation: u32,
     pub(crate) is_admin: bool,
 }
-
-/// What an address with pending connections costs.
-#[cfg(feature = "net")]
-pub(crate) const PENDING_ADDRESS_BYTES: usize = Holdings::HOLDER_BYTES;

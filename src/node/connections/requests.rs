@@ -48,7 +48,7 @@ impl Connections {
     /// How many pending connections the address has that has most. The simulator's checkers ask.
     #[cfg(feature = "sim")]
     pub(crate) fn pending_of_address(&self) -> u64 {
-        self.pending_by_address.most()
+        self.pending.by_address.most()
     }
 
     /// How many requests wait in a place, and how many of them are of the address that has most. Counted

@@ -11,7 +11,7 @@
 //! * Never early; late by less than one tick, plus what the driver needs to wake up.
 //! * An entry keeps 32 bits of its tick. A deadline that is more than 99 days ahead comes up after 99
 //!   days; whoever armed it looks at the clock, and arms it again.
-//! * Memory: 12 bytes an entry, 16 KiB of heads and 512 bytes of bitmap, whatever is armed.
+//! * Memory: 12 bytes an entry, 512 bytes of bitmap, and 16 KiB of heads from the first entry on.
 
 use crate::time::Instant;
 
@@ -33,6 +33,7 @@ const MOST_AHEAD: u64 = 1 << 30;
 #[derive(Debug)]
 pub struct Wheel {
     entries: Vec<Timer>,
+    /// The first entry of each list; none until something is armed.
     heads: Box<[u32]>,
     occupied: [u64; WORDS],
     /// A bit for each word of `occupied` that is not 0.
@@ -68,7 +69,7 @@ impl Wheel {
     pub fn with_capacity(entries: usize) -> Self {
         Self {
             entries: Vec::with_capacity(entries),
-            heads: vec![NONE; SLOTS + 1].into_boxed_slice(),
+            heads: Box::default(),
             occupied: [0; WORDS],
             filled: 0,
             current: 0,
@@ -101,6 +102,9 @@ impl Wheel {
         if self.entries.len() <= index {
             let unarmed = Timer { tick: 0, previous: UNARMED, next: NONE };
             self.entries.resize(index + 1, unarmed);
+        }
+        if self.heads.is_empty() {
+            self.heads = vec![NONE; SLOTS + 1].into_boxed_slice();
         }
         self.armed += 1;
         let list = if tick <= self.current { DUE } else { slot_of(tick) };

@@ -333,7 +333,7 @@ impl Node {
     fn tell_of_refused_member(&mut self, slot: Slot, reason: CloseReason) {
         let Self { connections, rooms, work, .. } = self;
         let connection = connections.id_of(slot);
-        let wanted = connections.get(slot).and_then(|it| it.wanted_name());
+        let wanted = connections.wanted_name(slot);
         if let (Some(room), Some(user)) = (wanted, rooms.users.name_of(slot)) {
             work.app.on_leave(&Left { connection, room, user, reason: Some(reason) });
         }

@@ -3,8 +3,8 @@
 use crate::auth::TokenError;
 use crate::id::{ConnId, Slot};
 use crate::node::Node;
-use crate::node::connections::connection::WantedRoom;
 use crate::node::connections::frame::Shared;
+use crate::node::connections::pending::WantedRoom;
 use crate::node::connections::session::{Phase, Stage};
 use crate::node::connections::waiting::{PendingAuth, PendingRequest, Waiting};
 use crate::node::http::refusal::Refusal;
@@ -175,7 +175,7 @@ impl Node {
     fn leave_groups(&mut self, slot: Slot, reason: Option<CloseReason>) {
         let Some(connection) = self.connections.get_mut(slot) else { return };
         let waiting = connection.waiting.take();
-        let wanted_room = connection.wanted_room.take();
+        let wanted_room = self.connections.take_wanted(slot);
         self.connections.weigh_input(slot);
         if let Some(waiting) = waiting {
             self.forget_waiting(slot, *waiting, wanted_room);
@@ -207,7 +207,7 @@ impl Node {
     }
 
     /// Nobody waits any more for what `slot` has waited for.
-    fn forget_waiting(&mut self, slot: Slot, waiting: Waiting, wanted: Option<Box<WantedRoom>>) {
+    fn forget_waiting(&mut self, slot: Slot, waiting: Waiting, wanted: Option<WantedRoom>) {
         let Self { cx, connections, gate, work, rooms, .. } = self;
         match waiting.auth {
             PendingAuth::None => {}
@@ -272,7 +272,9 @@ impl Node {
     /// What is known of the connection at `slot`.
     pub(crate) fn account_of(&self, slot: Slot) -> Option<Account> {
         let connection = self.connections.get(slot)?;
-        let (user, room) = (self.rooms.users.name_of(slot), self.rooms.rooms.name_of(slot));
+        let wanted = self.connections.wanted_name(slot);
+        let room = wanted.or_else(|| self.rooms.rooms.name_of(slot));
+        let user = self.rooms.users.name_of(slot);
         let id = self.connections.id_of(slot);
         Some(Account::of(self.cx.now, id, connection, user, room))
     }

@@ -34,12 +34,12 @@ impl Node {
     /// asked about this user again, because it has admitted it to this room a moment ago.
     pub(crate) fn note_return(&mut self, slot: Slot, principal: &Principal) -> bool {
         let Self { cx, connections, rooms, gate, .. } = self;
+        let room = connections.wanted_name(slot).cloned();
         let Some(connection) = connections.get_mut(slot) else { return false };
         if !connection.session.supports_resume() {
             return false;
         }
         let is_first = !connection.session.phase().is_authenticated();
-        let room = connection.wanted_name().cloned();
         let pending = connection.waiting.get_or_insert_default().resume.get_or_insert_default();
         let trusted = cx.policy.trust_join;
         if trusted.is_zero() {
@@ -70,7 +70,7 @@ impl Node {
         let Self { cx, connections, rooms, gate, .. } = self;
         let connection = connections.get(slot).filter(|it| it.session.supports_resume())?;
         let pending = connection.waiting.as_ref()?.resume.as_ref()?;
-        let room = connection.wanted_name().or_else(|| rooms.rooms.name_of(slot))?;
+        let room = connections.wanted_name(slot).or_else(|| rooms.rooms.name_of(slot))?;
         let user = rooms.users.name_of(slot)?;
         let admitted = Admitted { room, user, claims: &pending.claims };
         let at = pending.trusted_since.unwrap_or(cx.now.unix);

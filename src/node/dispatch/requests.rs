@@ -16,7 +16,7 @@ use crate::config::AuthMode;
 use crate::id::{ConnId, Slot};
 use crate::node::Node;
 use crate::node::app::Reply;
-use crate::node::connections::connection::{Connection, WantedRoom};
+use crate::node::connections::connection::Connection;
 use crate::node::connections::frame::Shared;
 use crate::node::connections::moment::CoarseDelta;
 use crate::node::connections::session::Stage;
@@ -150,8 +150,8 @@ impl Node {
         });
         let policy = &self.cx.policy;
         self.connections.edit(policy, slot, |session, policy| session.upgraded(now, policy));
+        self.connections.want(slot, room, details);
         if let Some(connection) = self.connections.get_mut(slot) {
-            connection.wanted_room = Some(Box::new(WantedRoom::new(room, details)));
             connection.upgraded = CoarseDelta::from(connection.accepted, now);
             log::debug!(connection:% = id; "upgraded from {}", connection.peer_text());
         }

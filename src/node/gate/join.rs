@@ -42,10 +42,10 @@ pub(crate) fn ask_to_join(
     (accepted, clocks, trusted): (AcceptedAuth, Clocks, bool),
 ) -> Option<(PendingJoin, Outcome)> {
     let AcceptedAuth { request_id, principal, reserved } = accepted;
+    let wanted = connections.wanted_name(slot);
+    let room = wanted.or_else(|| rooms.rooms.name_of(slot)).cloned()?;
     let connection = connections.get_mut(slot)?;
     let reauth = connection.session.phase().is_authenticated();
-    let wanted = connection.wanted_name();
-    let room = wanted.or_else(|| rooms.rooms.name_of(slot)).cloned()?;
     let ticket = work.questions.issue();
     let expires_at = principal.expires_at;
     if !reauth && connection.session.supports_resume() {
@@ -67,7 +67,7 @@ pub(crate) fn ask_to_join(
     let budget = if reauth { Some(cost(text)) } else { work.cost_of_pending(cx, text) };
     let Some(cost) = budget else { return Some((join, Outcome::Refused)) };
     let asker = connections.id_of(slot);
-    let client = connections.get(slot)?.client();
+    let client = connections.client(slot)?;
     let question = Join {
         ticket,
         start: work.questions.start(),
@@ -186,7 +186,7 @@ pub(crate) fn joined(
 
 /// Is there no place in the room that `slot` wants to join? A connection that is in it has one.
 fn finds_room_full(cx: &Cx, connections: &Connections, rooms: &Rooms, slot: Slot) -> bool {
-    let wanted = connections.get(slot).and_then(|connection| connection.wanted_name());
+    let wanted = connections.wanted_name(slot);
     wanted.is_some_and(|room| rooms.rooms.count(room) >= cx.policy.room_members)
 }
 
@@ -283,8 +283,8 @@ fn admit(
     join: &PendingJoin,
     (update, reconnect_within, memo): (&Update, Option<Duration>, Option<Memo>),
 ) {
+    let wanted = connections.take_wanted(slot);
     let Some(connection) = connections.get_mut(slot) else { return };
-    let wanted = connection.wanted_room.take();
     let is_first = wanted.is_some();
     let mut resumption = Resumption::default();
     if let Some(room) = wanted {

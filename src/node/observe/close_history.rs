@@ -241,7 +241,7 @@ impl Account {
             phase: session.phase(),
             peer: connection.peer(),
             user: user.map(cut),
-            room: connection.wanted_name().or(room).map(cut),
+            room: room.map(cut),
             accepted: now.unix_when(accepted),
             upgraded: connection.upgraded.since(accepted).map(|moment| now.unix_when(moment)),
             joined: session.in_since(now.monotonic).map(|moment| now.unix_when(moment)),

@@ -63,7 +63,9 @@ impl<'a> View<'a> {
     pub(crate) fn standing(&self, id: ConnId) -> Option<(Account, Standing)> {
         let Self { cx, connections, rooms, .. } = self;
         let connection = connections.find(id).filter(|connection| !connection.is_admin())?;
-        let (user, room) = (rooms.users.name_of(id.slot()), rooms.rooms.name_of(id.slot()));
+        let wanted = connections.wanted_name(id.slot());
+        let room = wanted.or_else(|| rooms.rooms.name_of(id.slot()));
+        let user = rooms.users.name_of(id.slot());
         let session = &connection.session;
         let standing = Standing {
             deadline: cx.now.unix_at(session.deadline()),

@@ -6,7 +6,7 @@
 //! One entry a user and room, in the order of their last messages: the front of that order is the
 //! first to expire. When the bound on all is reached, the stalest entry of the user that takes most
 //! goes, so nobody can have the answers of others forgotten. The tables are flat: 32 bytes an entry and
-//! 8 in the table that finds it, 24 a message, and the answer; from half of the bound on, also its place
+//! 8 in the table that finds it, 20 a message, and the answer; from half of the bound on, also its place
 //! among its user's. An answer that several messages share counts once. The messages of an entry are a ring,
 //! and most new ids are known to be new from a filter, so that a message looks at no other one.
 
@@ -15,6 +15,7 @@ mod message;
 mod order;
 mod ring;
 mod shared;
+mod table;
 mod users;
 mod weights;
 
@@ -27,10 +28,11 @@ use slab::Slab;
 
 pub(crate) use self::filter::MessageFilter;
 use self::message::{
-    Absent, LIFETIME_SECONDS, MessageState, RememberedMessage, StateKind, second_of,
+    Absent, LIFETIME_SECONDS, MessageState, NONE, RememberedMessage, StateKind, second_of,
 };
 pub(crate) use self::message::{Lookup, MessageKey};
 use self::shared::SharedAnswers;
+use self::table::MessageTable;
 use self::users::UserIndex;
 use crate::id::Seed;
 use crate::node::app::Answer;
@@ -45,7 +47,6 @@ const MESSAGES: u32 = 32;
 /// What an entry takes beside its messages, its places in the tables included.
 const ENTRY_WEIGHT: usize =
     size_of::<MemberLog>() + 8 + Holdings::ENTRY_BYTES + Holdings::HOLDER_BYTES;
-const NONE: u32 = u32::MAX;
 
 /// What a user and room take with so many messages that are answered with so much text each.
 #[cfg(feature = "net")]
@@ -59,7 +60,7 @@ pub(crate) fn remembered_answer_bytes(messages: u64, text: usize) -> usize {
 pub(crate) struct DedupCache {
     by_member: HashTable<u32>,
     entries: Slab<MemberLog>,
-    messages: Slab<RememberedMessage>,
+    messages: MessageTable,
     /// The tickets of messages that the application works on.
     tickets: Slab<Ticket>,
     filter: MessageFilter,
@@ -95,7 +96,7 @@ impl DedupCache {
         Self {
             by_member: HashTable::with_capacity(members / 2),
             entries: Slab::with_capacity(members),
-            messages: Slab::with_capacity(4 * members),
+            messages: MessageTable::with_capacity(4 * members),
             tickets: Slab::new(),
             filter: MessageFilter::new(members),
             shared: SharedAnswers::default(),
@@ -152,6 +153,7 @@ impl DedupCache {
             }
             StateKind::Failed => Some(Lookup::Answered(Err(message.error()))),
             StateKind::NotDone => Some(Lookup::NotDone),
+            StateKind::Empty => None,
         }
     }
 
@@ -168,7 +170,7 @@ impl DedupCache {
         let entry = index.and_then(|index| self.entries.get(index as usize));
         entry
             .filter(|_| self.filter.may_have(member, id))
-            .and_then(|entry| self.ring(entry).find(|(_, message)| message.id == id))
+            .and_then(|entry| self.ring(entry).find(|(_, message)| message.has_id(id)))
             .map(|(_, message)| message)
             .ok_or(Absent { now, member, id, index })
     }
@@ -233,19 +235,18 @@ impl DedupCache {
         if absent.is_none() {
             self.forget_expired(now);
         }
-        let ((kind, value), charge) = self.weigh_in(state);
+        let (kept, charge) = self.weigh_in(state);
         let index = absent.as_ref().map_or_else(|| self.index_of(key.member), |it| it.index);
         let known = index.filter(|_| absent.is_none()).and_then(|index| {
             let (older, number) = self.locate(index, key.id)?;
             let is_kept = number == self.entry(index).newest || self.message(number).is_fresh(now);
             Some((index, older, number, is_kept))
         });
-        let content = key.kept_content();
-        let new = RememberedMessage { id: key.id, content, newer: NONE, value, second, kind };
+        let new = RememberedMessage::new(key, second, kept);
         if let Some((index, _, number, true)) = known {
-            let newer = self.message(number).newer;
-            let before =
-                std::mem::replace(self.message(number), RememberedMessage { newer, ..new });
+            let place = self.message(number);
+            let newer = place.newer;
+            let before = std::mem::replace(place, RememberedMessage { newer, ..new });
             let refund = self.weigh_out(before);
             self.by_user.reweigh(index, charge, refund);
         } else {
@@ -254,7 +255,7 @@ impl DedupCache {
                 self.drop_message(index, older, number);
             }
             self.filter.add(key.member, key.id);
-            let number = self.messages.insert(new) as u32;
+            let number = self.messages.insert(new);
             match index {
                 Some(index) => {
                     self.by_user.reweigh(index, charge, 0);
@@ -277,7 +278,7 @@ impl DedupCache {
     /// older message may be fresh where the newest is not: its answer was late.
     fn forget_expired(&mut self, now: Instant) {
         while let Some(entry) = self.entries.get(self.front as usize)
-            && !self.messages.get(entry.newest as usize).is_some_and(|it| it.is_fresh(now))
+            && !self.messages.get(entry.newest).is_some_and(|it| it.is_fresh(now))
             && !self.ring(entry).any(|(_, message)| message.is_fresh(now))
         {
             self.remove(self.front);
@@ -308,8 +309,8 @@ impl DedupCache {
         }
         // The newest comes last: where it leads to is gone by then.
         let (mut next, mut refund) = (self.oldest(&entry), ENTRY_WEIGHT as u64);
-        while let Some(message) = self.messages.try_remove(next as usize) {
-            self.filter.remove(entry.member, message.id);
+        while let Some(message) = self.messages.try_remove(next) {
+            self.filter.remove(entry.member, message.id());
             refund += self.weigh_out(message);
             next = message.newer;
         }
@@ -328,9 +329,8 @@ impl DedupCache {
         &mut self.entries[index as usize]
     }
 
-    #[expect(clippy::indexing_slicing, reason = "indices are this table's own, never a peer's")]
     fn message(&mut self, number: u32) -> &mut RememberedMessage {
-        &mut self.messages[number as usize]
+        self.messages.at(number)
     }
 }
 

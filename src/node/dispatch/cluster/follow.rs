@@ -29,7 +29,7 @@ impl Node {
         };
         let issued = accepted.principal.issue_time();
         cluster.sessions.insert(slot, SessionToken { accepted_at: cx.now.unix, issued });
-        let Some(room) = connections.get(slot).and_then(|it| it.wanted_name()).cloned() else {
+        let Some(room) = connections.wanted_name(slot).cloned() else {
             return Some(accepted); // It is in its room.
         };
         let (now, id) = (cx.now.monotonic, connections.id_of(slot));

@@ -7,6 +7,8 @@ use crate::node::work::ticket::Ticket;
 use crate::protocol::ErrorCode;
 use crate::time::Instant;
 
+/// No message, no entry.
+pub(super) const NONE: u32 = u32::MAX;
 /// How long an answer is remembered, in seconds.
 pub(crate) const LIFETIME_SECONDS: u16 = 600;
 
@@ -24,10 +26,11 @@ pub(crate) struct MessageKey {
 }
 
 impl MessageKey {
-    /// The half of the content's hash that is kept. It is compared only under the same id of the same
-    /// user, so another text passes for this one once in 2³² ids that a client has used twice.
-    pub(super) fn kept_content(self) -> u32 {
-        self.content as u32
+    /// The part of the content's hash that is kept: 24 bits. It is compared only under the same id of the
+    /// same user, so another text passes for this one once in 2²⁴ ids that a client has used twice.
+    pub(super) fn kept_content(self) -> [u8; 3] {
+        let [first, second, third, ..] = self.content.to_le_bytes();
+        [first, second, third]
     }
 }
 
@@ -75,6 +78,8 @@ pub(super) enum MessageState {
 /// Which of those, in a byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum StateKind {
+    /// No message: its place in the table is free.
+    Empty,
     Asked,
     Answered,
     /// The same, and the answer counts as its user's, who was the first to get it.
@@ -83,24 +88,56 @@ pub(super) enum StateKind {
     NotDone,
 }
 
-/// A message with an id that is remembered: 24 bytes.
+/// A message with an id that is remembered: 20 bytes.
+///
+/// Of its id's hash 48 bits are kept. It is compared with those of at most 32 messages, so a new message
+/// passes for one of these once in 2⁴³, which are 280 years of 1,000 messages a second.
 ///
 /// `second` counts anew every 18 hours, which no two messages of an entry are apart: each of the 32
 /// came within 20 minutes of the one before.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RememberedMessage {
-    pub(super) id: u64,
-    pub(super) content: u32,
+    pub(super) id: [u16; 3],
+    pub(super) second: u16,
     /// The message after this one; of the newest, it is the oldest.
     pub(super) newer: u32,
     /// By kind: the number of the ticket or of the answer, or the error's place in
     /// [`ErrorCode::ALL`].
     pub(super) value: u32,
-    pub(super) second: u16,
+    pub(super) content: [u8; 3],
     pub(super) kind: StateKind,
 }
 
 impl RememberedMessage {
+    /// The message of this key, which came in this second, and what has become of it.
+    pub(super) fn new(key: MessageKey, second: u16, (kind, value): (StateKind, u32)) -> Self {
+        let id = kept_id(key.id);
+        Self { id, second, newer: NONE, value, content: key.kept_content(), kind }
+    }
+
+    /// No message; `next` is the next place without one.
+    pub(super) fn empty(next: u32) -> Self {
+        Self {
+            id: [0; 3],
+            second: 0,
+            newer: next,
+            value: 0,
+            content: [0; 3],
+            kind: StateKind::Empty,
+        }
+    }
+
+    /// Is this the hash of its id?
+    pub(super) fn has_id(&self, id: u64) -> bool {
+        self.id == kept_id(id)
+    }
+
+    /// What is kept of that, as a number.
+    pub(super) fn id(&self) -> u64 {
+        let [low, middle, high] = self.id.map(u64::from);
+        low | middle << 16 | high << 32
+    }
+
     pub(super) fn is_fresh(&self, now: Instant) -> bool {
         second_of(now).wrapping_sub(self.second) < LIFETIME_SECONDS
     }
@@ -113,6 +150,11 @@ impl RememberedMessage {
     pub(super) fn error(&self) -> ErrorCode {
         ErrorCode::ALL.get(self.value as usize).copied().unwrap_or(ErrorCode::Internal)
     }
+}
+
+/// The low 48 bits.
+fn kept_id(id: u64) -> [u16; 3] {
+    [id as u16, (id >> 16) as u16, (id >> 32) as u16]
 }
 
 /// The place of an error in the list of all.

@@ -22,13 +22,13 @@ impl DedupCache {
 
     /// The oldest message of an entry: the ring leads from the newest one to it.
     pub(super) fn oldest(&self, entry: &MemberLog) -> u32 {
-        self.messages.get(entry.newest as usize).map_or(NONE, |newest| newest.newer)
+        self.messages.get(entry.newest).map_or(NONE, |newest| newest.newer)
     }
 
     /// Forgets message `number` of an entry with at least two, which comes right behind `older`.
     pub(super) fn drop_message(&mut self, index: u32, older: u32, number: u32) {
         self.absent = None;
-        if let Some(message) = self.messages.try_remove(number as usize) {
+        if let Some(message) = self.messages.try_remove(number) {
             let refund = self.weigh_out(message);
             self.by_user.reweigh(index, 0, refund);
             self.message(older).newer = message.newer;
@@ -36,7 +36,7 @@ impl DedupCache {
             entry.newest = if entry.newest == number { older } else { entry.newest };
             entry.count = NonZeroU32::new(entry.count.get() - 1).unwrap_or(NonZeroU32::MIN);
             let member = entry.member;
-            self.filter.remove(member, message.id);
+            self.filter.remove(member, message.id());
         }
     }
 
@@ -48,7 +48,7 @@ impl DedupCache {
         }
         let mut older = entry.newest;
         let is_it = |(number, message): &(u32, &RememberedMessage)| {
-            let is_it = message.id == id;
+            let is_it = message.has_id(id);
             older = if is_it { older } else { *number };
             is_it
         };
@@ -61,7 +61,7 @@ impl DedupCache {
         &self,
         entry: &MemberLog,
     ) -> impl Iterator<Item = (u32, &RememberedMessage)> {
-        let at = |number: u32| Some((number, self.messages.get(number as usize)?));
+        let at = |number: u32| Some((number, self.messages.get(number)?));
         let all = std::iter::successors(at(self.oldest(entry)), move |(_, it)| at(it.newer));
         all.take(entry.count.get() as usize)
     }
