@@ -79,5 +79,5 @@ fn messages_and_arrivals_allocate_no_more_than_now() {
         driver.node.handle_hangup(driver.now, id, Hangup::Reset);
         driver.settle();
     };
-    assert_eq!(allocations(script, arrive), 5, "an arrival");
+    assert_eq!(allocations(script, arrive), 4, "an arrival");
 }
