@@ -71,7 +71,7 @@ class Chat:
             if closed and closed.close_code == 1008:
                 return print(f"Closed: {closed.close_reason}")
             if self.slot is None:
-                await asyncio.sleep(random.uniform(0, min(30, self.within * 2**failures)))
+                await asyncio.sleep(random.uniform(0, min(max(30, self.within), self.within * 2**failures)))
                 failures += 1
             else:
                 await asyncio.sleep(self.slot)

@@ -25,7 +25,7 @@ use crate::time::{Instant, Now, UnixTime};
 /// any order: their ages would cost bytes in each entry.
 ///
 /// Each call takes some microseconds, however many entries there are: see [`ReservationTable`]. Three take
-/// longer: one behind a lowered bound, for what is to go; and those that begin or end the count by user, which
+/// longer: those behind a lowered bound, for what is to go, and for the numbers that there were; and those that begin or end the count by user, which
 /// take its memory or give it back, 2 MiB of it in pages that are written at once for a million entries.
 #[derive(Debug)]
 pub(crate) struct ReplaySet {
@@ -45,8 +45,8 @@ pub(crate) struct ReplaySet {
 /// Entries that are counted by user with each new one. Two would do to be done when the set is full.
 const COUNTED_AT_ONCE: u32 = 4;
 /// Entries that are forgotten with each new one if they have expired. More may have, where nobody came for
-/// long; then they are forgotten bit by bit.
-const FORGOTTEN_AT_ONCE: usize = 256;
+/// long; then they are forgotten bit by bit, which takes a new one a few microseconds each.
+const FORGOTTEN_AT_ONCE: usize = 16;
 /// Places for up to so many are reserved, which is address space: 32 bytes each. Beyond that the vectors double,
 /// and their pages are mapped anew.
 const MOST_RESERVED: usize = 1 << 24;

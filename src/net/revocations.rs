@@ -111,7 +111,10 @@ impl RevocationStore for FileStore {
         }
         self.waiting.fetch_add(1, Ordering::Relaxed);
         let job = AppendJob { ticket, user: user.into(), at, capacity, over_before };
-        self.queue.send(job).map_err(|_| StoreError::Ended)
+        self.queue.send(job).map_err(|_| {
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
+            StoreError::Ended
+        })
     }
 }
 

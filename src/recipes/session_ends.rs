@@ -89,7 +89,7 @@ impl SessionEnds {
             return false;
         }
         waiting.put(user.to_owned(), at);
-        waiting.due.get_or_insert(now);
+        waiting.due = Some(waiting.due_by(now).unwrap_or(now));
         true
     }
 
@@ -102,6 +102,7 @@ impl SessionEnds {
             if let Some(fault) = waiting.fault.take() {
                 waiting.retry_after(now, &fault);
             }
+            waiting.due = waiting.due_by(now);
             if waiting.taken > 0 || waiting.due.is_none_or(|due| due > now) {
                 return;
             }
@@ -160,6 +161,11 @@ impl SessionEnds {
 }
 
 impl WaitingEnds {
+    /// When something is due, where a clock that was set back does not delay it.
+    fn due_by(&self, now: UnixTime) -> Option<UnixTime> {
+        self.due.map(|due| due.min(now + RETRY))
+    }
+
     fn put(&mut self, user: String, at: UnixTime) {
         let end = self.users.entry(user).or_insert(at);
         *end = (*end).max(at);

@@ -65,6 +65,9 @@ pub(crate) struct OrderEntry {
     /// did not say so.
     #[serde(default)]
     pub(crate) run: u64,
+    /// The process that gave it carries it out, too, when it reads it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) is_for_all: bool,
     #[serde(flatten)]
     pub(crate) order: ClusterOrder,
 }

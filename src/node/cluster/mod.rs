@@ -26,6 +26,7 @@ mod followed_room;
 pub(crate) mod lists;
 mod message_id;
 pub(crate) mod nodes;
+mod owed_keys;
 pub(crate) mod owner;
 pub(crate) mod pending;
 pub(crate) mod room_states;
@@ -43,6 +44,7 @@ use smol_str::SmolStr;
 use self::fault_log::FaultLog;
 pub(crate) use self::message_id::{content_hash, message_id};
 use self::nodes::Nodes;
+use self::owed_keys::OwedKeys;
 pub(crate) use self::pending::Pending;
 use self::room_states::{FollowedRooms, LinkView};
 use self::unkept::UnkeptAnswers;
@@ -81,6 +83,7 @@ pub(crate) struct ClusterMember {
     pub(crate) rooms: FollowedRooms,
     pub(crate) nodes: Nodes,
     pub(crate) unkept: UnkeptAnswers,
+    pub(crate) owed_keys: OwedKeys,
     /// With which token each connection was let in last.
     pub(crate) sessions: BTreeMap<Slot, SessionToken>,
     /// What the answers of the engine are for.
@@ -160,6 +163,7 @@ impl ClusterMember {
             rooms: FollowedRooms::new(&seed),
             nodes: Nodes::new(config.lease.get(), seed.derive("rounds").rng().next_u64()),
             unkept: UnkeptAnswers::new(&seed),
+            owed_keys: OwedKeys::default(),
             sessions: BTreeMap::new(),
             pending: HashMap::with_hasher(SeededState::new(&seed.derive("pending commands"))),
             last_command: 0,

@@ -2,7 +2,7 @@
 
 use smol_str::SmolStr;
 
-use crate::node::work::publication::{EndedPublication, Publication, ToldTarget};
+use crate::node::work::publication::{EndedPublication, IdempotencyKey, Publication, ToldTarget};
 use crate::node::work::ticket::Ticket;
 use crate::protocol::Position;
 use crate::time::Instant;
@@ -38,6 +38,8 @@ pub(crate) enum Pending {
     Key { publication: Box<Publication>, ticket: Ticket },
     /// What has become of that key.
     KeyKept { ended: Box<EndedPublication> },
+    /// A key that is given back.
+    Release { key: IdempotencyKey },
     /// This node's lease, and when it was asked for.
     Lease { asked_at: Instant },
     /// Whatever comes of it.

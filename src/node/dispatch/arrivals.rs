@@ -41,7 +41,7 @@ impl Node {
     #[cfg(feature = "sim")]
     pub(crate) fn set_capacity_per_second(&mut self, per_second: u64) {
         let measured = Capacity { asked: per_second, unasked: per_second };
-        self.gate.governor.restore(measured, Duration::ZERO);
+        self.gate.governor.restore(measured, (Duration::ZERO, 0));
     }
 
     /// A join that was `asked` then has its answer.

@@ -85,7 +85,7 @@ impl Node {
         if cluster.link.is_up() && cluster.nodes.is_due(now) {
             self.renew_lease();
             self.make_up_for_orders();
-            self.send_unkept();
+            self.send_owed();
         }
         while let Some(ticket) = self.cluster.as_mut().and_then(|it| it.next_elsewhere(now)) {
             self.publish_again(ticket);
@@ -182,7 +182,7 @@ impl Node {
         // First: rooms are read behind it, so who waits for one is admitted with these in force. What
         // is ordered from now on is read again when the log is subscribed to.
         self.read_control();
-        self.send_unkept();
+        self.send_owed();
         self.rooms.remote.begin(now);
         if let Some(cluster) = &self.cluster {
             self.gate.user_limit.elsewhere.begin(now, &cluster.name);
@@ -252,6 +252,7 @@ impl Node {
             }
             // It was done, whether that is known to the others or not.
             Some(Pending::KeyKept { ended }) => self.tell_published(*ended),
+            Some(Pending::Release { key }) => self.key_released(key, &result),
             Some(Pending::Lease { asked_at }) => {
                 if let (Some(cluster), Ok(BusReply::Nodes { live, taken_from })) =
                     (&mut self.cluster, result)

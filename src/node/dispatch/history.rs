@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::ConnId;
 use crate::node::Node;
+use crate::node::gate::drain::Drain;
 use crate::node::gate::governor::Capacity;
 use crate::node::rooms::lingering::Leave;
 use crate::node::rooms::stored_logs::{self, HistoryError};
@@ -27,6 +28,9 @@ struct ProcessLine {
     /// 1970. Its end comes later: a third of a second for 10,000 connections.
     #[serde(alias = "ended_at")]
     away_since: u64,
+    /// How many were told to go together then.
+    #[serde(default)]
+    told: usize,
     /// The generation of the last connection: those of the next process are named differently.
     #[serde(default)]
     generation: u32,
@@ -64,6 +68,7 @@ impl Node {
         let line = ProcessLine {
             capacity: self.gate.governor.capacity(),
             away_since: now.unix_when(away_since).as_millis(),
+            told: drain.map_or(0, Drain::leave_together),
             generation: self.connections.last_generation(),
             leaves: self.rooms.lingering.len(),
         };
@@ -96,10 +101,10 @@ impl Node {
     pub fn read_history(&mut self, now: Now, text: &str) -> Result<usize, HistoryError> {
         self.cx.now = now;
         let (first, mut text) = text.split_once('\n').ok_or(HistoryError::Malformed)?;
-        let ProcessLine { capacity, away_since, generation, leaves } =
+        let ProcessLine { capacity, away_since, told, generation, leaves } =
             serde_json::from_str(first).map_err(|_| HistoryError::Malformed)?;
         let away = now.unix.since(UnixTime::from_millis(away_since));
-        self.gate.governor.restore(capacity, away);
+        self.gate.governor.restore(capacity, (away, told));
         self.connections.begin_after(generation);
         for number in 0..leaves {
             let (line, rest) = text.split_once('\n').ok_or(HistoryError::Malformed)?;

@@ -264,8 +264,9 @@ impl Node {
     }
 
     /// Tells the users and connections that are here, each connection once, and none that is in a room that was
-    /// told.
+    /// told. In a cluster, users are counted only: each node tells them when it reads that they are to be told.
     pub(crate) fn publish_directly(&mut self, publication: &mut Publication) {
+        let by_entry = self.members_told_by_entry(publication);
         let mut told = BTreeSet::new();
         loop {
             publication.skip_failed();
@@ -274,7 +275,8 @@ impl Node {
                 PublishTarget::Room(_) => Vec::new(),
                 PublishTarget::User(user) => self.rooms.users.members(user).collect(),
                 PublishTarget::Connection(id) => {
-                    self.connections.find(*id).map(|_| id.slot()).into_iter().collect()
+                    let slot = self.connections.find(*id).map(|_| id.slot());
+                    slot.filter(|slot| !by_entry.contains(&slot.index())).into_iter().collect()
                 }
             };
             let rooms = &self.rooms.rooms;
@@ -284,14 +286,28 @@ impl Node {
                     && told.insert(slot.index())
             };
             let slots: Vec<Slot> = slots.into_iter().filter(is_new).collect();
-            let Self { cx, connections, rooms, .. } = self;
-            let mut reached = 0;
-            if !slots.is_empty() {
+            let is_by_entry = matches!(target, PublishTarget::User(_)) && self.cluster.is_some();
+            let mut reached = slots.len();
+            if !slots.is_empty() && !is_by_entry {
+                let Self { cx, connections, rooms, .. } = self;
                 let frame = update_frame(cx, &publication.update, None, None);
                 reached = rooms.tell_each(cx, connections, &slots, &frame);
             }
             self.close_slow_members();
             publication.record(Ok(reached));
         }
+    }
+
+    /// In a cluster, the connections here that are told as a user's.
+    fn members_told_by_entry(&self, publication: &Publication) -> BTreeSet<usize> {
+        if self.cluster.is_none() {
+            return BTreeSet::new();
+        }
+        let users = publication.users_left().into_iter();
+        let users = users.filter(|(index, _)| !publication.tally.has_failed_at(*index));
+        let members = users.flat_map(|(_, user)| {
+            self.rooms.users.members(&user).map(Slot::index).collect::<Vec<_>>()
+        });
+        members.collect()
     }
 }

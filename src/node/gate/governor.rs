@@ -39,6 +39,10 @@ const AWAY_MARGIN: f64 = 1.25;
 const CLOSINGS_PER_ADMISSION: f64 = 3.0;
 /// So many are closed within the margin.
 const FEW_CLOSINGS: usize = 1_000;
+/// What is believed of closing before admitting was measured: 10,000 a second, as on a slow host.
+const ADMISSIONS_FOR_CLOSING: f64 = 3_333.0;
+/// The closing is not expected to take longer: a minute is all that there is for the slots behind it, too.
+const LONGEST_CLOSING: Duration = Duration::from_secs(10);
 /// Fewer admissions say little of what one costs.
 const LEAST_ADMISSIONS: u64 = 100;
 /// So many times what was measured is believed of clients for whom the application is not asked: if that is
@@ -84,7 +88,9 @@ pub(crate) struct Governor {
     last_turn: Option<Mark>,
     lowered_at: Option<Instant>,
     /// How long the last restart took, from when the clients were told; zero: it is not known.
+    /// How long the last restart took, and how many clients were told to go before it.
     away: Duration,
+    away_with: usize,
     /// The first slot that is free.
     next_slot: Instant,
 }
@@ -100,6 +106,7 @@ impl Default for Governor {
             last_turn: None,
             lowered_at: None,
             away: Duration::ZERO,
+            away_with: 0,
             next_slot: Instant::START,
         }
     }
@@ -116,29 +123,36 @@ impl Governor {
         self.unasked_per_second.clamp(self.per_second, most)
     }
 
-    /// Begins with what an earlier process has measured, whose clients were told to go so long ago.
-    pub(crate) fn restore(&mut self, measured: Capacity, away: Duration) {
+    /// Begins with what an earlier process has measured, so many of whose clients were told to go so long ago.
+    pub(crate) fn restore(&mut self, measured: Capacity, (away, clients): (Duration, usize)) {
         self.per_second = (measured.asked as f64).max(LEAST_PER_SECOND);
         self.unasked_per_second = measured.unasked as f64;
         // Longer ones are no restarts.
         self.away = if away <= LONGEST { away } else { Duration::ZERO };
+        self.away_with = clients;
     }
 
     /// How long after its clients were told to go the server is back, if a restart takes as long as
     /// `expected`, or as the last one where that took longer, and a little more: who comes before has come
     /// in vain. All of `clients` are closed before the process can end. The last restart has shown how long
-    /// that takes; before there was one, it is estimated.
+    /// that takes with as many as it had; for more, and before there was one, it is estimated.
     pub(crate) fn back_after(&self, expected: Duration, clients: usize) -> Duration {
-        let closing = if self.away.is_zero() { self.closing(clients) } else { Duration::ZERO };
-        (expected + closing).max(self.away).mul_f64(AWAY_MARGIN)
+        let closing = self.closing(clients);
+        let longest = if self.away.is_zero() {
+            expected + closing
+        } else {
+            self.away + closing.saturating_sub(self.closing(self.away_with))
+        };
+        longest.max(expected).mul_f64(AWAY_MARGIN)
     }
 
     /// How long the closing of so many takes. It is this thread's work alone: how slow an application is says
     /// nothing of it.
     fn closing(&self, clients: usize) -> Duration {
-        let admissions = self.unasked_per_second.max(self.per_second).max(INITIAL_PER_SECOND);
+        let admissions = self.unasked_per_second.max(self.per_second).max(ADMISSIONS_FOR_CLOSING);
         let closings = clients.saturating_sub(FEW_CLOSINGS) as f64;
-        Duration::from_secs_f64(closings / (CLOSINGS_PER_ADMISSION * admissions))
+        let closing = Duration::from_secs_f64(closings / (CLOSINGS_PER_ADMISSION * admissions));
+        closing.min(LONGEST_CLOSING)
     }
 
     /// A turn has ended that `took` so long, `admitted` clients have been let in so far, and more have to
@@ -286,7 +300,7 @@ mod tests {
         let windows = [false, true].map(|is_unasked| governor.window(28_160, is_unasked));
         assert_eq!(windows.map(|window| window.as_secs_f64().round() as u64), [16, 2]);
         // What is not known is not believed.
-        governor.restore(measured(800), Duration::ZERO);
+        governor.restore(measured(800), (Duration::ZERO, 0));
         assert_eq!(governor.capacity(), Capacity { asked: 800, unasked: 800 });
     }
 
@@ -303,7 +317,7 @@ mod tests {
     #[test]
     fn slow_application_halves_it_once_in_ten_seconds() {
         let mut governor = Governor::default();
-        governor.restore(measured(800), Duration::ZERO);
+        governor.restore(measured(800), (Duration::ZERO, 0));
         for millis in [0, 1, 9_999] {
             governor.lower(at(millis));
         }
@@ -318,14 +332,18 @@ mod tests {
     fn last_restart_says_how_long_the_next_one_takes() {
         let mut governor = Governor::default();
         let after = |it: &Governor| it.back_after(Duration::from_secs(1), 10_000).as_millis();
-        // The closing of 10,000 is not measured: 9,000 of them at 3,000 a second.
-        assert_eq!(after(&governor), 5_000);
-        governor.restore(measured(800), Duration::from_millis(1_500));
+        // The closing of 10,000 is not measured: 9,000 of them at 10,000 a second.
+        assert_eq!(after(&governor), 2_375);
+        let restart = |millis, clients| (Duration::from_millis(millis), clients);
+        governor.restore(measured(800), restart(1_500, 10_000));
         assert_eq!(after(&governor), 1_875);
-        governor.restore(measured(800), Duration::from_millis(500));
+        governor.restore(measured(800), restart(500, 10_000));
         assert_eq!(after(&governor), 1_250);
-        governor.restore(measured(800), Duration::from_secs(3_600));
-        assert_eq!(after(&governor), 5_000);
+        // That one had no connections to close.
+        governor.restore(measured(800), restart(500, 10));
+        assert_eq!(after(&governor), 1_750);
+        governor.restore(measured(800), restart(3_600_000, 10_000));
+        assert_eq!(after(&governor), 2_375);
     }
 
     #[test]
@@ -334,7 +352,7 @@ mod tests {
         let after =
             |it: &Governor, clients| it.back_after(Duration::from_secs(1), clients).as_millis();
         let measured = Capacity { asked: 20, unasked: 10_000 };
-        governor.restore(measured, Duration::ZERO);
+        governor.restore(measured, (Duration::ZERO, 0));
         // 0.3 s for 9,000, and the margin.
         assert_eq!(
             [0, 1_000, 10_000].map(|clients| after(&governor, clients)),
@@ -347,7 +365,7 @@ mod tests {
         let (mut governor, mut rng) = (Governor::default(), Seed::predictable(1).rng());
         let mut slot = |now| governor.take_slot(at(now), (Duration::from_secs(1), false), &mut rng);
         let slots: Vec<Duration> = (0..5).map(|_| slot(0)).collect();
-        // 850 a second, of 1,000.
+        // 880 a second, of 1,000.
         let expected = [0, 1, 2, 3, 4].map(|slot| 1_000_000 + 1_136 * slot);
         assert_eq!(slots, expected.map(Duration::from_micros));
         // Later, those that have passed are not given away.

@@ -91,6 +91,8 @@ pub(crate) struct Tokens {
 impl Tokens {
     pub(crate) fn new(config: &Config, seed: &Seed) -> Result<Self, KeyError> {
         let mut revocations = Revocations::new(config.limits.revocations);
+        // A cluster begins and ends with the process.
+        revocations.set_shared(config.cluster.is_on());
         bound(&mut revocations, config);
         Ok(Self {
             verifier: Verifier::new(&config.auth)?,
@@ -340,6 +342,5 @@ pub(crate) struct Token<'a> {
 /// Has the table go by `config` from here on.
 fn bound(revocations: &mut Revocations, config: &Config) {
     revocations.set_capacity(config.limits.revocations);
-    revocations.set_shared(config.cluster.is_on());
     revocations.set_token_life(config.auth.max_token_life.get(), config.auth.leeway.get());
 }

@@ -132,7 +132,7 @@ fn going_away_says_what_is_known_by_then() {
     let mut world = World::new();
     let clients: Vec<_> = (0..22).map(|n| resuming(&mut world, &format!("ann{n}"))).collect();
     let measured = Capacity { asked: 10, unasked: 10 };
-    world.node.gate.governor.restore(measured, Duration::ZERO);
+    world.node.gate.governor.restore(measured, (Duration::ZERO, 0));
     world.node.handle_shutdown(world.now);
     world.settle();
     world.seconds(0);
@@ -147,7 +147,7 @@ fn reauthentication_says_what_is_known_by_then() {
     let mut world = World::new();
     let clients: Vec<_> = (0..22).map(|n| resuming(&mut world, &format!("ann{n}"))).collect();
     let measured = Capacity { asked: 10, unasked: 10 };
-    world.node.gate.governor.restore(measured, Duration::ZERO);
+    world.node.gate.governor.restore(measured, (Duration::ZERO, 0));
     let token = world.token("ann0", 901);
     world.say(clients[0], "auth", json!({ "token": crate::logs::known(&token) }));
     let acknowledged = last_word(&mut world, clients[0]);

@@ -85,6 +85,11 @@ impl IdempotencyKeys {
         KeyUse::First
     }
 
+    /// Is the call with this key under way, or done?
+    pub(crate) fn knows(&self, key: IdempotencyKey) -> bool {
+        self.entries.contains_key(&key.key)
+    }
+
     /// The call with this key is done.
     pub(crate) fn end(&mut self, key: IdempotencyKey, tally: PublishTally) {
         if let Some(entry) = self.entries.get_mut(&key.key).filter(|it| it.content == key.content) {

@@ -151,6 +151,15 @@ impl Orders {
     ) -> (u64, Option<OpenOrder>) {
         let is_full = self.open.len() >= MAX_OPEN_ORDERS;
         let given_up = if is_full { self.open.pop_first() } else { None };
+        let given_up = given_up.map(|(_, order)| order);
+        if let Some(OpenOrder { user, revoked_at: Some(at), stored: None, .. }) = &given_up {
+            // Nobody hears whether it is stored. To store it twice does no harm.
+            self.kept.insert(user, *at, "too many orders were under way".to_owned());
+        }
+        (self.add(kind, user, asker), given_up)
+    }
+
+    fn add(&mut self, kind: OrderKind, user: &str, asker: Asker) -> u64 {
         self.last += 1;
         let needs_store = kind != OrderKind::Unlock;
         let order = OpenOrder {
@@ -166,19 +175,18 @@ impl Orders {
             tickets: Vec::new(),
         };
         self.open.insert(self.last, order);
-        (self.last, given_up.map(|(_, order)| order))
+        self.last
     }
 
     /// Opens an order that stores a revocation again which could not be stored: its number, the user, and
-    /// the moment. One at a time, and none that another order had to be given up for. Its caller has seen
-    /// that the store works.
+    /// the moment. One at a time, beside those that others have opened. Its caller has seen that the store works.
     pub(crate) fn repeat_unstored(&mut self) -> Option<(u64, Box<str>, UnixTime)> {
         let is_under_way = self.repeated.is_some_and(|order| self.open.contains_key(&order));
-        if is_under_way || self.open.len() >= MAX_OPEN_ORDERS {
+        if is_under_way {
             return None;
         }
         let (user, at) = self.kept.first()?;
-        let (order, _) = self.open(OrderKind::Disconnect, &user, Asker::Nobody);
+        let order = self.add(OrderKind::Disconnect, &user, Asker::Nobody);
         let open = self.open.get_mut(&order)?;
         // The application has done its part already.
         (open.application, open.revoked_at) = (Some(Ok(())), Some(at));

@@ -64,10 +64,17 @@ impl UnstoredRevocations {
                  as soon as another one is: {fault}",
                 counted(kept, "user")
             )),
-            (..) => Some(format!(
-                "More revocations could not be stored than are kept to be stored again. A restart forgets \
-                 {}: end the sessions of these users again: {fault}",
+            (0, _) => Some(format!(
+                "More revocations could not be stored than were kept to be stored again. A restart forgets \
+                 {}: end the sessions again that were ended meanwhile: {fault}",
                 counted(dropped, "revocation")
+            )),
+            (..) => Some(format!(
+                "Revocations of {} could not be stored, and are stored again as soon as another one is; {} more \
+                 are not kept for that. A restart forgets all of them: end the sessions again that were ended \
+                 meanwhile: {fault}",
+                counted(kept, "user"),
+                dropped
             )),
         }
     }
@@ -99,6 +106,8 @@ mod tests {
             unstored.insert(&user.to_string(), UnixTime::default(), "full".to_owned());
         }
         assert_eq!((unstored.len(), unstored.dropped()), (MAX_USERS, 2));
+        let fault = unstored.fault().unwrap();
+        assert!(fault.contains("of 1024 users") && fault.contains("2 more"), "{fault}");
         while let Some((user, at)) = unstored.first() {
             unstored.remove(&user, at);
         }

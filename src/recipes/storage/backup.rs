@@ -40,8 +40,8 @@ pub enum BackupError {
     },
     /// A copy could not be put in place of a database, which then could not be renamed back.
     #[error(
-        "{error}; the database that was there is now {}, with its log beside it, and could not be renamed \
-         back: {undo}",
+        "{error}; the database that was there, or a part of it, is now at {}, and could not be renamed back: \
+         {undo}",
         .kept.display()
     )]
     NotPutBack {
@@ -134,22 +134,23 @@ fn write_part(
 fn replace(directory: &Path, path: &Path, part: &Path) -> Result<Restored, BackupError> {
     let kept = free_name(path)?;
     let (mut moves, mut was_there) = (Vec::new(), false);
-    let replaced = keep(path, &kept, &mut moves).and_then(|()| {
-        was_there = !moves.is_empty();
+    // Clients that went on from there would keep recipes that the copy does not have.
+    let history = directory.join(HISTORY_FILE);
+    let history_moved = set_aside(&history, &with_suffix(&history, ".replaced"), &mut moves);
+    let before = moves.len();
+    let kept_files = history_moved.and_then(|()| keep(path, &kept, &mut moves));
+    let replaced = kept_files.and_then(|()| {
+        was_there = moves.len() > before;
         let bytes = publish(part, path)?;
         moves.push((part.to_owned(), path.to_owned()));
-        // Clients that went on from there would keep recipes that the copy does not have. It is removed last,
-        // as this cannot be undone.
-        let history = directory.join(HISTORY_FILE);
-        match fs::remove_file(&history) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(file_error(&history, error))
-            }
-            _ => Ok(bytes),
-        }
+        Ok(bytes)
     });
     match replaced {
-        Ok(bytes) => Ok(Restored { bytes, kept: was_there.then_some(kept) }),
+        Ok(bytes) => {
+            // It is out of its place, and that is on disk with the database.
+            let _ = fs::remove_file(with_suffix(&history, ".replaced"));
+            Ok(Restored { bytes, kept: was_there.then_some(kept) })
+        }
         Err(error) => Err(put_back(error, path, &kept, &moves)),
     }
 }
@@ -157,12 +158,21 @@ fn replace(directory: &Path, path: &Path, part: &Path) -> Result<Restored, Backu
 /// Renames the database and its log to `kept`, and notes in `moves` what was renamed, from where to where.
 fn keep(path: &Path, kept: &Path, moves: &mut Vec<(PathBuf, PathBuf)>) -> Result<(), BackupError> {
     for suffix in DATABASE_FILES {
-        let (old, new) = (with_suffix(path, suffix), with_suffix(kept, suffix));
-        match fs::rename(&old, &new) {
-            Ok(()) => moves.push((old, new)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(file_error(&old, error)),
-        }
+        set_aside(&with_suffix(path, suffix), &with_suffix(kept, suffix), moves)?;
+    }
+    Ok(())
+}
+
+/// Renames `old` to `new`, if it is there, and notes that in `moves`.
+fn set_aside(
+    old: &Path,
+    new: &Path,
+    moves: &mut Vec<(PathBuf, PathBuf)>,
+) -> Result<(), BackupError> {
+    match fs::rename(old, new) {
+        Ok(()) => moves.push((old.to_owned(), new.to_owned())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(file_error(old, error)),
     }
     Ok(())
 }
@@ -176,9 +186,12 @@ fn put_back(
     moves: &[(PathBuf, PathBuf)],
 ) -> BackupError {
     let undone = moves.iter().rev().try_for_each(|(old, new)| fs::rename(new, old));
-    let undone = undone.and_then(|()| sync_directory(path));
     match undone {
-        Ok(()) => error,
+        Ok(()) => {
+            // The names are right. If the disk does not take them now, it is `error` that says so.
+            let _ = sync_directory(path);
+            error
+        }
         Err(undo) => BackupError::NotPutBack { error: error.into(), kept: kept.to_owned(), undo },
     }
 }

@@ -29,7 +29,8 @@ impl Node {
         let Some(cluster) = &mut self.cluster else { return };
         let name = cluster.name.clone();
         let round = purpose.map(|purpose| cluster.nodes.begin_round(now, (&name, count), purpose));
-        let frame = control::write(&OrderEntry { round, run: cluster.run, order });
+        let frame =
+            control::write(&OrderEntry { round, run: cluster.run, is_for_all: false, order });
         let command = cluster.publication(LogName::Control, None, frame);
         let pending = Pending::Order { round };
         if let Err((fault, _)) = cluster.send(now, command, (pending, now + COMMAND_TIME)) {
@@ -203,10 +204,11 @@ impl Node {
         let Some(cluster) = &mut self.cluster else { return };
         cluster.control_head = Some(entry.position);
         let node = cluster.name.clone();
-        let Ok(OrderEntry { round, run, order }) = serde_json::from_slice(&entry.frame) else {
+        let Ok(read) = serde_json::from_slice::<OrderEntry>(&entry.frame) else {
             return;
         };
-        if cluster.is_own(&entry.origin.node, run) {
+        let OrderEntry { round, run, is_for_all, order } = read;
+        if cluster.is_own(&entry.origin.node, run) && !is_for_all {
             return;
         }
         let count = self.obey(order);
@@ -272,7 +274,8 @@ impl Node {
         }
     }
 
-    /// The same for a target of a publication, which fails if that does: in all rooms but these.
+    /// The same for a target of a publication, which fails if that does: in all rooms but these. This node tells
+    /// the user with the others, when it reads the entry: so each does it once, whichever node is called again.
     pub(crate) fn tell_user_for(
         &mut self,
         target: (ToldTarget, Option<IdempotencyKey>),
@@ -283,7 +286,7 @@ impl Node {
         let Some(cluster) = &self.cluster else { return Ok(0) };
         let text = String::from_utf8_lossy(payload_of(frame)).into_owned();
         let order = ClusterOrder::TellUser { user, room: None, except, text };
-        let entry = OrderEntry { round: None, run: cluster.run, order };
+        let entry = OrderEntry { round: None, run: cluster.run, is_for_all: true, order };
         self.tell_target(target, LogName::Control, control::write(&entry))
     }
 

@@ -27,6 +27,8 @@ impl Node {
         let slot = publication.asker.slot();
         self.connections.await_answer(slot, ticket);
         self.answer_within(slot, COMMAND_TIME + ROUND);
+        // In front of that: it may be this key that is owed.
+        self.release_owed_keys();
         self.ask_for_key(publication, ticket, None);
     }
 
@@ -97,10 +99,42 @@ impl Node {
 
     /// A publication has failed everywhere: its key may be used again, at any node. It stays another node's.
     pub(crate) fn release_key(&mut self, key: IdempotencyKey) {
+        if let Some(cluster) = &mut self.cluster {
+            cluster.owed_keys.add(key);
+        }
+        self.release_owed_keys();
+    }
+
+    /// Has the engine keep the answers that it does not have yet, and take keys back.
+    pub(super) fn send_owed(&mut self) {
+        self.send_unkept();
+        self.release_owed_keys();
+    }
+
+    /// Gives the keys back that the engine has not taken back yet.
+    pub(super) fn release_owed_keys(&mut self) {
         let now = self.cx.now.monotonic;
         let Some(cluster) = &mut self.cluster else { return };
-        let command = BusCommand::Release { log: LogName::Control, id: key.shared };
-        cluster.send_off(now, command, 12 * COMMAND_TIME);
+        while let Some(key) = cluster.owed_keys.pop() {
+            let command = BusCommand::Release { log: LogName::Control, id: key.shared };
+            let pending = (Pending::Release { key }, now + 12 * COMMAND_TIME);
+            if cluster.send(now, command, pending).is_err() {
+                // It is sent when the link is up again, or with the next lease.
+                return cluster.owed_keys.add(key);
+            }
+        }
+    }
+
+    /// The engine has taken a key back, or not: then it is told again, unless the key is in use again.
+    pub(super) fn key_released(
+        &mut self,
+        key: IdempotencyKey,
+        result: &Result<BusReply, BusFault>,
+    ) {
+        let Some(cluster) = &mut self.cluster else { return };
+        if result.is_err() && !self.work.idempotency.knows(key) {
+            cluster.owed_keys.add(key);
+        }
     }
 
     /// What has become of a key is to be known to all nodes. The publication is answered behind that, so
@@ -143,8 +177,7 @@ impl Node {
     }
 
     /// The engine has answered about each target that it was asked about. Users are told behind the rooms, as
-    /// those in a room that has failed are not told there; and at this node behind the others, so that one
-    /// at whom it fails has not heard it.
+    /// those in a room that has failed are not told there.
     fn publish_behind(&mut self, mut publication: Box<Publication>, ticket: Ticket) {
         if !std::mem::replace(&mut publication.has_told_users, true) {
             if !self.connections.awaits_response(publication.asker, ticket) {
@@ -161,7 +194,7 @@ impl Node {
         self.ask_for_counts(ended);
     }
 
-    /// Has the other nodes tell the users of a publication.
+    /// Has every node tell the users of a publication.
     fn publish_to_users(&mut self, publication: &mut Publication) {
         let (users, rooms) = (publication.users_left(), publication.told_rooms());
         if users.is_empty() {
@@ -233,8 +266,10 @@ impl Node {
         if let Err(fault) = result {
             self.count_unpublished(fault);
         }
+        // Known with other content, it was not told.
+        let is_done = matches!(result, Ok(BusReply::Published { .. } | BusReply::Unasked { .. }));
         let Some(cluster) = &mut self.cluster else { return };
-        if let Some((publication, ticket)) = cluster.nodes.told.answered(target, result.is_ok()) {
+        if let Some((publication, ticket)) = cluster.nodes.told.answered(target, is_done) {
             self.publish_behind(publication, ticket);
         }
     }

@@ -45,13 +45,16 @@ impl MessageTable {
     /// The message of a number that is known to have one.
     #[expect(clippy::indexing_slicing, reason = "numbers are this table's own, never a peer's")]
     pub(super) fn at(&mut self, number: u32) -> &mut RememberedMessage {
-        &mut self.places[number as usize]
+        let place = &mut self.places[number as usize];
+        debug_assert!(place.kind != StateKind::Empty, "an empty place links to another one");
+        place
     }
 
     /// `None`: it is not there.
     pub(super) fn try_remove(&mut self, number: u32) -> Option<RememberedMessage> {
-        let removed = *self.get(number)?;
-        *self.at(number) = RememberedMessage::empty(self.empty);
+        let place = self.places.get_mut(number as usize);
+        let place = place.filter(|it| it.kind != StateKind::Empty)?;
+        let removed = std::mem::replace(place, RememberedMessage::empty(self.empty));
         self.empty = number;
         self.len -= 1;
         Some(removed)

@@ -101,12 +101,19 @@ fn a_publication_whose_answer_is_lost_is_done_once() {
 /// The link comes back long after the caller was told that nobody knows: the key is used again, elsewhere.
 #[test]
 fn a_publication_that_nobody_knows_of_is_done_once() {
+    let to_room = json!({ "content": "x", "idempotency_key": "k" });
+    let to_user = json!({ "users": ["bob"], "content": "x", "idempotency_key": "k" });
+    for (path, body) in [("/v1/rooms/soup/publish", to_room), ("/v1/publish", to_user)] {
+        assert_done_once(path, &body);
+    }
+}
+
+fn assert_done_once(path: &str, body: &Value) {
     let mut cluster = ClusterWorld::new(2);
     let b = cluster.connected(1, "soup", "bob");
     cluster.seconds(6);
-    let body = json!({ "content": "x", "idempotency_key": "k" });
     let id = cluster.nodes[0].operator();
-    let call = crate::admin::tests::post("/v1/rooms/soup/publish", "", &body.to_string());
+    let call = crate::admin::tests::post(path, "", &body.to_string());
     cluster.nodes[0].bytes(id, call.as_bytes());
     // The key is taken; the text is on its way, and its answer is lost.
     while !cluster.nodes[0].node.cluster.as_ref().unwrap().nodes.told.is_open() {
@@ -119,12 +126,49 @@ fn a_publication_that_nobody_knows_of_is_done_once() {
     assert!(cluster.nodes[0].raw(id).starts_with("HTTP/1.1 504"));
     cluster.seconds(18);
     // A list of the nodes has to say first that the one that had the key is gone.
-    let (status, _) = cluster.post(1, "/v1/rooms/soup/publish", body.clone());
+    let (status, _) = cluster.post(1, path, body.clone());
     assert_eq!(status, 409);
     cluster.seconds(6);
+    let (status, answer) = cluster.post(1, path, body.clone());
+    assert_eq!((status, &answer["delivered"]), (200, &1.into()), "{answer}");
+    cluster.seconds(1);
+    assert_eq!(cluster.contents(1, b), ["x"]);
+}
+
+/// The engine has given the key, and was not reached when it was to be given back.
+#[test]
+fn a_key_is_given_back_when_the_link_is_up_again() {
+    let mut cluster = ClusterWorld::new(2);
+    let b = cluster.connected(1, "soup", "bob");
+    cluster.seconds(6);
+    let body = json!({ "content": "x", "idempotency_key": "k" });
+    let id = cluster.nodes[0].operator();
+    let call = crate::admin::tests::post("/v1/rooms/soup/publish", "", &body.to_string());
+    cluster.nodes[0].bytes(id, call.as_bytes());
+    cluster.engine.faults.lost_replies = 1;
+    cluster.carry(0);
+    assert_eq!(cluster.engine.faults.lost_replies, 0, "the key was not asked for");
+    cluster.cut(0);
+    cluster.seconds(6);
+    assert!(cluster.nodes[0].raw(id).starts_with("HTTP/1.1 503"));
+    cluster.mend(0);
+    cluster.seconds(3);
     let (status, answer) = cluster.post(1, "/v1/rooms/soup/publish", body);
     assert_eq!((status, &answer["delivered"]), (200, &1.into()), "{answer}");
     assert_eq!(cluster.contents(1, b), ["x"]);
+}
+
+/// A connection that is named beside its user hears it once.
+#[test]
+fn a_connection_is_told_once_in_a_cluster() {
+    let mut cluster = ClusterWorld::new(2);
+    let a = cluster.connected(0, "soup", "ann");
+    cluster.seconds(6);
+    let body = json!({ "connections": [a.to_string()], "users": ["ann"], "content": "x" });
+    let (status, answer) = cluster.post(0, "/v1/publish", body);
+    assert_eq!((status, &answer["delivered"]), (200, &1.into()), "{answer}");
+    cluster.seconds(1);
+    assert_eq!(cluster.contents(0, a), ["x"]);
 }
 
 /// The caller is told that nothing was done, so the same call is made at the other node.

@@ -145,7 +145,9 @@ fn history_that_stays_leaves_the_database() {
     drop(schema::open(&data).unwrap());
     backup(&data, &copy).unwrap();
     fs::write(data.join("recipes.db"), "old").unwrap();
-    fs::create_dir(data.join(HISTORY_FILE)).unwrap();
+    fs::write(data.join(HISTORY_FILE), "rooms").unwrap();
+    // A file cannot take its place.
+    fs::create_dir(data.join("history.replaced")).unwrap();
     fs::write(data.join(LOCK_FILE), "").unwrap();
     let before = state(&data);
     let fault = restore(&data, &copy).unwrap_err().to_string();
