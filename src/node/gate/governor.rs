@@ -87,8 +87,11 @@ pub(crate) struct Governor {
     counted_since: Option<Mark>,
     last_turn: Option<Mark>,
     lowered_at: Option<Instant>,
-    /// How long the last restart took, from when the clients were told; zero: it is not known.
-    /// How long the last restart took, and how many clients were told to go before it.
+    /// The highest that it was lowered from. How slow an application is says nothing of clients about whom it
+    /// is not asked.
+    lowered_from: f64,
+    /// How long the last restart took, from when the clients were told, and how many they were; zero: it is not
+    /// known.
     away: Duration,
     away_with: usize,
     /// The first slot that is free.
@@ -105,6 +108,7 @@ impl Default for Governor {
             counted_since: None,
             last_turn: None,
             lowered_at: None,
+            lowered_from: 0.0,
             away: Duration::ZERO,
             away_with: 0,
             next_slot: Instant::START,
@@ -119,7 +123,10 @@ impl Governor {
     }
 
     fn per_second_of(&self, is_unasked: bool) -> f64 {
-        let most = if is_unasked { MOST_UNASKED * self.per_second } else { self.per_second };
+        if !is_unasked {
+            return self.per_second;
+        }
+        let most = MOST_UNASKED * self.per_second.max(self.lowered_from);
         self.unasked_per_second.clamp(self.per_second, most)
     }
 
@@ -203,6 +210,7 @@ impl Governor {
     pub(crate) fn lower(&mut self, now: Instant) {
         if self.lowered_at.is_none_or(|at| now.since(at) >= MEMORY) {
             self.lowered_at = Some(now);
+            self.lowered_from = self.lowered_from.max(self.per_second);
             self.per_second = (self.per_second / 2.0).max(LEAST_PER_SECOND);
         }
     }
@@ -299,7 +307,12 @@ mod tests {
         assert_eq!(governor.capacity().unasked, 8 * governor.capacity().asked);
         let windows = [false, true].map(|is_unasked| governor.window(28_160, is_unasked));
         assert_eq!(windows.map(|window| window.as_secs_f64().round() as u64), [16, 2]);
+        let unasked = governor.capacity().unasked;
+        governor.lower(at(60_000));
+        assert!((990..=1_010).contains(&governor.capacity().asked), "{governor:?}");
+        assert_eq!(governor.capacity().unasked, unasked);
         // What is not known is not believed.
+        let mut governor = Governor::default();
         governor.restore(measured(800), (Duration::ZERO, 0));
         assert_eq!(governor.capacity(), Capacity { asked: 800, unasked: 800 });
     }
