@@ -156,7 +156,9 @@ impl Governor {
     /// How long the closing of so many takes. It is this thread's work alone: how slow an application is says
     /// nothing of it.
     fn closing(&self, clients: usize) -> Duration {
-        let admissions = self.unasked_per_second.max(self.per_second).max(ADMISSIONS_FOR_CLOSING);
+        let measured = self.unasked_per_second.max(self.per_second);
+        let is_known = measured > INITIAL_PER_SECOND;
+        let admissions = if is_known { measured } else { ADMISSIONS_FOR_CLOSING };
         let closings = clients.saturating_sub(FEW_CLOSINGS) as f64;
         let closing = Duration::from_secs_f64(closings / (CLOSINGS_PER_ADMISSION * admissions));
         closing.min(LONGEST_CLOSING)
