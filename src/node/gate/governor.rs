@@ -28,7 +28,7 @@ const MEMORY: Duration = Duration::from_secs(10);
 /// How much of the capacity is given away: the rest is for those who come without a slot, and for a measurement
 /// that is a little too high. The last of many is thus in after 1.14 times what the capacity allows.
 const SHARE: f64 = 0.88;
-/// Nobody is told to wait for longer.
+/// Nobody is told to wait for longer, from the time on at which the server is expected.
 const LONGEST: Duration = Duration::from_secs(60);
 /// The window is never shorter, so that a stumble of the network does not bring everybody at once.
 const SHORTEST_WINDOW: Duration = Duration::from_secs(1);
@@ -41,8 +41,8 @@ const CLOSINGS_PER_ADMISSION: f64 = 3.0;
 const FEW_CLOSINGS: usize = 1_000;
 /// What is believed of closing before admitting was measured: 10,000 a second, as on a slow host.
 const ADMISSIONS_FOR_CLOSING: f64 = 3_333.0;
-/// The closing is not expected to take longer: a minute is all that there is for the slots behind it, too.
-const LONGEST_CLOSING: Duration = Duration::from_secs(10);
+/// The closing is not expected to take longer.
+const LONGEST_CLOSING: Duration = Duration::from_secs(30);
 /// Fewer admissions say little of what one costs.
 const LEAST_ADMISSIONS: u64 = 100;
 /// So many times what was measured is believed of clients for whom the application is not asked: if that is
@@ -225,23 +225,22 @@ impl Governor {
         window.clamp(SHORTEST_WINDOW, LONGEST)
     }
 
-    /// The next free slot, in how long from now: no sooner than `earliest`. Who finds none within a
-    /// minute gets any time of it.
+    /// The next free slot, in how long from now: no sooner than `earliest`, of which a minute counts at most. Who
+    /// finds none within the minute after that gets any time of it.
     pub(crate) fn take_slot(
         &mut self,
         now: Instant,
         (earliest, is_unasked): (Duration, bool),
         rng: &mut Rng,
     ) -> Duration {
+        let earliest = earliest.min(LONGEST);
         let at = self.next_slot.max(now + earliest);
         let after = at.since(now);
-        if after <= LONGEST {
+        if after <= earliest + LONGEST {
             self.next_slot = at + self.gap(is_unasked);
             return after;
         }
-        let spread = LONGEST.saturating_sub(earliest).as_micros();
-        let spread = rng.below(u64::try_from(spread).unwrap_or(u64::MAX).max(1));
-        earliest.min(LONGEST) + Duration::from_micros(spread)
+        earliest + Duration::from_micros(rng.below(LONGEST.as_micros() as u64))
     }
 
     fn gap(&self, is_unasked: bool) -> Duration {
