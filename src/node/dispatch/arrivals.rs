@@ -24,9 +24,11 @@ impl Node {
     /// A turn of the driver has ended that `took` so long, and has left new connections for the next one, or
     /// not. From that, and from those that wait inside, the node measures how many clients it can let in.
     pub fn end_turn(&mut self, now: Now, took: Duration, leaves_arrivals: bool) {
-        let has_waiting = leaves_arrivals
-            || self.gate.checks.has_waiting()
-            || self.work.questions.joins() > JOINS_AT_ONCE;
+        // While all are sent away, closed connections wait, and nobody is let in: that measures nothing.
+        let has_waiting = self.gate.drain.is_none()
+            && (leaves_arrivals
+                || self.gate.checks.has_waiting()
+                || self.work.questions.joins() > JOINS_AT_ONCE);
         let admitted = self.cx.metrics.authenticated;
         self.gate.governor.end_turn((now.monotonic, took), admitted, has_waiting);
     }
