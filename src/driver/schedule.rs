@@ -145,6 +145,11 @@ impl Schedule {
             && self.listeners.is_empty()
     }
 
+    /// Does somebody wait who may want to be let in: in a listener's queue, or pending?
+    pub(super) fn has_arrivals(&self) -> bool {
+        !self.pending.is_empty() || !self.listeners.is_empty()
+    }
+
     /// Starts a turn. It serves the authenticated connections that are ready now; those that become
     /// ready later wait for the next turn.
     pub(super) fn begin_turn(&mut self) {
@@ -221,6 +226,16 @@ mod tests {
         assert!(!schedule.is_idle());
         assert_eq!(turn(&mut schedule).len(), 2);
         assert!(schedule.is_idle());
+    }
+
+    #[test]
+    fn chat_and_ends_that_wait_are_no_arrivals() {
+        let mut schedule = Schedule::new(4);
+        schedule.push(id(1), Class::Authenticated, 0);
+        schedule.push(id(2), Class::Ending, 0);
+        assert!(!schedule.has_arrivals() && !schedule.is_idle());
+        schedule.push(id(3), Class::Pending, 0);
+        assert!(schedule.has_arrivals());
     }
 
     #[test]

@@ -200,7 +200,7 @@ impl<S> Turn<S> {
         let end = io.now();
         self.ended = end.monotonic;
         let took = self.ended.since(began);
-        node.end_turn(end, took, !self.schedule.is_idle() || io.has_backlog());
+        node.end_turn(end, took, self.schedule.has_arrivals() || io.has_backlog());
         node.metrics_mut().turns.record(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
     }
 

@@ -24,7 +24,7 @@ impl Node {
     /// A turn of the driver has ended that `took` so long, and has left new connections for the next one, or
     /// not. From that, and from those that wait inside, the node measures how many clients it can let in.
     pub fn end_turn(&mut self, now: Now, took: Duration, leaves_arrivals: bool) {
-        // While all are sent away, closed connections wait, and nobody is let in: that measures nothing.
+        // A drain lets nobody in, so it measures nothing.
         let has_waiting = self.gate.drain.is_none()
             && (leaves_arrivals
                 || self.gate.checks.has_waiting()
