@@ -1,8 +1,6 @@
 // Lengths of time, and what the page says of the network. The other files ask for no time but a
 // message's own `timestamp`.
 
-import type { GoingAwayPayload } from './messages.js';
-
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
 /** A minute, spread so that an office behind one address does not come back as one. */
@@ -36,28 +34,6 @@ export const monotonicMs = (): number => performance.now();
 
 /** To notice a sleep, in which the other clock may stand still, and a reload: it may be wrong. */
 export const wallMs = (): number => Date.now();
-
-/** When the server has asked this client to come back, if it has. */
-export class ReturnTime {
-  #at = 0;
-  /** Within how long to come back without such a moment, or after it: as the server said last. */
-  withinMs = 1_000;
-
-  follow({ reconnect_after_ms, within_ms }: GoingAwayPayload): void {
-    this.#at = monotonicMs() + reconnect_after_ms;
-    this.withinMs = within_ms ?? this.withinMs;
-  }
-
-  /**
-   * In how long the moment comes, which is for one attempt; the back-off begins after it. 0: there
-   * is none, or it has passed.
-   */
-  take(): number {
-    const leftMs = Math.max(0, this.#at - monotonicMs());
-    this.#at = 0;
-    return leftMs;
-  }
-}
 
 /**
  * Exponential back-off with full jitter: anywhere between 0 and `minMs`, twice, four times that …

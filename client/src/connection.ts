@@ -1,8 +1,7 @@
 // One connection to one recipe's chat, across as many sockets as it takes.
 
 import {
-  aboutAMinuteMs, backOffMs, isOffline, monotonicMs, msBetween, ReturnTime, Timers, wallMs,
-  watchPage,
+  aboutAMinuteMs, backOffMs, isOffline, monotonicMs, msBetween, Timers, wallMs, watchPage,
 } from './clock.js';
 import { ENDED, eventAfter, isOurFault, LOST, type CloseInfo } from './closes.js';
 import { Emitter, guard, type Off } from './emitter.js';
@@ -15,7 +14,7 @@ import type {
 } from './messages.js';
 import { closedError, Outbox } from './outbox.js';
 import { isKnown, parseServerMessage } from './parse.js';
-import { Position } from './position.js';
+import { Return } from './return.js';
 import { TokenSource, type Found } from './token-source.js';
 import type {
   ChatEvents,
@@ -55,8 +54,7 @@ export class ChatConnection<Recipe = unknown, Data extends object = Json> {
   readonly #timers = new Timers();
   readonly #tokens: TokenSource;
   readonly #heartbeat: Heartbeat;
-  readonly #position = new Position();
-  readonly #return = new ReturnTime();
+  readonly #return = new Return();
   #status: Status;
   #socket: WebSocketLike | null = null;
   /** Counts sockets, so that what belongs to an earlier one is known by its number. */
@@ -226,7 +224,7 @@ export class ChatConnection<Recipe = unknown, Data extends object = Json> {
     }
     const { retryAfterMs } = Object(this.#tokens.fault) as { retryAfterMs?: unknown };
     const isMinute = action === 'wait_a_minute';
-    const slotMs = this.#return.take();
+    const slotMs = this.#return.takeWaitMs();
     const announcedMs = isMinute ? aboutAMinuteMs(spread) : Number(retryAfterMs) || slotMs;
     this.#isAnnounced = announcedMs > 0;
     const isRefresh = action === 'refresh' || action === 'reauthenticate';
@@ -273,8 +271,8 @@ export class ChatConnection<Recipe = unknown, Data extends object = Json> {
     try {
       socket = new WebSocket(this.#url, [SUBPROTOCOL]);
     } catch (cause) {
-      const text = WebSocket ? 'The WebSocket was refused here, as `cause` says' : NO_WEBSOCKET;
-      this.#events.emit('error', new ChatError('unsupported', text, null, null, cause));
+      const fault = new ChatError('unsupported', NO_WEBSOCKET, null, null, cause);
+      this.#events.emit('error', fault);
       return this.#raise('refused', ENDED.unsupported);
     }
     this.#socket = socket;
@@ -302,7 +300,7 @@ export class ChatConnection<Recipe = unknown, Data extends object = Json> {
   #sendAuth(): void {
     this.#authId = freshId('auth_');
     const { presence = false } = this.#options;
-    const wants = { resume: this.#position.request, ...(presence && { presence }) };
+    const wants = { resume: this.#return.request, ...(presence && { presence }) };
     const payload = { token: this.#token ?? '', ...wants };
     this.#write({ type: 'auth', id: this.#authId, timestamp: new Date().toISOString(), payload });
   }
@@ -334,12 +332,12 @@ export class ChatConnection<Recipe = unknown, Data extends object = Json> {
   #receiveKnown(message: ServerMessage): void {
     switch (message.type) {
       case 'chat_message':
-        this.#position.follow(message);
+        this.#return.follow(message);
         return this.#events.emit('message', message as Said<Data>);
       case 'recipe_update':
         return this.#receiveUpdate(message as Update<Recipe>);
       case 'going_away':
-        return this.#return.follow(message.payload);
+        return this.#return.expect(message.payload);
       case 'presence':
         return this.#events.emit('presence', message.payload);
       case 'auth_required':
@@ -354,10 +352,9 @@ export class ChatConnection<Recipe = unknown, Data extends object = Json> {
 
   #receiveUpdate(update: Update<Recipe>): void {
     const { request_id, recipe_data, session, history } = update.payload;
-    const resumed = this.#position.follow(update);
+    const resumed = this.#return.follow(update);
     this.recipe = recipe_data ?? this.recipe;
     this.session = session ?? this.session;
-    if (session) this.#return.withinMs = session.reconnect?.within_ms ?? 1_000;
     this.history = history ?? this.history;
     if (request_id === this.#authId) {
       if (session) this.#outbox.own(session.user_id);

@@ -40,10 +40,9 @@ export class ChatError extends Error {
   }
 }
 
-/** With `unsupported`, where there is none. */
+/** With `unsupported`. */
 export const NO_WEBSOCKET =
-  'There is no WebSocket: Node.js has it since 22, and 20 with --experimental-websocket. ' +
-  'Otherwise pass the option `WebSocket`, such as that of the package ws';
+  'No WebSocket, as `cause` says. Node.js has it since 22; else pass the option `WebSocket`';
 
 /**
  * Throw this from `getToken` or `refreshToken` when the user has to sign in. Whatever else they

@@ -3,13 +3,13 @@
     Asset {
         path: "/",
         media: "text/html; charset=utf-8",
-        tag: "\"2882d192e8aa102c\"",
+        tag: "\"fdf2eee325579318\"",
         body: include_bytes!("page.html.gz"),
     },
     Asset {
-        path: "/assets/page-ad947935fbdeb77e.js",
+        path: "/assets/page-c841322836f85baa.js",
         media: "text/javascript; charset=utf-8",
-        tag: "\"ad947935fbdeb77e\"",
+        tag: "\"c841322836f85baa\"",
         body: include_bytes!("page.js.gz"),
     },
     Asset {
@@ -45,7 +45,7 @@
     Asset {
         path: "/worker.js",
         media: "text/javascript; charset=utf-8",
-        tag: "\"87d2a8999f71f06a\"",
+        tag: "\"e503ff6f3334f26e\"",
         body: include_bytes!("worker.js.gz"),
     },
 ]
