@@ -291,14 +291,15 @@ pub enum Undelivered {
 /// The senders' side of the mailbox: a queue of events, and a flag that wakes the reactor.
 #[derive(Clone, Debug)]
 pub(super) struct Mailbox {
-    events: SyncSender<Event>,
+    /// The channel writes to each of its places when it is made. So these are small.
+    events: SyncSender<Box<Event>>,
     wake: Arc<WakeFlag>,
 }
 
 impl Mailbox {
     /// Blocks while the mailbox is full. Returns false if the server has ended.
     pub(super) fn deliver(&self, event: Event) -> bool {
-        let taken = self.events.send(event).is_ok();
+        let taken = self.events.send(Box::new(event)).is_ok();
         self.wake.set();
         taken
     }
@@ -331,7 +332,7 @@ impl Mailbox {
     }
 
     fn try_deliver(&self, event: Event) -> Result<(), Undelivered> {
-        self.events.try_send(event).map_err(|refused| match refused {
+        self.events.try_send(Box::new(event)).map_err(|refused| match refused {
             TrySendError::Full(_) => Undelivered::Full,
             TrySendError::Disconnected(_) => Undelivered::Ended,
         })?;
@@ -343,7 +344,7 @@ impl Mailbox {
 /// The reactor's side of the mailbox.
 #[derive(Debug)]
 pub(super) struct Inbox {
-    events: Receiver<Event>,
+    events: Receiver<Box<Event>>,
     wake: Arc<WakeFlag>,
 }
 
@@ -358,7 +359,7 @@ impl Inbox {
 
     /// The next event.
     pub(super) fn take(&self) -> Option<Event> {
-        self.events.try_recv().ok()
+        self.events.try_recv().ok().map(|event| *event)
     }
 
     pub(super) fn wants_shutdown(&self) -> bool {

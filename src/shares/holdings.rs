@@ -7,21 +7,22 @@
 //! # Cost
 //!
 //! Every call is O(1). An entry has a number of the table's choosing, and is linked with its holder's
-//! other entries through a vector that is indexed by that number: 12 bytes. A holder takes 32 bytes,
-//! and some 8 in the table that finds it.
+//! other entries through a vector that is indexed by that number: 12 bytes. A holder takes 40 bytes,
+//! and 4 in the chains that find it.
 //!
 //! Holders are kept in classes by how much they have: each class is at most a quarter wider than the
 //! one below it, and up to 7 exact. So "most" is exact to a quarter. That is what O(1) costs.
 
 use std::hash::BuildHasher;
+use std::num::NonZeroU32;
 
-use hashbrown::HashTable;
 use slab::Slab;
 
+use super::chains::{Chained, Chains, NONE};
 use crate::id::{Seed, SeededState};
 
-/// No entry, no holder.
-const NONE: u32 = u32::MAX;
+/// The highest bit: more holders than the bits below tell apart are never there.
+const HASHED: NonZeroU32 = NonZeroU32::new(1 << 31).unwrap();
 /// Classes of weights: 4 for each power of two.
 const CLASSES: usize = 256;
 
@@ -29,7 +30,7 @@ const CLASSES: usize = 256;
 #[derive(Debug)]
 pub(crate) struct Holdings {
     state: SeededState,
-    by_key: HashTable<u32>,
+    by_key: Chains,
     holders: Slab<Holder>,
     links: Vec<EntryLink>,
     /// The first holder of each class.
@@ -49,6 +50,24 @@ struct Holder {
     /// Holders of the same class.
     previous: u32,
     next: u32,
+    /// The next one of those that are found in one place.
+    next_in_chain: u32,
+    /// The low bits of the key's hash. It is never 0, which lets the slab mark an empty place without a tag.
+    hash: NonZeroU32,
+}
+
+impl Chained for Holder {
+    fn hash(&self) -> u64 {
+        self.hash.get().into()
+    }
+
+    fn next_in_chain(&self) -> u32 {
+        self.next_in_chain
+    }
+
+    fn next_in_chain_mut(&mut self) -> &mut u32 {
+        &mut self.next_in_chain
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -64,15 +83,16 @@ const UNLINKED: EntryLink = EntryLink { holder: NONE, older: NONE, newer: NONE }
 impl Holdings {
     /// What an entry takes, and what a holder takes.
     pub(crate) const ENTRY_BYTES: usize = 12;
-    pub(crate) const HOLDER_BYTES: usize = 56;
+    pub(crate) const HOLDER_BYTES: usize = 44;
 
     /// No entries, and room for so many, each of another holder: no table is moved until there are more. The
     /// seed keeps peers from choosing keys that collide.
     pub(crate) fn new(seed: &Seed, entries: usize) -> Self {
+        let mut by_key = Chains::new();
+        by_key.reserve(entries);
         Self {
             state: SeededState::new(seed),
-            // A table that is almost full is moved at times, as what is removed leaves traces.
-            by_key: HashTable::with_capacity(entries + entries / 4),
+            by_key,
             holders: Slab::with_capacity(entries),
             links: Vec::with_capacity(entries),
             classes: Box::new([NONE; CLASSES]),
@@ -225,31 +245,30 @@ impl Holdings {
     }
 
     fn find_hashed(&self, hash: u64, key: u64) -> Option<u32> {
-        let is_it =
-            |&holder: &u32| self.holders.get(holder as usize).is_some_and(|it| it.key == key);
-        self.by_key.find(hash, is_it).copied()
+        self.by_key.find(&self.holders, hash, |holder| holder.key == key)
     }
 
     fn create(&mut self, hash: u64, key: u64) -> u32 {
-        let holder =
-            Holder { key, weight: 0, oldest: NONE, newest: NONE, previous: NONE, next: NONE };
-        let number = self.holders.insert(holder) as u32;
-        let Self { state, by_key, holders, .. } = self;
-        let hash_of = |&holder: &u32| {
-            holders.get(holder as usize).map_or(0, |holder: &Holder| state.hash_one(holder.key))
-        };
-        by_key.insert_unique(hash, number, hash_of);
+        let number = self.by_key.insert(
+            &mut self.holders,
+            Holder {
+                key,
+                weight: 0,
+                oldest: NONE,
+                newest: NONE,
+                previous: NONE,
+                next: NONE,
+                next_in_chain: NONE,
+                hash: HASHED | hash as u32,
+            },
+        );
         self.enter_class(number);
         number
     }
 
     fn forget(&mut self, holder: u32) {
         self.leave_class(holder);
-        let Some(gone) = self.holders.try_remove(holder as usize) else { return };
-        let hash = self.state.hash_one(gone.key);
-        if let Ok(place) = self.by_key.find_entry(hash, |&other| other == holder) {
-            place.remove();
-        }
+        self.by_key.remove(&mut self.holders, holder);
     }
 
     fn weigh(&mut self, holder: u32, change: impl FnOnce(u64) -> u64) {

@@ -15,6 +15,7 @@
     allow(dead_code, reason = "each feature needs a part of it")
 )]
 mod allowances;
+pub(crate) mod chains;
 #[cfg(any(feature = "net", feature = "recipes", test))]
 #[cfg_attr(
     not(all(feature = "backend", feature = "recipes")),

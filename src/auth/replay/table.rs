@@ -3,18 +3,18 @@
 //! A step takes some microseconds at most, however many entries there are, as every client waits for it. So no
 //! table is rebuilt to grow, and none is cleaned up:
 //!
-//! * Entries of some hashes are a chain. With each entry there is one more chain, which takes over its part of
-//!   one other (linear hashing).
+//! * [`Chains`] find an entry by its hash.
 //! * The order of expiries is a binary heap in which each entry knows its place, so one that is taken out
 //!   early leaves nothing behind.
 //!
 //! What grows beyond the places that were reserved doubles its vector. The allocator maps the pages of one that
 //! is that long anew, and copies none.
 
-use std::mem;
 use std::num::NonZeroU32;
 
 use slab::Slab;
+
+use crate::shares::chains::{Chained, Chains, NONE};
 
 /// 32 bits of a user's hash. Two users in four billion share them, and then count as one; nobody can choose
 /// with whom.
@@ -43,28 +43,38 @@ pub(super) struct Reservation {
     /// without a tag.
     pub(super) expires: NonZeroU32,
     /// The next one of its chain, or [`NONE`].
-    next: u32,
+    next_in_chain: u32,
     /// Where it is in the order.
     place: u32,
+}
+
+impl Chained for Reservation {
+    fn hash(&self) -> u64 {
+        self.hash
+    }
+
+    fn next_in_chain(&self) -> u32 {
+        self.next_in_chain
+    }
+
+    fn next_in_chain_mut(&mut self) -> &mut u32 {
+        &mut self.next_in_chain
+    }
 }
 
 /// The entries by their numbers.
 #[derive(Debug)]
 pub(super) struct ReservationTable {
     entries: Slab<Reservation>,
-    /// The first of each chain, or [`NONE`]. There is at least one chain.
-    chains: Vec<u32>,
+    chains: Chains,
     /// A heap of the numbers, the nearest expiry first.
     order: Vec<u32>,
 }
 
-/// No entry has this number.
-const NONE: u32 = u32::MAX;
-
 impl ReservationTable {
     /// No entries, and places for that many.
     pub(super) fn new(entries: usize) -> Self {
-        let mut table = Self { entries: Slab::new(), chains: vec![NONE; 1], order: Vec::new() };
+        let mut table = Self { entries: Slab::new(), chains: Chains::new(), order: Vec::new() };
         table.reserve(entries);
         table
     }
@@ -74,7 +84,7 @@ impl ReservationTable {
         let missing = entries.saturating_sub(self.len());
         self.entries.reserve_exact(missing);
         self.order.reserve_exact(missing);
-        self.chains.reserve_exact((entries + 1).saturating_sub(self.chains.len()));
+        self.chains.reserve(entries);
     }
 
     pub(super) fn len(&self) -> usize {
@@ -87,14 +97,8 @@ impl ReservationTable {
 
     /// The number of this entry.
     pub(super) fn find(&self, hash: u64, expires: NonZeroU32) -> Option<u32> {
-        let mut number = *self.chains.get(chain_of(hash, self.chains.len()))?;
-        while let Some(entry) = self.get(number) {
-            if (entry.hash, entry.expires) == (hash, expires) {
-                return Some(number);
-            }
-            number = entry.next;
-        }
-        None
+        self.chains
+            .find(&self.entries, hash, |entry| (entry.hash, entry.expires) == (hash, expires))
     }
 
     /// The number of an entry that expires first, and when.
@@ -105,13 +109,9 @@ impl ReservationTable {
 
     /// Returns the number of the new entry. Numbers of those that are gone are used again.
     pub(super) fn insert(&mut self, hash: u64, user: HolderHash, expires: NonZeroU32) -> u32 {
-        if self.chains.len() <= self.len() {
-            self.add_chain();
-        }
         let place = self.order.len();
-        let entry = Reservation { hash, user, expires, next: NONE, place: place as u32 };
-        let number = self.entries.insert(entry) as u32;
-        self.link(number, hash);
+        let entry = Reservation { hash, user, expires, next_in_chain: NONE, place: place as u32 };
+        let number = self.chains.insert(&mut self.entries, entry);
         self.order.push(number);
         self.rise(place);
         number
@@ -119,8 +119,7 @@ impl ReservationTable {
 
     /// Returns whether there was such an entry.
     pub(super) fn remove(&mut self, number: u32) -> bool {
-        let Some(entry) = self.entries.try_remove(number as usize) else { return false };
-        self.unlink(number, &entry);
+        let Some(entry) = self.chains.remove(&mut self.entries, number) else { return false };
         let place = entry.place as usize;
         if let Some(last) = self.order.pop()
             && last != number
@@ -130,48 +129,6 @@ impl ReservationTable {
             self.sink(place);
         }
         true
-    }
-
-    /// Puts an entry at the head of its chain.
-    fn link(&mut self, number: u32, hash: u64) {
-        let chain = chain_of(hash, self.chains.len());
-        let Some(head) = self.chains.get_mut(chain) else { return };
-        let next = mem::replace(head, number);
-        if let Some(entry) = self.entries.get_mut(number as usize) {
-            entry.next = next;
-        }
-    }
-
-    /// Takes an entry out of its chain.
-    fn unlink(&mut self, number: u32, entry: &Reservation) {
-        let chain = chain_of(entry.hash, self.chains.len());
-        let Some(head) = self.chains.get_mut(chain) else { return };
-        if *head == number {
-            *head = entry.next;
-            return;
-        }
-        let mut before = *head;
-        while let Some(it) = self.entries.get_mut(before as usize) {
-            if it.next == number {
-                it.next = entry.next;
-                return;
-            }
-            before = it.next;
-        }
-    }
-
-    /// Adds a chain, which takes over what belongs to it now. All of that is in one other chain.
-    fn add_chain(&mut self) {
-        let added = self.chains.len();
-        let halved = chain_of(added as u64, added);
-        self.chains.push(NONE);
-        let Some(head) = self.chains.get_mut(halved) else { return };
-        let mut number = mem::replace(head, NONE);
-        while let Some(entry) = self.get(number) {
-            let (hash, next) = (entry.hash, entry.next);
-            self.link(number, hash);
-            number = next;
-        }
     }
 
     /// Moves what is at this place of the order to the front, as far as it expires before others. Returns
@@ -223,31 +180,12 @@ impl ReservationTable {
     }
 }
 
-/// The chain of a hash where there are that many. The low bits say which; where that one is not there yet, it
-/// is the one that will be halved for it.
-fn chain_of(hash: u64, chains: usize) -> usize {
-    let mask = chains.next_power_of_two() - 1;
-    let chain = hash as usize & mask;
-    if chain < chains { chain } else { chain & (mask >> 1) }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
     use crate::id::Seed;
-
-    impl ReservationTable {
-        /// The most entries of a chain.
-        fn longest_chain(&self) -> usize {
-            let length = |head: &u32| {
-                let first = self.get(*head);
-                std::iter::successors(first, |entry| self.get(entry.next)).count()
-            };
-            self.chains.iter().map(length).max().unwrap()
-        }
-    }
 
     #[test]
     fn a_reservation_takes_24_bytes() {
@@ -282,17 +220,6 @@ mod tests {
             }
             assert_eq!((table.len(), table.order.len()), (map.len(), map.len()));
         }
-    }
-
-    #[test]
-    fn a_chain_stays_short_however_many_entries() {
-        let mut rng = Seed::predictable(7).rng();
-        let mut table = ReservationTable::new(0);
-        for _ in 0..50_000 {
-            table.insert(rng.next_u64(), HolderHash::of(1), NonZeroU32::MIN);
-        }
-        assert_eq!(table.chains.len(), 50_000);
-        assert!(table.longest_chain() < 16, "{}", table.longest_chain());
     }
 
     #[test]
