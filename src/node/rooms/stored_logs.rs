@@ -1,4 +1,4 @@
-//! Logs of rooms as lines of JSON, so that clients go on where they were after a restart.
+//! Logs of rooms as values of JSON, so that clients go on where they were after a restart.
 //!
 //! ```text
 //! {"written_at":1795000000000}
@@ -6,7 +6,8 @@
 //! {"rooms":1}
 //! ```
 //!
-//! The last line says that the text is complete: one without it is not used.
+//! The last value says that the text is complete: one without it is not used. A line ends behind each, but
+//! is no sign of that: what a client or an application wrote may have line ends between its tokens.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -23,14 +24,14 @@ use crate::time::{Now, UnixTime};
 /// How far the clock may have been set back since the logs were written.
 const CLOCK_BACK: Duration = Duration::from_secs(5);
 
-/// The first line.
+/// The first value.
 #[derive(Serialize, Deserialize)]
-struct HeadLine {
+struct HistoryHead {
     /// In milliseconds since 1970.
     written_at: u64,
 }
 
-/// The line of a room.
+/// A room.
 #[derive(Serialize, Deserialize)]
 struct StoredLog<'a> {
     #[serde(borrow)]
@@ -47,9 +48,9 @@ struct StoredEntry<'a> {
     message: &'a RawValue,
 }
 
-/// The last line.
+/// The last value.
 #[derive(Serialize, Deserialize)]
-struct TailLine {
+struct HistoryTail {
     rooms: usize,
 }
 
@@ -72,7 +73,7 @@ pub(crate) fn write(
     left_out: &dyn Fn(&str) -> bool,
     to: &mut dyn Write,
 ) -> io::Result<usize> {
-    write_line(to, &HeadLine { written_at: at.as_millis() })?;
+    write_line(to, &HistoryHead { written_at: at.as_millis() })?;
     let mut rooms = 0;
     for (room, base, entries) in logs.iter().filter(|(room, ..)| !left_out(room)) {
         let message = |frame| serde_json::from_slice(payload_of(frame)).ok();
@@ -83,7 +84,7 @@ pub(crate) fn write(
         write_line(to, &StoredLog { room: room.as_str().into(), base, entries })?;
         rooms += 1;
     }
-    write_line(to, &TailLine { rooms })?;
+    write_line(to, &HistoryTail { rooms })?;
     Ok(rooms)
 }
 
@@ -95,16 +96,18 @@ pub(crate) fn read(
     (window, most): (Duration, usize),
     text: &str,
 ) -> Result<usize, HistoryError> {
-    let mut lines = text.lines();
-    let head: HeadLine = parse(lines.next())?;
+    let values = serde_json::Deserializer::from_str(text).into_iter::<&RawValue>();
+    let mut values = values.map(|value| value.map_err(|_| HistoryError::Malformed));
+    let head: HistoryHead = parse(values.next().transpose()?)?;
     let written_at = UnixTime::from_millis(head.written_at);
     let left = window.saturating_sub(now.unix.since(written_at));
     if written_at.since(now.unix) > CLOCK_BACK || left.is_zero() {
         return Err(HistoryError::TooOld);
     }
-    let tail: TailLine = parse(lines.next_back())?;
+    let mut values = values.collect::<Result<Vec<_>, _>>()?;
+    let tail: HistoryTail = parse(values.pop())?;
     let stored: Vec<StoredLog<'_>> =
-        lines.map(|line| parse(Some(line))).collect::<Result<_, _>>()?;
+        values.into_iter().map(|value| parse(Some(value))).collect::<Result<_, _>>()?;
     if stored.len() != tail.rooms {
         return Err(HistoryError::Malformed);
     }
@@ -127,6 +130,7 @@ fn write_line(to: &mut dyn Write, line: &impl Serialize) -> io::Result<()> {
     to.write_all(b"\n")
 }
 
-fn parse<'a, T: Deserialize<'a>>(line: Option<&'a str>) -> Result<T, HistoryError> {
-    line.and_then(|line| serde_json::from_str(line).ok()).ok_or(HistoryError::Malformed)
+fn parse<'a, T: Deserialize<'a>>(value: Option<&'a RawValue>) -> Result<T, HistoryError> {
+    let read = value.and_then(|value| serde_json::from_str(value.get()).ok());
+    read.ok_or(HistoryError::Malformed)
 }

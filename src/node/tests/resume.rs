@@ -264,6 +264,25 @@ fn clients_go_on_after_a_restart() {
     assert_eq!(alice.heard, ["one", "two \u{1f963} \"quoted\""]);
 }
 
+/// Line ends are white space in JSON, and what a client sends as `data` is passed on as it was written.
+#[test]
+fn line_ends_in_data_lose_no_history() {
+    let mut world = open();
+    let bob = world.connected("soup", "bob");
+    let mut alice = Returning::default();
+    alice.enter(&mut world, "alice");
+    alice.read(&mut world);
+    alice.cut(&mut world);
+    let said = envelope("chat_message", "m1", json!({ "content": "one", "data": { "a": 1 } }));
+    let spaced = said.replace(r#"{"a":1}"#, "{\n\"a\":\r\n1\r}");
+    assert_ne!(said, spaced);
+    world.bytes(bob, &text(&spaced));
+    let (mut world, text) = restarted(&world, 2);
+    assert_eq!(world.node.read_history(world.now, &text), Ok(1));
+    assert_eq!(alice.enter(&mut world, "alice")["missed"], 1);
+    assert_eq!(alice.heard, ["one"]);
+}
+
 #[test]
 fn history_of_long_ago_or_of_another_form_is_not_used() {
     let mut world = open();
