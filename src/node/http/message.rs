@@ -249,7 +249,8 @@ impl Response {
         if has_body {
             line("Content-Length", &self.body.len().to_string());
         }
-        line("Connection", "close");
+        // RFC 9110, section 7.8: without the option a proxy forwards `Upgrade`, which HTTP/2 forbids.
+        line("Connection", if has("upgrade") { "close, upgrade" } else { "close" });
         head.push_str("\r\n");
         (head.into_bytes(), has_body)
     }
