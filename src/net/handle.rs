@@ -1,5 +1,7 @@
 //! The part of a running server that other threads hold: the handle, and the mailbox behind it.
 
+mod order;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use mio::Waker;
 use thiserror::Error;
 
+use self::order::{Order, UserCommand};
 use super::bus::resolved::ResolvedEngine;
 use super::certificate::{CertificateState, CertificateWatch};
 use super::clock::Clock;
@@ -16,7 +19,7 @@ use super::tls::Acceptor;
 use crate::auth::{KeySet, Verifier};
 use crate::config::{self, Auth, Config};
 use crate::node::app::{Admission, Answer, OrderFault, OrderKind};
-use crate::node::{Completion, KeyNews, Node, Outcome, Phase, Response, Ticket};
+use crate::node::{AppEvent, Completion, KeyNews, Node, Outcome, Phase, Response, Ticket};
 use crate::time::Now;
 
 /// Reaches a running [`Server`](super::Server) from any thread. Cheap to clone; never blocks.
@@ -76,6 +79,16 @@ impl Handle {
     /// because nothing waits for the answer then.
     pub fn complete(&self, ticket: Ticket, outcome: Outcome) -> bool {
         self.mailbox.deliver(Event::Done(Completion { ticket, outcome }))
+    }
+
+    /// Tells the server what the application has done without being asked, such as a change that a room
+    /// is to hear of. What one thread tells is done in its order.
+    ///
+    /// # Errors
+    /// The event was not accepted: see [`Undelivered`].
+    pub fn tell(&self, event: AppEvent) -> Result<(), Undelivered> {
+        let (ticket, outcome) = (Ticket::UNASKED, Outcome::Event(event));
+        self.mailbox.try_deliver(Event::Done(Completion { ticket, outcome }))
     }
 
     /// Replaces the keys that tokens are verified with. No connection is closed.
@@ -188,36 +201,6 @@ impl Health {
     pub(super) fn of(node: &Node) -> Self {
         let connections = Phase::ALL.iter().map(|&phase| node.connections_in(phase)).sum();
         Self { connections, is_draining: node.is_draining() }
-    }
-}
-
-/// An operator's order about a user.
-#[derive(Debug)]
-pub(super) struct Order {
-    user: String,
-    command: UserCommand,
-}
-
-/// The kind of order, and the channel for its result.
-#[derive(Debug)]
-enum UserCommand {
-    Order(OrderKind, SyncSender<Result<usize, OrderFault>>),
-    RequireAuth(SyncSender<usize>),
-}
-
-impl Order {
-    /// Carries out the order.
-    pub(super) fn carry_out(self, node: &mut Node, now: Now) {
-        // A caller that does not need the result has dropped the receiver. The channel holds one
-        // result.
-        match self.command {
-            UserCommand::Order(kind, done) => {
-                node.order(now, kind, &self.user, move |result| drop(done.try_send(result)));
-            }
-            UserCommand::RequireAuth(done) => {
-                let _ = done.try_send(node.require_auth(now, &self.user));
-            }
-        }
     }
 }
 

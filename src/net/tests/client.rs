@@ -25,6 +25,7 @@ pub(super) fn configure(config: &mut Config) {
 }
 
 pub(super) struct Client {
+    pub(super) room: String,
     socket: WebSocket<TcpStream>,
     messages: u32,
 }
@@ -50,7 +51,7 @@ impl Client {
         let room = ROOMS.fetch_add(1, Ordering::Relaxed);
         let url = format!("ws://localhost/v1/chat/room-{room}");
         let (socket, _) = tungstenite::client(url, stream).unwrap();
-        let mut client = Self { socket, messages: 0 };
+        let mut client = Self { socket, room: format!("room-{room}"), messages: 0 };
         let auth = format!("auth-{room}");
         let auth =
             client.message_with_id(&auth, "auth", json!({ "token": crate::logs::known(token) }));

@@ -6,7 +6,7 @@ use crate::auth::{Algorithms, JwksFrom, KeySet, SignatureCheck, Verification, Ve
 use crate::config::Limits;
 use crate::net::certificate::CertificateState;
 use crate::node::app::Admission;
-use crate::node::{Command, Completion, Outcome, Payer, StartFlag, Work};
+use crate::node::{AppEvent, Command, Completion, Outcome, Payer, StartFlag, Work};
 
 #[test]
 fn an_answer_from_a_worker_delays_nobody_else() {
@@ -80,6 +80,19 @@ fn a_held_question_is_answered_through_the_handle() {
         thread::spawn(move || handle.complete_message(ticket, Ok(Update::text("at last"))));
     assert_eq!(client.hear(), "at last");
     answering.join().unwrap().unwrap();
+    server.end(client);
+}
+
+#[test]
+fn rooms_hear_what_nobody_asked_for() {
+    let server = Running::start(&config());
+    let mut client = server.join();
+    for content in ["one", "two"] {
+        let (room, update) = (client.room.clone(), Update::text(content));
+        server.handle.tell(AppEvent::RecipeChanged { room, update }).unwrap();
+    }
+    assert_eq!(client.hear(), "one");
+    assert_eq!(client.hear(), "two");
     server.end(client);
 }
 

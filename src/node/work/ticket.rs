@@ -11,8 +11,9 @@ pub struct Ticket {
 }
 
 impl Ticket {
-    /// Of what the application does without a question.
-    pub(crate) const UNASKED: Self = Self { index: u32::MAX, serial: u32::MAX };
+    /// Of what the application does without a question: for an
+    /// [`Outcome::Event`](super::port::Outcome::Event).
+    pub const UNASKED: Self = Self { index: u32::MAX, serial: u32::MAX };
 }
 
 /// Whether the work of a question has begun: shared by the node and whoever does the work.
