@@ -11,7 +11,7 @@ use crate::node::work::orders::{Asker, ConfirmedBy, Part, Revocation, Revocation
 use crate::node::work::port::{Action, Command, Outcome, Payer, StoreError, Work};
 use crate::node::work::questions::{NewQuestion, QuestionKind};
 use crate::node::work::ticket::{StartFlag, Ticket};
-use crate::protocol::CloseReason;
+use crate::protocol::{CloseReason, MAX_USER_CHARS};
 use crate::time::{Instant, Now, UnixTime};
 
 impl Node {
@@ -44,6 +44,7 @@ impl Node {
 
     /// Carries an order out. `done` is told how many connections were closed, when the application
     /// has done its part and the revocation is stored, in a cluster by its engine too; or which part failed.
+    /// No user has a name of more than 256 characters.
     pub fn order(
         &mut self,
         now: Now,
@@ -116,6 +117,14 @@ impl Node {
         user: &str,
         asker: Asker,
     ) -> (u64, usize, Option<Result<usize, OrderFault>>) {
+        if user.chars().count() > MAX_USER_CHARS {
+            // Nobody's name: a store need not take, and read again, names of any length.
+            let result = Err(OrderFault::NoSuchUser);
+            if let Asker::Program(done) = asker {
+                done(result.clone());
+            }
+            return (0, 0, Some(result));
+        }
         let (order, given_up) = self.work.orders.open(kind, user, asker);
         for ticket in given_up.into_iter().flat_map(|open| open.tickets) {
             self.work.questions.close(ticket);

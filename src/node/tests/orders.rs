@@ -324,6 +324,21 @@ fn a_program_is_told_what_became_of_its_order() {
 }
 
 #[test]
+fn order_about_a_name_that_nobody_can_have_fails() {
+    let (mut world, held) = World::holding(|_| {});
+    let told = Arc::new(Mutex::new(Vec::new()));
+    for kind in [OrderKind::Disconnect, OrderKind::Lock, OrderKind::Unlock] {
+        let heard = Arc::clone(&told);
+        let done = move |result| heard.lock().unwrap().push(result);
+        world.node.order(world.now, kind, &"é".repeat(257), done);
+    }
+    assert_eq!(*told.lock().unwrap(), vec![Err(OrderFault::NoSuchUser); 3]);
+    assert_eq!((world.node.disconnect(world.now, &"é".repeat(257)), held.count()), (0, 0));
+    world.node.disconnect(world.now, &"é".repeat(256));
+    assert_eq!((world.node.revoked_users(), held.count()), (1, 2));
+}
+
+#[test]
 fn orders_that_are_never_answered_have_a_bound() {
     let (mut world, _) = World::holding(|_| {});
     for _ in 0..1_100 {
