@@ -33,6 +33,33 @@ impl Config {
     /// between keys are judged only where each of them is right by itself.
     #[must_use]
     pub fn faults(&self) -> Vec<ConfigError> {
+        let mut faults = self.range_faults();
+        faults.top(self);
+        faults.admin(self);
+        faults.auth(&self.auth);
+        faults.limits(self);
+        faults.http(&self.http);
+        faults.tls(&self.tls);
+        faults.backend(&self.backend);
+        faults.cluster(self);
+        faults.assistant(self);
+        faults.recipes(self);
+        faults.accounts(self);
+        faults.0.sort_by_key(|fault| Self::keys().position(|key| key.path == fault.key));
+        faults.0
+    }
+
+    /// The values that are not in the ranges of their keys: with some of them a server would do nothing.
+    ///
+    /// # Errors
+    /// All of them.
+    #[cfg(feature = "net")]
+    pub(crate) fn check_ranges(&self) -> Result<(), Vec<ConfigError>> {
+        let Faults(faults) = self.range_faults();
+        if faults.is_empty() { Ok(()) } else { Err(faults) }
+    }
+
+    fn range_faults(&self) -> Faults {
         let mut faults = Faults(Vec::new());
         let sections = [
             self.out_of_range(),
@@ -52,19 +79,7 @@ impl Config {
         for (key, problem) in sections.into_iter().flatten() {
             faults.add(key, OutOfRange, problem);
         }
-        faults.top(self);
-        faults.admin(self);
-        faults.auth(&self.auth);
-        faults.limits(self);
-        faults.http(&self.http);
-        faults.tls(&self.tls);
-        faults.backend(&self.backend);
-        faults.cluster(self);
-        faults.assistant(self);
-        faults.recipes(self);
-        faults.accounts(self);
-        faults.0.sort_by_key(|fault| Self::keys().position(|key| key.path == fault.key));
-        faults.0
+        faults
     }
 }
 

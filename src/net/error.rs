@@ -9,6 +9,7 @@ use thiserror::Error;
 
 use super::sockets::ListenerAddress;
 use crate::auth::{KeyError, MAX_JWKS_BYTES};
+use crate::config::ConfigError;
 
 /// An error of another library.
 type Source = Box<dyn StdError + Send + Sync>;
@@ -17,6 +18,9 @@ type Source = Box<dyn StdError + Send + Sync>;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum StartError {
+    /// Values are not in the ranges of their keys. [`Config::faults`](crate::Config::faults) finds more.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Config(Vec<ConfigError>),
     /// `listen` is empty.
     #[error("`listen` is empty: name an address")]
     NoAddress,

@@ -138,7 +138,8 @@ impl Handle {
     /// effect soon after it returns.
     ///
     /// # Errors
-    /// Keys or certificates cannot be read or used. Nothing has changed then.
+    /// A value is not in the range of its key, or keys or certificates cannot be read or used. Nothing has
+    /// changed then.
     pub fn reload(&self, config: &Config) -> Result<(), ReloadError> {
         // Also keeps reloads in their order.
         let mut current = self.auth.lock().unwrap_or_else(PoisonError::into_inner);
@@ -222,6 +223,7 @@ impl Reload {
         mailbox: &Mailbox,
         certificate: &CertificateState,
     ) -> Result<Self, StartError> {
+        config.check_ranges().map_err(StartError::Config)?;
         let acceptor = Acceptor::load(&config.tls)?;
         let (verifier, watches) = keys::reopen(&config.auth, current)?;
         let summaries = verifier.keys().map(|(issuer, keys)| (issuer, keys.summary()));
@@ -252,7 +254,7 @@ pub(super) fn set_bus_password(node: &mut Node, now: Now, config: &Config) {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ReloadError {
-    /// Its keys or certificates cannot be read or used.
+    /// Its values, keys or certificates cannot be read or used.
     #[error(transparent)]
     Unusable(#[from] StartError),
     /// The server has ended.

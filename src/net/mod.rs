@@ -110,8 +110,8 @@ impl Server {
     /// writes no file. The program may do so.
     ///
     /// # Errors
-    /// An address cannot be listened on, keys cannot be read, or the configuration is not valid.
-    /// The text says what to do.
+    /// An address cannot be listened on, keys cannot be read, or a value is not in the range of its key.
+    /// The text says what to do. Values that do not go together are found by [`Config::faults`] alone.
     pub fn bind(config: &Config, app: Box<dyn App>) -> Result<Self, StartError> {
         Self::with_sockets(config, Sockets::default(), app)
     }
@@ -127,6 +127,7 @@ impl Server {
         sockets: Sockets,
         app: Box<dyn App>,
     ) -> Result<Self, StartError> {
+        config.check_ranges().map_err(StartError::Config)?;
         descriptors::prepare(config);
         let mut config = config.clone();
         if config.cluster.is_on() && config.cluster.name.is_empty() {

@@ -139,6 +139,20 @@ impl Running {
 
 /// An embedded server listens only where its program says.
 #[test]
+fn values_out_of_range_are_refused() {
+    let server = Running::start(&config());
+    let mut bad = config();
+    // No connection would be read from.
+    bad.limits.waiting_messages = 0;
+    let refused = |error: &StartError| error.to_string().starts_with("limits.waiting_messages: ");
+    let bound = Server::bind(&bad, Box::new(Parrot(mpsc::channel().0)));
+    assert!(bound.is_err_and(|error| refused(&error)));
+    let reloaded = server.handle.reload(&bad);
+    assert!(matches!(reloaded, Err(ReloadError::Unusable(error)) if refused(&error)));
+    server.end(());
+}
+
+#[test]
 fn a_default_server_has_no_admin_listener() {
     crate::logs::in_process("lib");
     let mut config = Config { listen: vec!["127.0.0.1:0".to_owned()], ..Config::default() };

@@ -164,7 +164,8 @@ impl Node {
     /// knows it can compute ids and make tables collide, so a server takes it from the operating
     /// system.
     ///
-    /// A `connections` of 0 is no bound here: what the descriptors allow is the driver's to know.
+    /// A `connections` of 0 is no bound here: what the descriptors allow is the driver's to know. Values are
+    /// taken as they are: [`Config::faults`] says which of them a server cannot work with.
     ///
     /// # Errors
     /// [`KeyError`] when the configured key cannot be used.
