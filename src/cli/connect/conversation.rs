@@ -1,5 +1,7 @@
 //! What the client of `vestibule connect` sends, and how it shows what it hears. No I/O.
 
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 use vestibule::time::UnixTime;
 
@@ -60,41 +62,73 @@ impl Conversation {
 
     /// Takes a message of the server.
     pub(super) fn hear(&mut self, text: &str) -> Reaction {
-        let message: Value = serde_json::from_str(text).unwrap_or_default();
-        let said = |path: &str| message.pointer(path).and_then(Value::as_str).unwrap_or_default();
-        let wants_token = said("/type") == "auth_required";
-        let is_answer = !said("/payload/request_id").is_empty();
-        let is_session = message.pointer("/payload/session").is_some();
-        let line = match said("/type") {
-            "recipe_update" if is_session => {
-                let (user, until) = ("/payload/session/user_id", "/payload/session/expires_at");
-                let user = one_line(said(user));
-                Some(format!("* authenticated as {user} until {}", one_line(said(until))))
+        let ShownMessage { kind, payload } = serde_json::from_str(text).unwrap_or_default();
+        let ShownPayload { request_id, session, content, user_id, error, message } = payload;
+        let is_answer = request_id.is_some_and(|id| !id.is_empty());
+        let is_session = session.is_some();
+        let said = one_line(&content.unwrap_or_default());
+        let line = match (kind.as_str(), session) {
+            ("recipe_update", Some(ShownSession { user_id, expires_at })) => {
+                let (user, until) = (one_line(&user_id), one_line(&expires_at));
+                Some(format!("* authenticated as {user} until {until}"))
             }
-            "recipe_update" if is_answer => {
-                Some(format!("> {}", one_line(said("/payload/content"))))
+            ("recipe_update", None) if is_answer => Some(format!("> {said}")),
+            ("recipe_update", None) => Some(format!("* {said}")),
+            ("chat_message", _) => {
+                Some(format!("{}: {said}", one_line(&user_id.unwrap_or_default())))
             }
-            "recipe_update" => Some(format!("* {}", one_line(said("/payload/content")))),
-            "chat_message" => {
-                let (user, content) = (said("/payload/user_id"), said("/payload/content"));
-                Some(format!("{}: {}", one_line(user), one_line(content)))
+            ("error", _) => {
+                let (code, text) = (error.unwrap_or_default(), message.unwrap_or_default());
+                Some(format!("! {}: {}", one_line(&code), one_line(&text)))
             }
-            "error" => {
-                let (code, text) = (said("/payload/error"), said("/payload/message"));
-                Some(format!("! {}: {}", one_line(code), one_line(text)))
-            }
-            "auth_required" => None,
-            other => Some(format!("* {}", one_line(other))),
+            ("auth_required", _) => None,
+            (other, _) => Some(format!("* {}", one_line(other))),
         };
         if is_session {
             self.is_connected = true;
         } else if is_answer {
             self.waiting = self.waiting.saturating_sub(1);
         }
-        // Compact JSON is one line, and never cut.
-        let line = if self.is_json { Some(message.to_string()) } else { line };
+        let wants_token = kind == "auth_required";
+        let line = if self.is_json { Some(json_line(text)) } else { line };
         Reaction { line, wants_token }
     }
+}
+
+/// A message as it came, in one line. In JSON a line end is white space between two tokens, as within a
+/// text it is escaped. What is no JSON becomes a text of JSON, so that a terminal obeys nothing in it.
+fn json_line(text: &str) -> String {
+    match serde_json::from_str::<IgnoredAny>(text) {
+        Ok(_) => text.replace(['\n', '\r'], " "),
+        Err(_) => Value::from(text).to_string(),
+    }
+}
+
+/// What is looked at of a message. The rest is passed over unread: an application's data may have numbers
+/// that this program cannot hold.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct ShownMessage {
+    #[serde(rename = "type")]
+    kind: String,
+    payload: ShownPayload,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct ShownPayload {
+    request_id: Option<String>,
+    session: Option<ShownSession>,
+    content: Option<String>,
+    user_id: Option<String>,
+    error: Option<String>,
+    message: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct ShownSession {
+    user_id: String,
+    expires_at: String,
 }
 
 #[cfg(test)]
@@ -129,6 +163,16 @@ mod tests {
             r#"{"type":"recipe_update","payload":{"request_id":"connect_r_2","content":"Done."}}"#;
         assert_eq!(line(&mut talk, answer), "> Done.");
         assert!(talk.is_answered());
+    }
+
+    #[test]
+    fn numbers_of_any_size_are_shown_as_they_came() {
+        let came = "{\"type\":\"chat_message\",\"payload\":{\"content\":\"x\",\"user_id\":\"bob\",\
+                    \"data\":{\n\"a\":1e999,\"b\":12345678901234567890123}}}";
+        assert_eq!(line(&mut talk(), came), "bob: x");
+        let mut talk = Conversation::new(true, "r");
+        assert_eq!(line(&mut talk, came), came.replace('\n', " "));
+        assert_eq!(line(&mut talk, "\u{1b}[2J{"), r#""\u001b[2J{""#);
     }
 
     #[test]
