@@ -30,6 +30,7 @@ mod serve;
 mod serve_args;
 mod server_address;
 mod settings;
+mod signals;
 mod text;
 #[cfg(feature = "tls")]
 mod tls_client;

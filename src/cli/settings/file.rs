@@ -1,6 +1,7 @@
 //! The configuration file, in TOML, with the line of everything that is wrong.
 
-use std::io::ErrorKind;
+use std::fs::File;
+use std::io::{self, ErrorKind, Read as _};
 use std::ops::Range;
 use std::path::Path;
 
@@ -9,9 +10,29 @@ use toml::{Table, Value};
 
 use super::layers::{Layers, SettingOrigin};
 
+/// The longest file that is read. A configuration or a secret has a few KiB; another file, or a device, would
+/// take all memory.
+const MOST_BYTES: u64 = 1 << 20;
+
+/// Reads a file of the configuration's.
+///
+/// # Errors
+/// It cannot be read, or is no such file, as it is too long.
+pub(in crate::cli) fn bytes_of(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let read = File::open(path)?.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
+    if read as u64 > MOST_BYTES {
+        return Err(io::Error::other("it has more than 1 MiB: is it the right file?"));
+    }
+    Ok(bytes)
+}
+
 /// Sets what the file at `path` holds.
 pub(super) fn read(path: &Path, layers: &mut Layers) {
-    match std::fs::read_to_string(path) {
+    let text = bytes_of(path).and_then(|bytes| {
+        String::from_utf8(bytes).map_err(|_| io::Error::from(ErrorKind::InvalidData))
+    });
+    match text {
         Ok(text) => parse(&path.display().to_string(), &text, layers),
         Err(error) if error.kind() == ErrorKind::InvalidData => {
             let path = path.display();

@@ -250,7 +250,11 @@ fn copy(from: &Path, flags: OpenFlags, part: &Path, to: &Path) -> Result<(), Bac
         Ok(database)
     });
     let database = database.map_err(|error| database_error(from, &error))?;
-    let copied = database.execute("VACUUM INTO ?1", [part.to_string_lossy()]);
+    let Some(part_name) = part.to_str() else {
+        // SQLite would write to another file, which everybody might read.
+        return Err(file_error(to, io::Error::other("the name must be UTF-8")));
+    };
+    let copied = database.execute("VACUUM INTO ?1", [part_name]);
     copied
         .map_err(|error| database_error(if is_of_a_write(&error) { to } else { from }, &error))?;
     verify(part)

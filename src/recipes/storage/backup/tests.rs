@@ -1,5 +1,6 @@
 //! Copies of a database, and the way back.
 
+use std::os::unix::ffi::OsStringExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 
 use super::*;
@@ -165,6 +166,11 @@ fn backup_empties_no_file_of_others() {
     // What a killed one has left is written over.
     drop(first);
     backup(&data, &copy).unwrap();
+    let odd = std::ffi::OsString::from_vec(b"odd\xff.db".to_vec());
+    let files = || fs::read_dir(scratch.path()).unwrap().count();
+    let before = files();
+    let fault = backup(&data, &scratch.path().join(odd)).unwrap_err().to_string();
+    assert!(fault.contains("UTF-8") && files() == before, "{fault}");
 }
 
 /// The names in the directory, and what the database is.
