@@ -199,7 +199,8 @@ pub(super) fn read_memo_secret(config: &mut Config) -> Result<Option<String>, St
         return Ok(None);
     }
     let (setting, path) = if is_derived { backend } else { resume };
-    let secret = bytes_of(Path::new(&path)).map_err(|error| format!("{setting} {path}: {error}"))?;
+    let secret =
+        bytes_of(Path::new(&path)).map_err(|error| format!("{setting} {path}: {error}"))?;
     if !is_derived && secret.len() < MEMO_SECRET_BYTES {
         let bytes = secret.len();
         return Err(format!(

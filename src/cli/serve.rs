@@ -33,8 +33,7 @@ pub(super) fn run(args: &ServeArgs, global: &Global) -> CommandResult {
     let notify = Notify::from_environment().map_err(|fault| vec![fault])?;
     let signals = signals::register().map_err(|fault| vec![fault])?;
     let logging = log::start(&config.log).map_err(|fault| vec![fault])?;
-    let signals =
-        SignalWatch::start(signals, logging.clone()).map_err(|fault| vec![fault])?;
+    let signals = SignalWatch::start(signals, logging.clone()).map_err(|fault| vec![fault])?;
     let has_file = !config.log.file.is_empty();
     let hint = if secret::is_wanted(&config) {
         token_hint(global.config.as_deref(), global.data.as_deref())

@@ -130,9 +130,8 @@ impl LineQueue {
     /// Waits for lines, and takes all of them with the number of lines dropped after them. `None`
     /// when the queue is closed and empty.
     fn take(&self) -> Option<TakenLines> {
-        let idle = |state: &mut QueueState| {
-            state.lines.is_empty() && !state.reopens && !state.is_closed
-        };
+        let idle =
+            |state: &mut QueueState| state.lines.is_empty() && !state.reopens && !state.is_closed;
         let mut state =
             self.changed.wait_while(self.lock(), idle).unwrap_or_else(PoisonError::into_inner);
         if state.lines.is_empty() && !state.reopens {
