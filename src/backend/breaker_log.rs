@@ -17,6 +17,24 @@ pub(super) enum BreakerLine {
     Closed,
 }
 
+impl BreakerLine {
+    /// Writes it, about the service of this name.
+    pub(super) fn log(self, name: &str, last_failure: Option<String>) {
+        match self {
+            Self::Opened(cause, wait, count) => {
+                let why = last_failure.unwrap_or_else(|| "unknown".to_owned());
+                log::warn!(
+                    "{name} circuit breaker opened for {wait:?}: {cause}, last failure: {why}. \
+                     Openings since the last such line: {count}"
+                );
+            }
+            Self::Closed => {
+                log::info!("{name} circuit breaker closed: the {name} answered the probe");
+            }
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 pub(super) struct BreakerLog {
     openings: MinuteThrottle,

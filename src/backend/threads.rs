@@ -271,30 +271,18 @@ impl Dispatcher {
     }
 
     fn note_transition(&mut self, now: Instant, transition: Option<Transition>) {
-        let Some(transition) = transition else { return };
         match transition {
-            Transition::Opened(cause, _) => self.counts.count_opening(cause),
-            Transition::Closed => self.counts.set_closed(),
+            Some(Transition::Opened(cause, _)) => self.counts.count_opening(cause),
+            Some(Transition::Closed) => self.counts.set_closed(),
+            None => return,
         }
-        let line = self.breaker_log.handle_transition(now, transition);
+        let line = transition.and_then(|it| self.breaker_log.handle_transition(now, it));
         self.log(line);
     }
 
     fn log(&self, line: Option<BreakerLine>) {
-        let name = self.service.name();
-        match line {
-            Some(BreakerLine::Opened(cause, wait, count)) => {
-                let why = self.counts.last_failure();
-                log::warn!(
-                    "{name} circuit breaker opened for {wait:?}: {cause}, last failure: {}. \
-                     Openings since the last such line: {count}",
-                    why.as_deref().unwrap_or("unknown")
-                );
-            }
-            Some(BreakerLine::Closed) => {
-                log::info!("{name} circuit breaker closed: the {name} answered the probe");
-            }
-            None => {}
+        if let Some(line) = line {
+            line.log(self.service.name(), self.counts.last_failure());
         }
     }
 

@@ -40,12 +40,12 @@ pub(super) struct Logging {
 }
 
 /// The file of `log.file`.
-struct LogFile {
+struct FileSink {
     path: String,
     file: File,
 }
 
-impl Write for LogFile {
+impl Write for FileSink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.file.write(bytes)
     }
@@ -55,7 +55,7 @@ impl Write for LogFile {
     }
 }
 
-impl Sink for LogFile {
+impl Sink for FileSink {
     fn reopen(&mut self) -> Result<(), String> {
         self.file = open(&self.path)?;
         Ok(())
@@ -85,7 +85,7 @@ pub(super) fn start(config: &config::Log) -> Result<Logging, String> {
     let sink: Box<dyn Sink> = if config.file.is_empty() {
         Box::new(io::stderr())
     } else {
-        Box::new(LogFile { path: config.file.clone(), file: open(&config.file)? })
+        Box::new(FileSink { path: config.file.clone(), file: open(&config.file)? })
     };
     let format = if config.format == "json" { Format::Json } else { Format::Text };
     let queue = Arc::new(LineQueue::new(config.queue));

@@ -31,6 +31,7 @@ mod serve_args;
 mod server_address;
 mod settings;
 mod signals;
+mod small_file;
 mod text;
 #[cfg(feature = "tls")]
 mod tls_client;

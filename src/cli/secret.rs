@@ -12,7 +12,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use vestibule::config::check::{admin_key_problem, secret_problem, secret_warning, shared_users};
 use vestibule::config::{Config, PublishedKind};
 
-use super::settings::bytes_of;
+use super::small_file::bytes_of;
 
 /// The file of the generated secret in the data directory.
 const KEY_FILE: &str = "signing.key";

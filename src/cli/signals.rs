@@ -21,9 +21,9 @@ use super::reload::Reloader;
 const LAST_LINES: Duration = Duration::from_millis(250);
 
 /// The threads, and how far the server is.
-pub(super) struct SignalWatch(Arc<Mutex<Phase>>);
+pub(super) struct SignalWatch(Arc<Mutex<ServerPhase>>);
 
-enum Phase {
+enum ServerPhase {
     Starting {
         /// What the start has read may have changed since.
         wants_reload: bool,
@@ -48,7 +48,7 @@ impl SignalWatch {
     /// configuration and opens the log file again, SIGUSR1 does only the latter. The first SIGINT, SIGTERM or
     /// SIGQUIT drains, the second ends the process; during the start, the first one does.
     pub(super) fn start(mut signals: Signals, logging: log::Logging) -> Result<Self, String> {
-        let phase = Arc::new(Mutex::new(Phase::Starting { wants_reload: false }));
+        let phase = Arc::new(Mutex::new(ServerPhase::Starting { wants_reload: false }));
         let watched = Arc::clone(&phase);
         spawn("signals", move || {
             for signal in signals.forever() {
@@ -87,15 +87,15 @@ impl SignalWatch {
         let phase = Arc::clone(&self.0);
         spawn("reload", move || reload(reloader, &requests, &phase))?;
         let mut phase = lock(&self.0);
-        let before = std::mem::replace(&mut *phase, Phase::Running(Box::new(server)));
-        if matches!(before, Phase::Starting { wants_reload: true }) {
+        let before = std::mem::replace(&mut *phase, ServerPhase::Running(Box::new(server)));
+        if matches!(before, ServerPhase::Starting { wants_reload: true }) {
             phase.request_reload();
         }
         Ok(())
     }
 }
 
-impl Phase {
+impl ServerPhase {
     fn request_reload(&mut self) {
         match self {
             Self::Starting { wants_reload } => *wants_reload = true,
@@ -145,16 +145,16 @@ impl Phase {
 }
 
 /// Reloads at each request, and tells the supervisor.
-fn reload(mut reloader: Reloader, requests: &Receiver<()>, phase: &Mutex<Phase>) {
+fn reload(mut reloader: Reloader, requests: &Receiver<()>, phase: &Mutex<ServerPhase>) {
     while requests.recv().is_ok() {
-        if let Phase::Running(server) = &mut *lock(phase) {
+        if let ServerPhase::Running(server) = &mut *lock(phase) {
             server.is_reloading = true;
         }
         if let Some(server) = lock(phase).told() {
             server.notify.reloading();
         }
         let is_taken = reloader.reload();
-        if let Phase::Running(server) = &mut *lock(phase) {
+        if let ServerPhase::Running(server) = &mut *lock(phase) {
             server.is_reloading = false;
             server.config = reloader.running.clone();
         }
@@ -171,7 +171,7 @@ fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), String> 
 }
 
 /// No phase is half changed when a thread panics.
-fn lock(phase: &Mutex<Phase>) -> MutexGuard<'_, Phase> {
+fn lock(phase: &Mutex<ServerPhase>) -> MutexGuard<'_, ServerPhase> {
     phase.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

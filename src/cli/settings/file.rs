@@ -1,7 +1,6 @@
 //! The configuration file, in TOML, with the line of everything that is wrong.
 
-use std::fs::File;
-use std::io::{self, ErrorKind, Read as _};
+use std::io::{self, ErrorKind};
 use std::ops::Range;
 use std::path::Path;
 
@@ -9,23 +8,7 @@ use toml::de::{DeTable, DeValue};
 use toml::{Table, Value};
 
 use super::layers::{Layers, SettingOrigin};
-
-/// The longest file that is read. A configuration or a secret has a few KiB; another file, or a device, would
-/// take all memory.
-const MOST_BYTES: u64 = 1 << 20;
-
-/// Reads a file of the configuration's.
-///
-/// # Errors
-/// It cannot be read, or is no such file, as it is too long.
-pub(in crate::cli) fn bytes_of(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let read = File::open(path)?.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
-    if read as u64 > MOST_BYTES {
-        return Err(io::Error::other("it has more than 1 MiB: is it the right file?"));
-    }
-    Ok(bytes)
-}
+use crate::cli::small_file::bytes_of;
 
 /// Sets what the file at `path` holds.
 pub(super) fn read(path: &Path, layers: &mut Layers) {

@@ -15,7 +15,6 @@ use std::path::PathBuf;
 
 use vestibule::config::Config;
 
-pub(super) use self::file::bytes_of;
 pub(super) use self::layers::is_near;
 use self::layers::{Layers, SettingOrigin};
 use super::output::CommandError;

@@ -339,7 +339,8 @@ fn file_error(path: &Path, error: io::Error) -> BackupError {
 }
 
 fn database_error(path: &Path, error: &rusqlite::Error) -> BackupError {
-    if let Ok(false) = path.try_exists() {
+    let cannot_open = error.sqlite_error_code() == Some(ErrorCode::CannotOpen);
+    if cannot_open && let Ok(false) = path.try_exists() {
         return file_error(path, io::Error::new(io::ErrorKind::NotFound, "there is no such file"));
     }
     let text = text_of(error);
