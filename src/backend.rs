@@ -20,6 +20,7 @@
 //! ```
 
 mod breaker;
+mod breaker_log;
 mod call_queue;
 mod caller;
 mod contract;

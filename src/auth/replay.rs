@@ -24,9 +24,10 @@ use crate::time::{Instant, Now, UnixTime};
 /// counted, the oldest. Those before are counted by their numbers, which are used again, so they go in
 /// any order: their ages would cost bytes in each entry.
 ///
-/// Each call takes some microseconds, however many entries there are: see [`ReservationTable`]. Three take
-/// longer: those behind a lowered bound, for what is to go, and for the numbers that there were; and those that begin or end the count by user, which
-/// take its memory or give it back, 2 MiB of it in pages that are written at once for a million entries.
+/// Each call takes some microseconds, however many entries there are: see [`ReservationTable`]. So a lowered
+/// bound is kept bit by bit, too: each new entry has some of the others counted, and when all are, some
+/// forgotten. Two calls take longer, those that begin or end the count by user, which take its memory or give
+/// it back, 2 MiB of it in pages that are written at once for a million entries.
 #[derive(Debug)]
 pub(crate) struct ReplaySet {
     entries: ReservationTable,
@@ -47,6 +48,10 @@ const COUNTED_AT_ONCE: u32 = 4;
 /// Entries that are forgotten with each new one if they have expired. More may have, where nobody came for
 /// long; then they are forgotten bit by bit, which takes a new one a few microseconds each.
 const FORGOTTEN_AT_ONCE: usize = 16;
+/// Entries that are counted with each new one while there are more than the bound: it has been lowered.
+const COUNTED_OVER_BOUND: u32 = 64;
+/// Entries that are forgotten with each new one while there are more than the bound.
+const EVICTED_AT_ONCE: usize = 16;
 /// Places for up to so many are reserved, which is address space: 32 bytes each. Beyond that the vectors double,
 /// and their pages are mapped anew.
 const MOST_RESERVED: usize = 1 << 24;
@@ -72,7 +77,7 @@ impl ReplaySet {
         }
     }
 
-    /// From here on at most `capacity` entries; what is beyond it goes with the next that comes.
+    /// From here on at most `capacity` entries; what is beyond it goes bit by bit, with those that come.
     pub(crate) fn set_capacity(&mut self, capacity: usize) {
         self.capacity = capacity;
         self.entries.reserve(reserved(capacity));
@@ -104,17 +109,31 @@ impl ReplaySet {
             self.count(number);
         }
         self.count_by_user();
-        while self.capacity != 0 && self.entries.len() > self.capacity {
-            // The bound may have been lowered: all are counted then, whatever that takes.
-            self.count_until(self.end);
-            let Some(by_user) = &mut self.by_user else { break };
-            // Its number may be that of an older entry, and then it was counted before others.
-            by_user.refresh(number);
-            let Some(victim) = by_user.victim(user.key(), 0) else { break };
-            self.remove(victim);
-            self.evictions += 1;
+        if self.capacity != 0 && self.entries.len() > self.capacity {
+            self.evict(number, user);
         }
         Ok(())
+    }
+
+    /// Forgets an entry, or some if the bound was lowered, so that there is room for the new one, `number` of
+    /// `user`.
+    fn evict(&mut self, number: u32, user: HolderHash) {
+        self.count_until(self.counted.saturating_add(COUNTED_OVER_BOUND));
+        if self.counted < self.end {
+            // Who has most is not known yet.
+            return;
+        }
+        for _ in 0..EVICTED_AT_ONCE {
+            let Some(by_user) = &mut self.by_user else { return };
+            // Its number may be that of an older entry, and then it was counted before others.
+            by_user.refresh(number);
+            let Some(victim) = by_user.victim(user.key(), 0) else { return };
+            self.remove(victim);
+            self.evictions += 1;
+            if self.entries.len() <= self.capacity {
+                return;
+            }
+        }
     }
 
     /// Takes a reservation back: its join failed.
@@ -176,7 +195,9 @@ impl ReplaySet {
             if self.capacity == 0 || len <= self.capacity / 2 {
                 return;
             }
-            self.by_user = Some(Box::new(Holdings::new(&self.seed, reserved(self.capacity))));
+            // There are more for a while where the bound was lowered, and a few come until all are counted.
+            let entries = reserved(self.capacity.max(len + len / COUNTED_OVER_BOUND as usize));
+            self.by_user = Some(Box::new(Holdings::new(&self.seed, entries)));
         } else if self.capacity == 0 || len < self.capacity / 4 {
             (self.by_user, self.counted) = (None, 0);
             return;

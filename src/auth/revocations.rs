@@ -28,6 +28,9 @@ pub(crate) struct Revocations {
     by_user: BTreeMap<u64, UnixTime>,
     /// The same, the oldest first.
     by_moment: BTreeSet<(UnixTime, u64)>,
+    /// Those of `by_moment` that a restart forgets: they could not be stored, and wait nowhere to be
+    /// stored again.
+    lost: BTreeSet<(UnixTime, u64)>,
     capacity: usize,
     max_token_life: Option<Duration>,
     leeway: Duration,
@@ -41,9 +44,13 @@ pub(crate) struct Revocations {
     epoch: Option<UnixTime>,
 }
 
+/// Entries that are forgotten with each revocation, at most: of those that have expired, and of those beyond
+/// a bound that was lowered. Every client waits for a turn.
+const FORGOTTEN_AT_ONCE: usize = 64;
+
 impl Revocations {
     /// What an entry costs: two ordered trees, of a user's hash with a moment and the other way
-    /// round; and for each of the two lines that the file may have of it, the same once more while
+    /// round (a third holds those that are lost, which are few unless the disk fails); and for each of the two lines that the file may have of it, the same once more while
     /// the file is written anew.
     #[cfg(feature = "net")]
     pub(crate) const ENTRY_BYTES: usize = 120;
@@ -54,6 +61,7 @@ impl Revocations {
         Self {
             by_user: BTreeMap::new(),
             by_moment: BTreeSet::new(),
+            lost: BTreeSet::new(),
             capacity,
             max_token_life: None,
             leeway: Duration::ZERO,
@@ -64,7 +72,7 @@ impl Revocations {
         }
     }
 
-    /// From here on at most `capacity` users; who is beyond it goes with the next that comes.
+    /// From here on at most `capacity` users; those beyond it go bit by bit, with those that come.
     pub(crate) fn set_capacity(&mut self, capacity: usize) {
         self.capacity = capacity;
     }
@@ -91,7 +99,7 @@ impl Revocations {
     /// Refuses the user's tokens that were issued up to `at`, by this process's clock, from here on. An
     /// earlier moment than the one that is known changes nothing. O(log n).
     ///
-    /// When the table is full, the oldest entry is forgotten, and counted.
+    /// When the table is full, the oldest entry is forgotten, and counted; some, if the bound was lowered.
     pub(crate) fn revoke(&mut self, now: Now, user: u64, at: UnixTime) {
         self.forget_over(now);
         if let Some(&known) = self.by_user.get(&user) {
@@ -99,13 +107,39 @@ impl Revocations {
                 return;
             }
             self.by_moment.remove(&(known, user));
+            if self.lost.remove(&(known, user)) {
+                // Until this one is stored, a restart forgets both.
+                self.lost.insert((at, user));
+            }
         }
         self.by_user.insert(user, at);
         self.by_moment.insert((at, user));
-        while self.capacity != 0 && self.by_user.len() > self.capacity {
+        for _ in 0..FORGOTTEN_AT_ONCE {
+            if self.capacity == 0 || self.by_user.len() <= self.capacity {
+                break;
+            }
             self.forget_first();
             self.evictions += 1;
         }
+    }
+
+    /// Whether a restart forgets that the user's tokens up to `at` are refused. Where a later revocation of
+    /// this user is known, what becomes of that one decides.
+    pub(crate) fn set_lost(&mut self, user: u64, at: UnixTime, is_lost: bool) {
+        let Some(&known) = self.by_user.get(&user).filter(|&&known| known <= at) else { return };
+        if is_lost {
+            self.lost.insert((known, user));
+        } else {
+            self.lost.remove(&(known, user));
+        }
+    }
+
+    /// How many users a restart forgets whose tokens may still be valid.
+    #[must_use]
+    pub(crate) fn lost(&self, now: Now) -> usize {
+        let Some((latest, _)) = self.lost.last() else { return 0 };
+        let is_over = self.over_at(now, self.epoch_at(now)).is_some_and(|before| *latest < before);
+        if is_over { 0 } else { self.lost.len() }
     }
 
     /// Are the user's tokens up to `at` refused already?
@@ -144,16 +178,25 @@ impl Revocations {
     /// that a token may have, and is taken for another leeway.
     #[must_use]
     pub(crate) fn over_before(&mut self, now: Now) -> Option<UnixTime> {
+        self.max_token_life?;
+        let epoch = self.epoch_at(now);
+        self.epoch = Some(epoch);
+        self.over_at(now, epoch)
+    }
+
+    /// Past by both clocks: a wall clock that is set on and back again would else let a token in.
+    fn over_at(&self, now: Now, epoch: UnixTime) -> Option<UnixTime> {
         let life = self.max_token_life? + self.leeway * 2;
         let life = u64::try_from(life.as_millis()).unwrap_or(u64::MAX);
-        // Past by both clocks: a wall clock that is set on and back again would else let a token in.
-        let since_start = now.monotonic.since(Instant::START);
-        let epoch = *self.epoch.get_or_insert_with(|| {
-            let since_start = u64::try_from(since_start.as_millis()).unwrap_or(u64::MAX);
-            UnixTime::from_millis(now.unix.as_millis().saturating_sub(since_start))
-        });
-        let now = now.unix.min(epoch + since_start);
+        let now = now.unix.min(epoch + now.monotonic.since(Instant::START));
         Some(UnixTime::from_millis(now.as_millis().saturating_sub(life)))
+    }
+
+    fn epoch_at(&self, now: Now) -> UnixTime {
+        let since_start = now.monotonic.since(Instant::START).as_millis();
+        let since_start = u64::try_from(since_start).unwrap_or(u64::MAX);
+        let shown = || UnixTime::from_millis(now.unix.as_millis().saturating_sub(since_start));
+        self.epoch.unwrap_or_else(shown)
     }
 
     /// How many users may be remembered; 0: any number.
@@ -174,17 +217,21 @@ impl Revocations {
         self.evictions
     }
 
-    /// Each entry is forgotten once, so this is amortised O(log n) a revocation.
+    /// Forgets some of those that refuse nothing any more.
     fn forget_over(&mut self, now: Now) {
         let Some(before) = self.over_before(now) else { return };
-        while self.by_moment.first().is_some_and(|&(at, _)| at < before) {
+        for _ in 0..FORGOTTEN_AT_ONCE {
+            if self.by_moment.first().is_none_or(|&(at, _)| at >= before) {
+                return;
+            }
             self.forget_first();
         }
     }
 
     fn forget_first(&mut self) {
-        if let Some((_, user)) = self.by_moment.pop_first() {
-            self.by_user.remove(&user);
+        if let Some(first) = self.by_moment.pop_first() {
+            self.by_user.remove(&first.1);
+            self.lost.remove(&first);
         }
     }
 }
@@ -246,6 +293,19 @@ mod tests {
     }
 
     #[test]
+    fn lowered_bound_of_revocations_is_kept_bit_by_bit() {
+        let mut revocations = Revocations::new(0);
+        (0..300).for_each(|user| revocations.revoke(now(user), user, at(user)));
+        revocations.set_capacity(100);
+        let lengths = (300..304).map(|user| {
+            revocations.revoke(now(user), user, at(user));
+            revocations.len()
+        });
+        assert_eq!(lengths.collect::<Vec<_>>(), [237, 174, 111, 100]);
+        assert_eq!(revocations.evictions(), 204);
+    }
+
+    #[test]
     fn revocation_is_dropped_once_its_last_token_expires() {
         let mut revocations = Revocations::new(10);
         revocations.set_token_life(Duration::from_secs(3_600), Duration::from_secs(5));
@@ -259,6 +319,28 @@ mod tests {
         revocations.revoke(now(3_711), 3, at(3_711));
         assert_eq!((revocations.len(), revocations.evictions()), (2, 0));
         assert!(!refuses(&revocations, 1, None));
+    }
+
+    #[test]
+    fn lost_revocation_is_over_when_stored_or_expired() {
+        let mut revocations = Revocations::new(3);
+        revocations.set_token_life(Duration::from_secs(3_600), Duration::ZERO);
+        for user in 1..=3 {
+            revocations.revoke(now(user), user, at(user));
+            revocations.set_lost(user, at(user), true);
+        }
+        revocations.set_lost(9, at(9), true);
+        assert_eq!(revocations.lost(now(9)), 3, "nobody knows user 9");
+        // A later revocation of user 1: only when that one is stored, nothing is forgotten.
+        revocations.revoke(now(10), 1, at(10));
+        revocations.set_lost(1, at(1), false);
+        assert_eq!(revocations.lost(now(10)), 3);
+        revocations.set_lost(1, at(10), false);
+        assert_eq!(revocations.lost(now(10)), 2);
+        // The oldest has to give way: its tokens are good again, restart or not.
+        revocations.revoke(now(11), 4, at(11));
+        assert_eq!(revocations.lost(now(11)), 1);
+        assert_eq!((revocations.lost(now(3_603)), revocations.lost(now(3_604))), (1, 0));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::breaker::{CallEvidence, Transition};
+use super::breaker_log::{BreakerLine, BreakerLog};
 use super::call_queue::{CallAction, CallQueue};
 use super::caller::BackendClient;
 use super::contract::{CallError, CallResult};
@@ -89,8 +90,7 @@ impl CallPool {
             slots,
             counts,
             failure_lines: MinuteThrottle::default(),
-            opened_lines: MinuteThrottle::default(),
-            is_opening_told: false,
+            breaker_log: BreakerLog::default(),
         };
         let thread = thread::Builder::new().name("vestibule-dispatch".to_owned());
         thread.spawn(move || {
@@ -205,9 +205,7 @@ struct Dispatcher {
     slots: Arc<QueueSlots>,
     counts: Arc<CallCounts>,
     failure_lines: MinuteThrottle,
-    opened_lines: MinuteThrottle,
-    /// The log says that the breaker is open.
-    is_opening_told: bool,
+    breaker_log: BreakerLog,
 }
 
 impl Dispatcher {
@@ -223,13 +221,13 @@ impl Dispatcher {
                     self.slots.release(kind);
                     self.note_failure(now, kind, why);
                     let transition = self.queue.handle_done(now, connection, evidence);
-                    self.tell(now, transition);
+                    self.note_transition(now, transition);
                 }
                 QueueEvent::Unconnected { call, why } => {
                     self.counts.count_unconnected();
                     self.note_failure(now, call.kind, why);
                     let transition = self.queue.handle_unconnected(now, call);
-                    self.tell(now, transition);
+                    self.note_transition(now, transition);
                 }
                 QueueEvent::Due => self.queue.handle_timeout(now),
                 QueueEvent::Timeout(timeout) => self.queue.set_timeout(timeout),
@@ -238,6 +236,8 @@ impl Dispatcher {
             while let Some(action) = self.queue.poll_action() {
                 self.carry_out(now, action);
             }
+            let line = self.breaker_log.handle_timeout(now);
+            self.log(line);
             if self.queue.is_finished() {
                 return;
             }
@@ -246,7 +246,7 @@ impl Dispatcher {
 
     /// Waits for the next event. `None`: there will be none.
     fn next(&self, now: Instant) -> Option<QueueEvent> {
-        match self.queue.poll_timeout(now) {
+        match self.queue.poll_timeout(now).min(self.breaker_log.poll_timeout()) {
             Instant::NEVER => self.inbox.recv().ok(),
             due => match self.inbox.recv_timeout(due.since(now)) {
                 Ok(event) => Some(event),
@@ -270,28 +270,19 @@ impl Dispatcher {
         }
     }
 
-    fn tell(&mut self, now: Instant, transition: Option<Transition>) {
+    fn note_transition(&mut self, now: Instant, transition: Option<Transition>) {
         match transition {
-            Some(Transition::Opened(cause, wait)) => {
-                self.counts.count_opening(cause);
-                if let Some(count) = self.opened_lines.count(now) {
-                    self.is_opening_told = true;
-                    let (name, why) = (self.service.name(), self.counts.last_failure());
-                    log::warn!(
-                        "{name} circuit breaker opened for {wait:?}: {cause}, last failure: {}. \
-                         Openings since the last such line: {count}",
-                        why.as_deref().unwrap_or("unknown")
-                    );
-                }
-            }
-            Some(Transition::Closed) => {
-                self.counts.set_closed();
-                if std::mem::take(&mut self.is_opening_told) {
-                    let name = self.service.name();
-                    log::info!("{name} circuit breaker closed: the {name} answered the probe");
-                }
-            }
-            None => {}
+            Some(Transition::Opened(cause, _)) => self.counts.count_opening(cause),
+            Some(Transition::Closed) => self.counts.set_closed(),
+            None => return,
+        }
+        let line = transition.and_then(|it| self.breaker_log.handle_transition(now, it));
+        self.log(line);
+    }
+
+    fn log(&self, line: Option<BreakerLine>) {
+        if let Some(line) = line {
+            line.log(self.service.name(), self.counts.last_failure());
         }
     }
 

@@ -197,6 +197,12 @@ fn call(
                 "cannot connect to {name}: is the server running, and is this its admin.listen? \
                  If not, pass --admin HOST:PORT"
             ),
+            // What the system calls the end of a socket's time limit.
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
+                let done = if body.is_some() { ". It may still do what it was asked to" } else { "" };
+                let limit = PATIENCE.as_secs();
+                format!("{name} has not answered within {limit} s: is the server stuck or stopped?{done}")
+            }
             _ => format!("cannot read from {name}: {error}"),
         }
     })?;

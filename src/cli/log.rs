@@ -17,9 +17,9 @@ mod lines;
 mod queue;
 
 use std::fmt::Write as _;
-use std::fs::OpenOptions;
-use std::io;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Stderr, Write};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -37,8 +37,44 @@ use super::text::{BoundedLine, one_line};
 #[derive(Clone, Debug)]
 pub(super) struct Logging {
     queue: Arc<LineQueue>,
-    /// Empty: standard error.
-    file: String,
+}
+
+/// The file of `log.file`.
+struct FileSink {
+    path: String,
+    file: File,
+}
+
+impl Write for FileSink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Sink for FileSink {
+    fn reopen(&mut self) -> Result<(), String> {
+        self.file = open(&self.path)?;
+        Ok(())
+    }
+
+    fn is_deleted(&self) -> bool {
+        self.file.metadata().is_ok_and(|file| file.nlink() == 0)
+    }
+}
+
+/// It is never opened, so it cannot be opened again.
+impl Sink for Stderr {
+    fn reopen(&mut self) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn is_deleted(&self) -> bool {
+        false
+    }
 }
 
 /// Starts the writing thread and installs the process's logger.
@@ -46,7 +82,11 @@ pub(super) struct Logging {
 /// # Errors
 /// One line: the file cannot be opened, or the thread cannot be started.
 pub(super) fn start(config: &config::Log) -> Result<Logging, String> {
-    let sink = if config.file.is_empty() { Box::new(io::stderr()) } else { open(&config.file)? };
+    let sink: Box<dyn Sink> = if config.file.is_empty() {
+        Box::new(io::stderr())
+    } else {
+        Box::new(FileSink { path: config.file.clone(), file: open(&config.file)? })
+    };
     let format = if config.format == "json" { Format::Json } else { Format::Text };
     let queue = Arc::new(LineQueue::new(config.queue));
     let writer = Arc::clone(&queue);
@@ -57,19 +97,19 @@ pub(super) fn start(config: &config::Log) -> Result<Logging, String> {
     ::log::set_boxed_logger(Box::new(Logger::new(format, Arc::clone(&queue))))
         .map_err(|error| format!("cannot start the log: {error}"))?;
     set_level(config);
-    Ok(Logging { queue, file: config.file.clone() })
+    Ok(Logging { queue })
 }
 
 /// Opens the file to append to it. A FIFO that nobody reads is an error. One whose reader is slow holds
 /// up the writing thread, and nobody else.
-fn open(path: &str) -> Result<Sink, String> {
+fn open(path: &str) -> Result<File, String> {
     let flags = OFlags::NONBLOCK.bits().cast_signed();
     let opened = OpenOptions::new().append(true).create(true).custom_flags(flags).open(path);
     let blocking = opened.and_then(|file| {
         fcntl_setfl(&file, fcntl_getfl(&file)? - OFlags::NONBLOCK)?;
         Ok(file)
     });
-    blocking.map(|file| Box::new(file) as Sink).map_err(|error| {
+    blocking.map_err(|error| {
         let advice = open_advice(&error);
         format!("log.file {path}: {error}{advice}")
     })
@@ -105,16 +145,10 @@ impl Logging {
         self.queue.finish(at_most);
     }
 
-    /// Opens the file of `log.file` again, which was renamed. If that fails, the log says so, in the
-    /// file that it has.
+    /// Has the file of `log.file` opened again, which was renamed. If that fails, the log says so, in the
+    /// file that it has. A file that was deleted is opened again without this, with the next line.
     pub(super) fn reopen(&self) {
-        if self.file.is_empty() {
-            return;
-        }
-        match open(&self.file) {
-            Ok(sink) => self.queue.reopen(sink),
-            Err(error) => ::log::error!("the log file is not opened again: {error}"),
-        }
+        self.queue.reopen();
     }
 
     /// The number of lines dropped so far, because the queue was full or writing failed.
@@ -135,7 +169,7 @@ impl Logging {
             Reading::new(
                 "vestibule_log_write_failures_total",
                 "Writes of one or more log lines that failed, such as for a full disk.",
-                self.queue.failures().0 as f64,
+                self.queue.failures() as f64,
             ),
         ]
     }
@@ -143,8 +177,9 @@ impl Logging {
     /// How the log is.
     pub(super) fn dependency(&self) -> Dependency {
         let log = Dependency::working("log");
-        if self.queue.failures().1 {
-            log.degraded("log_not_written", "The last log lines could not be written and are lost")
+        if let Some(why) = self.queue.loss() {
+            let what = format!("The last log lines could not be written and are lost: {why}");
+            log.degraded("log_not_written", what)
         } else if self.queue.is_behind() {
             log.degraded(
                 "log_behind",

@@ -30,6 +30,8 @@ mod serve;
 mod serve_args;
 mod server_address;
 mod settings;
+mod signals;
+mod small_file;
 mod text;
 #[cfg(feature = "tls")]
 mod tls_client;

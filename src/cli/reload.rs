@@ -96,6 +96,7 @@ impl Reloader {
 
     fn try_reload(&mut self) -> Result<Vec<String>, Vec<String>> {
         let read = self.global.settings(&self.flags).map_err(|error| error.faults)?;
+        self.refuse_emptied_file(&read).map_err(|fault| vec![fault])?;
         let waiting = waiting_keys(&self.running, &read);
         let read = without(&waiting, &self.running, read).map_err(|fault| vec![fault])?;
         let located = |fault| vec![located(&read.given, fault)];
@@ -109,6 +110,24 @@ impl Reloader {
         log::set_level(&config.log);
         self.running = read;
         Ok(waiting)
+    }
+}
+
+impl Reloader {
+    /// A file without settings would take away the keys of the admin listener, and much else. Whoever writes a
+    /// file in place empties it first, and a signal may come before the rest.
+    fn refuse_emptied_file(&self, read: &Config) -> Result<(), String> {
+        let Some(path) = &self.global.config else { return Ok(()) };
+        let path = path.display();
+        let of_file = format!("{path}:");
+        let has_settings = |it: &Config| it.given.values().any(|at| at.starts_with(&of_file));
+        if has_settings(read) || !has_settings(&self.running) {
+            return Ok(());
+        }
+        Err(format!(
+            "{path}: there are no settings any more, as if it was being written: send SIGHUP again when it \
+             is whole, or restart the server if none are meant"
+        ))
     }
 }
 

@@ -12,6 +12,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use vestibule::config::check::{admin_key_problem, secret_problem, secret_warning, shared_users};
 use vestibule::config::{Config, PublishedKind};
 
+use super::small_file::bytes_of;
+
 /// The file of the generated secret in the data directory.
 const KEY_FILE: &str = "signing.key";
 /// The length of a generated key. HS256 needs 32 bytes (RFC 7518, section 3.2); as base64 text, 48
@@ -197,7 +199,8 @@ pub(super) fn read_memo_secret(config: &mut Config) -> Result<Option<String>, St
         return Ok(None);
     }
     let (setting, path) = if is_derived { backend } else { resume };
-    let secret = fs::read(&path).map_err(|error| format!("{setting} {path}: {error}"))?;
+    let secret =
+        bytes_of(Path::new(&path)).map_err(|error| format!("{setting} {path}: {error}"))?;
     if !is_derived && secret.len() < MEMO_SECRET_BYTES {
         let bytes = secret.len();
         return Err(format!(
@@ -295,7 +298,7 @@ fn read_signing(
 }
 
 fn read(path: &Path, is_unfit: impl Fn(&str) -> Option<String>) -> Result<Secret, SecretReadError> {
-    let text = String::from_utf8(fs::read(path).map_err(SecretReadError::Io)?);
+    let text = String::from_utf8(bytes_of(path).map_err(SecretReadError::Io)?);
     // A key in DER is no text. To encode it, as is said of other bytes, would not make it a secret.
     let text = text.map_err(|error| match PublishedKind::of(error.as_bytes()) {
         Some(kind) => SecretReadError::Unfit(kind.to_string()),

@@ -6,11 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGXFSZ};
-use signal_hook::iterator::Signals;
 use vestibule::config::Config;
 use vestibule::driver::Role;
-use vestibule::net::{Handle, ListenerAddress, Server, Sockets};
+use vestibule::net::{ListenerAddress, Server, Sockets};
 use vestibule::node::{Histogram, Metrics};
 use vestibule::protocol::CloseReason;
 
@@ -19,12 +17,11 @@ use super::output::{self, CommandResult};
 use super::reload::{self, LastReload, Reloader};
 use super::serve_args::ServeArgs;
 use super::settings::{Global, located};
+use super::signals::{self, SignalWatch};
 use super::{application, descriptors, inherited, log, secret};
 
 /// How long the shutdown waits for the last log lines to be written.
 const LAST_LINES: Duration = Duration::from_secs(2);
-/// The same after a second signal, which stops the process at once.
-const LAST_LINES_IN_A_HURRY: Duration = Duration::from_millis(250);
 
 /// Runs the server until it has drained.
 pub(super) fn run(args: &ServeArgs, global: &Global) -> CommandResult {
@@ -34,10 +31,9 @@ pub(super) fn run(args: &ServeArgs, global: &Global) -> CommandResult {
     // Also before any thread starts: growing the descriptor table stalls a process with threads.
     descriptors::reserve(&config);
     let notify = Notify::from_environment().map_err(|fault| vec![fault])?;
-    // From here on, signals are handled by a thread instead of ending the process.
-    let signals = Signals::new([SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGXFSZ])
-        .map_err(|error| vec![format!("cannot watch for signals: {error}")])?;
+    let signals = signals::register().map_err(|fault| vec![fault])?;
     let logging = log::start(&config.log).map_err(|fault| vec![fault])?;
+    let signals = SignalWatch::start(signals, logging.clone()).map_err(|fault| vec![fault])?;
     let has_file = !config.log.file.is_empty();
     let hint = if secret::is_wanted(&config) {
         token_hint(global.config.as_deref(), global.data.as_deref())
@@ -45,7 +41,7 @@ pub(super) fn run(args: &ServeArgs, global: &Global) -> CommandResult {
         format!("issued by the holder of the signing key ({})", config.auth.algorithms.join(", "))
     };
     let given = config.given.clone();
-    let outcome = serve(config, (sockets, notify), args, global, signals, &logging, &hint);
+    let outcome = serve(config, (sockets, notify), args, global, &signals, &logging, &hint);
     let outcome = outcome.map_err(|fault| located(&given, fault));
     match &outcome {
         Ok(()) => ::log::info!("drained, exiting"),
@@ -65,7 +61,7 @@ fn serve(
     (sockets, notify): (Sockets, Notify),
     args: &ServeArgs,
     global: &Global,
-    signals: Signals,
+    signals: &SignalWatch,
     logging: &log::Logging,
     hint: &str,
 ) -> Result<(), String> {
@@ -98,7 +94,7 @@ fn serve(
         (global.clone(), args.settings(), background.reload_targets());
     let reloader =
         Reloader { global, flags, handle: handle.clone(), running, reload_targets, last };
-    heed_signals(signals, handle, reloader, logging.clone(), notify.clone())?;
+    signals.serve(handle, reloader, notify.clone())?;
     let banner = Banner::of(&server, &config, has_page, hint);
     ::log::info!(
         "listening on {} (admin: {}; metrics only: {}), at most {} connections, {} of them pending",
@@ -158,71 +154,6 @@ fn summary(counted: &Metrics) -> String {
         spread(&counted.timer_lateness),
         spread(&counted.turns),
     )
-}
-
-/// Starts the thread that handles signals. SIGHUP reloads the configuration and opens the log file
-/// again, SIGUSR1 does only the latter. The first SIGINT, SIGTERM or SIGQUIT drains, the second ends
-/// the process.
-fn heed_signals(
-    mut signals: Signals,
-    handle: Handle,
-    mut reloader: Reloader,
-    logging: log::Logging,
-    notify: Notify,
-) -> Result<(), String> {
-    let watch = move || {
-        let mut is_draining = false;
-        for signal in signals.forever() {
-            match signal {
-                SIGUSR1 => logging.reopen(),
-                SIGUSR2 => ::log::warn!("received SIGUSR2, which means nothing here"),
-                // Whoever wrote beyond the limit of file sizes got an error, and reports it.
-                SIGXFSZ => {}
-                SIGHUP => {
-                    logging.reopen();
-                    reload(&mut reloader, &notify, is_draining);
-                }
-                _ if !std::mem::replace(&mut is_draining, true) => {
-                    let drain = reloader.running.drain;
-                    ::log::info!(
-                        "received {}: draining for up to {drain} (send it again to stop at once)",
-                        name(signal)
-                    );
-                    notify.stopping(&reloader.running);
-                    handle.shutdown();
-                }
-                _ => {
-                    ::log::warn!("received {} again: stopping at once", name(signal));
-                    logging.finish(LAST_LINES_IN_A_HURRY);
-                    std::process::exit(1);
-                }
-            }
-        }
-    };
-    std::thread::Builder::new()
-        .name("signals".to_owned())
-        .spawn(watch)
-        .map(drop)
-        .map_err(|error| format!("cannot start the signal thread: {error}"))
-}
-
-/// Reloads, and tells the supervisor, unless the server is about to end.
-fn reload(reloader: &mut Reloader, notify: &Notify, is_draining: bool) {
-    if is_draining {
-        reloader.reload();
-        return;
-    }
-    notify.reloading();
-    let is_taken = reloader.reload();
-    notify.ready(if is_taken { "reloaded" } else { "reload failed: see the log" });
-}
-
-fn name(signal: i32) -> &'static str {
-    match signal {
-        SIGINT => "SIGINT",
-        SIGQUIT => "SIGQUIT",
-        _ => "SIGTERM",
-    }
 }
 
 fn list(addresses: &[ListenerAddress]) -> String {

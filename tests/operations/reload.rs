@@ -1,9 +1,15 @@
 //! SIGHUP with connections open.
 
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
 use rustix::process::Signal;
 
 use crate::support::client::{Client, exchange};
+use crate::support::process::{Process, Scratch};
 use crate::support::server::{FILE, Server};
+use crate::support::{PATIENCE, now};
 use vestibule::testing::upgrade;
 
 const SECRET: &str = "correct horse battery staple, twice over";
@@ -90,6 +96,9 @@ fn a_faulty_file_changes_nothing_and_says_why() {
     let mut clients = vec![server.old_client("old")];
     for (faulty, why) in [
         ("auth = {".to_owned(), "v.toml"),
+        // Whoever writes the file in place has emptied it.
+        ("# nothing yet\n".to_owned(), "no settings any more"),
+        ("#".repeat(2 << 20), "more than 1 MiB"),
         (config("mesage", ""), "mesage"),
         (config("message", "timeout = '0s'"), "auth.timeout"),
         (config("message", "nonsense = 1"), "auth.nonsense"),
@@ -172,4 +181,74 @@ fn a_renamed_log_file_is_opened_again() {
     assert_eq!(server.exit_code(), Some(0));
     let log = server.read("log");
     assert!(log.contains("received SIGQUIT: draining") && log.contains("drained"), "{log}");
+}
+
+/// Nobody finds what is written to a file that was deleted.
+#[test]
+fn deleted_log_file_is_created_again_or_reported() {
+    let server = Server::open(&config("both", ""));
+    let log = server.path().join("log");
+    let refused = || exchange(server.connect(), b"GET /nothing HTTP/1.1\r\n\r\n");
+    fs::remove_file(&log).unwrap();
+    refused();
+    server.wait_for("log", "refused");
+    fs::remove_file(&log).unwrap();
+    fs::create_dir(&log).unwrap();
+    refused();
+    let degraded = |is: bool| {
+        let began = now();
+        while (server.ask("GET /readyz", "").1["degraded"][0] == "log_not_written") != is {
+            assert!(began.elapsed() < PATIENCE);
+        }
+    };
+    degraded(true);
+    let (_, status) = server.ask("GET /v1/status", "");
+    assert!(status.to_string().contains("log: Is a directory"), "{status}");
+    fs::remove_dir(&log).unwrap();
+    refused();
+    degraded(false);
+    server.wait_for("log", "refused");
+}
+
+/// A file on a disk, or of a network, that hangs.
+fn hanging_file(path: &Path) {
+    let _ = fs::remove_file(path);
+    let done = Command::new("mkfifo").arg(path).status().unwrap();
+    assert!(done.success());
+}
+
+/// Waits until the server reads the file, and goes on to read it until this is dropped.
+fn await_reader(path: &Path) -> fs::File {
+    fs::OpenOptions::new().write(true).open(path).unwrap()
+}
+
+#[test]
+fn server_whose_reload_hangs_is_stopped_by_a_signal() {
+    let mut server = Server::open(&config("both", ""));
+    let path = server.path().join(FILE);
+    hanging_file(&path);
+    server.signal(Signal::HUP);
+    let _open = await_reader(&path);
+    server.signal(Signal::HUP);
+    server.wait_for("log", "still reads its files");
+    server.signal(Signal::TERM);
+    assert_eq!(server.exit_code(), Some(0));
+    // The logs of the directory are kept, and this one would never end.
+    fs::remove_file(&path).unwrap();
+}
+
+#[test]
+fn server_whose_start_hangs_is_stopped_by_a_signal() {
+    let scratch = Scratch::new("server");
+    let secret = scratch.path().join("secret");
+    hanging_file(&secret);
+    scratch.write(FILE, "[auth]\nsecret_file = 'secret'\n[log]\nfile = 'log'\n");
+    let mut command = scratch.unlimited(&["--config", FILE, "--listen", "127.0.0.1:0"]);
+    command.env("VESTIBULE_ADMIN__LISTEN", "");
+    let mut server = Process::start(scratch.follow(command.stdout(Stdio::null())));
+    let _open = await_reader(&secret);
+    server.signal(Signal::TERM);
+    assert_eq!(server.exit_code(), Some(0));
+    assert!(scratch.read("log").contains("received SIGTERM during the start"));
+    fs::remove_file(&secret).unwrap();
 }

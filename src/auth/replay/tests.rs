@@ -93,6 +93,27 @@ fn a_full_set_forgets_the_oldest_of_the_heaviest_user() {
     assert_eq!(set.reserve(now(0), 99, 1_000, at(900)), Ok(()), "its own is forgotten");
 }
 
+/// Every client waits for a turn, so no message has a million entries counted and forgotten.
+#[test]
+fn lowered_bound_is_kept_bit_by_bit() {
+    let mut set = set(0);
+    for hash in 0..1_000 {
+        assert_eq!(set.reserve(now(0), hash % 10, hash, at(60)), Ok(()));
+    }
+    set.set_capacity(100);
+    let mut lengths = Vec::new();
+    for hash in 1_000..1_100 {
+        let (counted, length) = (set.counted, set.len());
+        assert_eq!(set.reserve(now(0), hash % 10, hash, at(60)), Ok(()));
+        assert!(set.counted - counted <= COUNTED_AT_ONCE + COUNTED_OVER_BOUND + 1);
+        assert!(length + 1 - set.len() <= EVICTED_AT_ONCE);
+        lengths.push(set.len());
+    }
+    assert_eq!((lengths[0], lengths[13], lengths[20], lengths[99]), (1_001, 1_014, 909, 100));
+    assert_eq!(set.by_user.as_ref().map(|by_user| by_user.len()), Some(100));
+    assert_eq!(set.reserve(now(0), 9, 1_099, at(60)), Err(TokenError::Replayed));
+}
+
 #[test]
 fn a_new_entry_with_a_used_number_goes_last() {
     let mut set = set(0);

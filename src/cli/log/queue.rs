@@ -1,7 +1,7 @@
 //! The bounded queue between the threads that log and the one that writes.
 
 use std::io::Write;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
 use std::{fmt, mem};
@@ -12,7 +12,13 @@ use vestibule::config::counted;
 use super::lines::{Format, LineWriter, WholeLines};
 
 /// Where lines are written.
-pub(super) type Sink = Box<dyn Write + Send>;
+pub(super) trait Sink: Write + Send {
+    /// Opens the file again. If that fails, it is the one from before.
+    fn reopen(&mut self) -> Result<(), String>;
+
+    /// Whether the file was deleted: nobody finds there what is written to it.
+    fn is_deleted(&self) -> bool;
+}
 
 /// LineWriter that wait to be written, at most `capacity`.
 pub(super) struct LineQueue {
@@ -20,8 +26,8 @@ pub(super) struct LineQueue {
     dropped: AtomicU64,
     /// Writes that failed.
     failed: AtomicU64,
-    /// The last write failed.
-    is_failing: AtomicBool,
+    /// Why the last lines are lost, if they are.
+    loss: Mutex<Option<String>>,
     state: Mutex<QueueState>,
     changed: Condvar,
 }
@@ -37,8 +43,8 @@ struct QueueState {
     lines: Vec<Vec<u8>>,
     /// The number dropped since the writer last took the lines. All of them came after `lines`.
     dropped: u64,
-    /// Where everything from `lines` on goes.
-    reopened: Option<Sink>,
+    /// The file is to be opened again: everything from `lines` on goes there.
+    reopens: bool,
     is_closed: bool,
     is_done: bool,
 }
@@ -47,7 +53,7 @@ struct QueueState {
 struct TakenLines {
     lines: Vec<Vec<u8>>,
     dropped: u64,
-    reopened: Option<Sink>,
+    reopens: bool,
 }
 
 impl LineQueue {
@@ -57,7 +63,7 @@ impl LineQueue {
             capacity,
             dropped: AtomicU64::new(0),
             failed: AtomicU64::new(0),
-            is_failing: AtomicBool::new(false),
+            loss: Mutex::new(None),
             state,
             changed: Condvar::new(),
         }
@@ -79,9 +85,10 @@ impl LineQueue {
         }
     }
 
-    /// The lines that are not written yet go to `sink`, and all that follow.
-    pub(super) fn reopen(&self, sink: Sink) {
-        self.lock().reopened = Some(sink);
+    /// Has the file opened again. The lines that are not written yet go there, and all that follow.
+    pub(super) fn reopen(&self) {
+        self.lock().reopens = true;
+        self.changed.notify_all();
     }
 
     /// Takes no more lines. Waits at most `at_most` until the queued ones are written.
@@ -99,9 +106,14 @@ impl LineQueue {
         self.dropped.load(Ordering::Relaxed)
     }
 
-    /// How many writes have failed, and whether the last one did.
-    pub(super) fn failures(&self) -> (u64, bool) {
-        (self.failed.load(Ordering::Relaxed), self.is_failing.load(Ordering::Relaxed))
+    /// How many writes have failed.
+    pub(super) fn failures(&self) -> u64 {
+        self.failed.load(Ordering::Relaxed)
+    }
+
+    /// Why the last lines are lost, if they are.
+    pub(super) fn loss(&self) -> Option<String> {
+        self.loss.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whether lines have been dropped that the log does not tell of yet: its writer is behind.
@@ -118,43 +130,56 @@ impl LineQueue {
     /// Waits for lines, and takes all of them with the number of lines dropped after them. `None`
     /// when the queue is closed and empty.
     fn take(&self) -> Option<TakenLines> {
-        let idle = |state: &mut QueueState| state.lines.is_empty() && !state.is_closed;
+        let idle =
+            |state: &mut QueueState| state.lines.is_empty() && !state.reopens && !state.is_closed;
         let mut state =
             self.changed.wait_while(self.lock(), idle).unwrap_or_else(PoisonError::into_inner);
-        if state.lines.is_empty() {
+        if state.lines.is_empty() && !state.reopens {
             return None;
         }
         Some(TakenLines {
             lines: mem::take(&mut state.lines),
             dropped: mem::take(&mut state.dropped),
-            reopened: state.reopened.take(),
+            reopens: mem::take(&mut state.reopens),
         })
     }
 
     /// Writes to `sink` until the queue is closed and empty.
-    pub(super) fn write_until_closed(&self, format: Format, mut sink: Sink) {
-        while let Some(TakenLines { lines, dropped, reopened }) = self.take() {
-            sink = reopened.unwrap_or(sink);
+    pub(super) fn write_until_closed(&self, format: Format, mut sink: Box<dyn Sink>) {
+        while let Some(TakenLines { lines, dropped, reopens }) = self.take() {
             let count = lines.len() as u64;
             let mut text = lines.concat();
             if dropped > 0 {
-                text.extend(dropped_notice(format, dropped));
+                let notice = format!("{} dropped", counted(dropped, "log line"));
+                text.extend(own_line(format, Level::Warn, &notice));
+            }
+            let mut fault = None;
+            if reopens || sink.is_deleted() {
+                fault = sink.reopen().err();
+            }
+            if let Some(fault) = fault.as_ref().filter(|_| reopens) {
+                let notice = format!("the log file is not opened again: {fault}");
+                text.extend(own_line(format, Level::Error, &notice));
             }
             let written = sink.write_all(&text).and_then(|()| sink.flush());
-            self.is_failing.store(written.is_err(), Ordering::Relaxed);
-            if written.is_err() {
+            // Only a file that somebody can find holds the lines.
+            let fault = fault.filter(|_| sink.is_deleted());
+            let loss = written.err().map(|error| error.to_string()).or(fault);
+            if loss.is_some() && !text.is_empty() {
                 self.failed.fetch_add(1, Ordering::Relaxed);
                 self.dropped.fetch_add(count, Ordering::Relaxed);
             }
+            *self.loss.lock().unwrap_or_else(PoisonError::into_inner) = loss;
         }
         self.lock().is_done = true;
         self.changed.notify_all();
     }
 }
 
-fn dropped_notice(format: Format, dropped: u64) -> Vec<u8> {
+/// A line that nobody has logged.
+fn own_line(format: Format, level: Level, text: &str) -> Vec<u8> {
     let (sender, line) = mpsc::channel();
     let lines = LineWriter::new(format, WholeLines::new(move |line| drop(sender.send(line))));
-    lines.write(Level::Warn, None, &format!("{} dropped", counted(dropped, "log line")));
+    lines.write(level, None, text);
     line.try_recv().unwrap_or_default()
 }

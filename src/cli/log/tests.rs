@@ -42,6 +42,16 @@ impl Write for SlowSink {
     }
 }
 
+impl Sink for SlowSink {
+    fn reopen(&mut self) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn is_deleted(&self) -> bool {
+        false
+    }
+}
+
 /// A queue with these lines, and the thread that writes them to `sink`.
 fn written_to(capacity: usize, lines: &[&str], sink: SlowSink) -> (Logging, JoinHandle<()>) {
     let queue = Arc::new(LineQueue::new(capacity));
@@ -51,7 +61,7 @@ fn written_to(capacity: usize, lines: &[&str], sink: SlowSink) -> (Logging, Join
     let writer = Arc::clone(&queue);
     let thread =
         std::thread::spawn(move || writer.write_until_closed(Format::Text, Box::new(sink)));
-    (Logging { queue, file: String::new() }, thread)
+    (Logging { queue }, thread)
 }
 
 #[test]

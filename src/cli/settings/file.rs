@@ -1,6 +1,6 @@
 //! The configuration file, in TOML, with the line of everything that is wrong.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::ops::Range;
 use std::path::Path;
 
@@ -8,10 +8,14 @@ use toml::de::{DeTable, DeValue};
 use toml::{Table, Value};
 
 use super::layers::{Layers, SettingOrigin};
+use crate::cli::small_file::bytes_of;
 
 /// Sets what the file at `path` holds.
 pub(super) fn read(path: &Path, layers: &mut Layers) {
-    match std::fs::read_to_string(path) {
+    let text = bytes_of(path).and_then(|bytes| {
+        String::from_utf8(bytes).map_err(|_| io::Error::from(ErrorKind::InvalidData))
+    });
+    match text {
         Ok(text) => parse(&path.display().to_string(), &text, layers),
         Err(error) if error.kind() == ErrorKind::InvalidData => {
             let path = path.display();

@@ -10,23 +10,32 @@ const MOST_OWED: usize = 1_024;
 
 /// Keys that were given to this node, or may have been, for calls that did nothing.
 #[derive(Debug, Default)]
-pub(crate) struct OwedKeys(VecDeque<IdempotencyKey>);
+pub(crate) struct OwedKeys {
+    keys: VecDeque<IdempotencyKey>,
+    forgotten: u64,
+}
 
 impl OwedKeys {
     /// This one is to be taken back.
     pub(crate) fn add(&mut self, key: IdempotencyKey) {
-        if self.0.contains(&key) {
+        if self.keys.contains(&key) {
             return;
         }
-        if self.0.len() >= MOST_OWED {
-            self.0.pop_front();
+        if self.keys.len() >= MOST_OWED {
+            self.keys.pop_front();
+            self.forgotten += 1;
         }
-        self.0.push_back(key);
+        self.keys.push_back(key);
     }
 
     /// The next one to be sent.
     pub(crate) fn pop(&mut self) -> Option<IdempotencyKey> {
-        self.0.pop_front()
+        self.keys.pop_front()
+    }
+
+    /// How many were forgotten because too many waited.
+    pub(crate) fn forgotten(&self) -> u64 {
+        self.forgotten
     }
 }
 
@@ -39,7 +48,7 @@ mod tests {
         let key = |key| IdempotencyKey { key, content: 0, shared: [0; 16], shared_content: 0 };
         let mut owed = OwedKeys::default();
         (0..=MOST_OWED as u64).chain([7]).for_each(|it| owed.add(key(it)));
-        assert_eq!(owed.0.len(), MOST_OWED);
+        assert_eq!((owed.keys.len(), owed.forgotten()), (MOST_OWED, 1));
         assert_eq!(owed.pop(), Some(key(1)));
     }
 }

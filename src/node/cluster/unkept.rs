@@ -17,6 +17,7 @@ pub(crate) struct UnkeptAnswers {
     by_message: LinkedHashMap<[u8; 16], UnkeptAnswer, SeededState>,
     /// What they take.
     bytes: usize,
+    forgotten: u64,
 }
 
 #[derive(Debug)]
@@ -36,7 +37,7 @@ impl UnkeptAnswer {
 impl UnkeptAnswers {
     pub(crate) fn new(seed: &Seed) -> Self {
         let hasher = SeededState::new(&seed.derive("unkept answers"));
-        Self { by_message: LinkedHashMap::with_hasher(hasher), bytes: 0 }
+        Self { by_message: LinkedHashMap::with_hasher(hasher), bytes: 0, forgotten: 0 }
     }
 
     pub(crate) fn add(&mut self, room: SmolStr, id: [u8; 16], answer: Box<[u8]>) {
@@ -48,7 +49,13 @@ impl UnkeptAnswers {
             && let Some((_, oldest)) = self.by_message.pop_front()
         {
             self.bytes = self.bytes.saturating_sub(oldest.weight());
+            self.forgotten += 1;
         }
+    }
+
+    /// How many were forgotten because too many waited.
+    pub(crate) fn forgotten(&self) -> u64 {
+        self.forgotten
     }
 
     /// One that is to be sent to the engine now.
@@ -89,6 +96,7 @@ mod tests {
         }
         assert!(unkept.bytes <= UNKEPT_BYTES && !unkept.contains(&[0; 16]));
         assert!(unkept.contains(&[7; 16]));
+        assert_eq!(unkept.forgotten(), 5);
         for number in 0..8 {
             unkept.kept(&[number; 16]);
         }

@@ -126,8 +126,13 @@ impl Node {
             return (0, 0, Some(result));
         }
         let (order, given_up) = self.work.orders.open(kind, user, asker);
-        for ticket in given_up.into_iter().flat_map(|open| open.tickets) {
-            self.work.questions.close(ticket);
+        if let Some(given_up) = given_up {
+            if let (Some(at), None) = (given_up.revoked_at, &given_up.stored) {
+                self.mark_lost(&given_up.user, at);
+            }
+            for ticket in given_up.tickets {
+                self.work.questions.close(ticket);
+            }
         }
         if kind == OrderKind::Disconnect {
             self.end_sessions(order, user);
@@ -250,7 +255,7 @@ impl Node {
     fn stored(&mut self, order: u64, part: Part, stored: Result<(), StoreError>) {
         let is_store_working = part == Part::Store && stored.is_ok();
         if part == Part::Store {
-            self.work.orders.note_stored(order, &stored);
+            self.note_stored(order, &stored);
         }
         let result = stored.map_err(|error| OrderFault::NotStored(error.to_string()));
         if let Err(fault) = &result {
@@ -265,6 +270,28 @@ impl Node {
         if is_store_working {
             self.store_unstored();
         }
+    }
+
+    /// The store has stored the revocation of this order, or not.
+    fn note_stored(&mut self, order: u64, stored: &Result<(), StoreError>) {
+        self.work.orders.note_stored(order, stored);
+        let Some(open) = self.work.orders.get(order) else { return };
+        let Some(at) = open.revoked_at else { return };
+        if stored.is_ok() {
+            let hash = self.cx.hash(&[&open.user]);
+            self.gate.tokens.revocations.set_lost(hash, at, false);
+        } else {
+            let user = open.user.clone();
+            self.mark_lost(&user, at);
+        }
+    }
+
+    /// The revocation of this user could not be stored: a restart forgets it, unless it is kept to be stored
+    /// again.
+    fn mark_lost(&mut self, user: &str, at: UnixTime) {
+        let is_lost = !self.work.orders.kept.contains(user);
+        let hash = self.cx.hash(&[user]);
+        self.gate.tokens.revocations.set_lost(hash, at, is_lost);
     }
 
     /// The store, the cluster or the application has done its part.

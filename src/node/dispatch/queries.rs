@@ -117,7 +117,7 @@ impl Node {
         let mut all = vec![key_reads::dependency(now, &tokens.verifier, &tokens.key_reads)];
         all.extend(self.cluster.as_deref().map(|it| cluster_dependency(it, now.monotonic)));
         all.extend(self.work.app.dependencies());
-        all.extend(revocations_dependency(&self.work.orders));
+        all.extend(revocations_dependency(&self.work.orders, tokens.revocations.lost(now)));
         all.extend(self.operator.checks.run(now));
         all
     }

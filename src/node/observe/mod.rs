@@ -35,4 +35,20 @@ impl MinuteThrottle {
         self.last_line = Some(now);
         Some(std::mem::take(&mut self.uncounted))
     }
+
+    /// How many are to be told now of those that were not told in their minute. `None`: none, or not yet.
+    #[cfg(feature = "backend")]
+    pub(crate) fn take_due(&mut self, now: Instant) -> Option<u64> {
+        if self.uncounted == 0 || now < self.next_line() {
+            return None;
+        }
+        self.last_line = Some(now);
+        Some(std::mem::take(&mut self.uncounted))
+    }
+
+    /// From when on a line may be written.
+    #[cfg(feature = "backend")]
+    pub(crate) fn next_line(&self) -> Instant {
+        self.last_line.map_or(Instant::START, |last| last + BETWEEN_LINES)
+    }
 }

@@ -28,6 +28,13 @@ impl Held {
     fn count(&self) -> usize {
         self.0.lock().unwrap().len()
     }
+
+    /// The first that waits to be stored.
+    fn take_store(&self) -> Option<Ticket> {
+        let mut held = self.0.lock().unwrap();
+        let first = held.iter().position(|(noted, _)| noted.starts_with("store "))?;
+        Some(held.remove(first).1)
+    }
 }
 
 impl App for Held {
@@ -247,6 +254,28 @@ fn unstored_revocations_are_counted_over_the_bound() {
     let shown = world.get("/v1/stats").1;
     assert_eq!(shown["vestibule_unstored_revocations"], 1_024);
     assert_eq!(shown["vestibule_unstored_revocations_dropped_total"], 2);
+}
+
+/// What was dropped is stored when the operator ends these sessions again.
+#[test]
+fn dropped_revocations_are_well_when_given_again() {
+    let (mut world, held) = World::holding(|_| {});
+    (0..101).for_each(|_| held.note("full".to_owned(), Ticket { index: 9, serial: 9 }));
+    for user in 0..1_026 {
+        world.node.disconnect(world.now, &format!("user {user}"));
+    }
+    held.0.lock().unwrap().clear();
+    let degraded = |world: &mut World| world.get("/readyz").1["degraded"].clone();
+    for user in 1_024..1_026 {
+        assert_eq!(degraded(&mut world), json!(["revocations_not_stored"]));
+        let user = format!("user {user}");
+        world.node.disconnect(world.now, &user);
+        while let Some(ticket) = held.take_store() {
+            world.done(ticket, Outcome::Stored(Ok(())));
+        }
+    }
+    assert_eq!(world.get("/v1/stats").1["vestibule_unstored_revocations"], 0);
+    assert_eq!(degraded(&mut world), json!(null));
 }
 
 #[test]

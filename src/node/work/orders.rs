@@ -123,11 +123,12 @@ pub(crate) struct Orders {
     repeated: Option<u64>,
 }
 
-/// How the storing of revocations is. `None`: nothing stores them.
-pub(crate) fn dependency(orders: &Orders) -> Option<Dependency> {
+/// How the storing of revocations is, where a restart forgets those of `lost` users, who are not kept to be
+/// stored again. `None`: nothing stores them.
+pub(crate) fn dependency(orders: &Orders, lost: usize) -> Option<Dependency> {
     orders.store.as_ref()?;
     let revocations = Dependency::working("revocations");
-    let Some(fault) = orders.kept.fault() else { return Some(revocations) };
+    let Some(fault) = orders.kept.fault(lost) else { return Some(revocations) };
     Some(revocations.degraded("revocations_not_stored", fault))
 }
 

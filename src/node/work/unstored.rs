@@ -44,7 +44,12 @@ impl UnstoredRevocations {
         self.by_user.first_key_value().map(|(user, at)| (user.clone(), *at))
     }
 
-    /// How many revocations found no place here.
+    /// Does this user's revocation wait to be stored again?
+    pub(crate) fn contains(&self, user: &str) -> bool {
+        self.by_user.contains_key(user)
+    }
+
+    /// How many revocations found no place here since the start.
     pub(crate) fn dropped(&self) -> u64 {
         self.dropped
     }
@@ -54,10 +59,11 @@ impl UnstoredRevocations {
         self.by_user.len()
     }
 
-    /// A sentence for the operator. `None`: a restart forgets no revocation.
-    pub(crate) fn fault(&self) -> Option<String> {
-        let (kept, dropped, fault) = (self.by_user.len(), self.dropped, &self.fault);
-        match (kept, dropped) {
+    /// A sentence for the operator, where the revocations of `lost` users are in force, not stored, and not
+    /// kept here. `None`: a restart forgets no revocation.
+    pub(crate) fn fault(&self, lost: usize) -> Option<String> {
+        let (kept, fault) = (self.by_user.len(), &self.fault);
+        match (kept, lost) {
             (0, 0) => None,
             (_, 0) => Some(format!(
                 "Revocations of {} could not be stored, and a restart forgets them. They are stored again \
@@ -66,15 +72,15 @@ impl UnstoredRevocations {
             )),
             (0, _) => Some(format!(
                 "More revocations could not be stored than were kept to be stored again. A restart forgets \
-                 {}: end the sessions again that were ended meanwhile: {fault}",
-                counted(dropped, "revocation")
+                 those of {}: end the sessions again that were ended meanwhile: {fault}",
+                counted(lost, "user")
             )),
             (..) => Some(format!(
                 "Revocations of {} could not be stored, and are stored again as soon as another one is; {} more \
                  are not kept for that. A restart forgets all of them: end the sessions again that were ended \
                  meanwhile: {fault}",
                 counted(kept, "user"),
-                dropped
+                lost
             )),
         }
     }
@@ -96,7 +102,7 @@ mod tests {
         unstored.remove("bob", at(300));
         assert_eq!(unstored.len(), 1);
         unstored.remove("ann", at(200));
-        assert_eq!((unstored.len(), unstored.fault()), (0, None));
+        assert_eq!((unstored.len(), unstored.fault(0)), (0, None));
     }
 
     #[test]
@@ -106,12 +112,14 @@ mod tests {
             unstored.insert(&user.to_string(), UnixTime::default(), "full".to_owned());
         }
         assert_eq!((unstored.len(), unstored.dropped()), (MAX_USERS, 2));
-        let fault = unstored.fault().unwrap();
+        assert!(unstored.contains("1") && !unstored.contains(&MAX_USERS.to_string()));
+        let fault = unstored.fault(2).unwrap();
         assert!(fault.contains("of 1024 users") && fault.contains("2 more"), "{fault}");
         while let Some((user, at)) = unstored.first() {
             unstored.remove(&user, at);
         }
-        let fault = unstored.fault().unwrap();
-        assert!(fault.contains("forgets 2 revocations: "), "{fault}");
+        let fault = unstored.fault(2).unwrap();
+        assert!(fault.contains("forgets those of 2 users: "), "{fault}");
+        assert_eq!(unstored.fault(0), None);
     }
 }

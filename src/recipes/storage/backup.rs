@@ -10,9 +10,11 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
+use rustix::fs::OFlags;
 
 use super::health::text_of;
 use super::migrations::MIGRATIONS;
+use super::place::{part_of, with_suffix};
 use super::schema::{self, BUSY_TIMEOUT, LOCK_FILE};
 use super::verify::first_fault;
 
@@ -67,13 +69,15 @@ pub fn backup(directory: &Path, to: &Path) -> Result<u64, BackupError> {
         let text = "there is a file already, and a backup replaces none: name another";
         return Err(file_error(to, io::Error::new(io::ErrorKind::AlreadyExists, text)));
     }
-    let part = with_suffix(to, ".part");
+    let part = part_of(to);
     let place = to.parent().filter(|it| !it.as_os_str().is_empty());
     if let Some(missing) = place.filter(|it| !it.is_dir()) {
         let text = "there is no such directory: create it";
         return Err(file_error(missing, io::Error::new(io::ErrorKind::NotFound, text)));
     }
-    let copied = copy(&schema::path(directory), &part, to).and_then(|()| publish(&part, to));
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
+    let _locked = create(&part)?;
+    let copied = copy(&schema::path(directory), flags, &part, to).and_then(|()| publish(&part, to));
     if copied.is_err() {
         // What is left of a copy that failed is nobody's.
         let _ = fs::remove_file(&part);
@@ -108,7 +112,8 @@ pub fn restore(directory: &Path, from: &Path) -> Result<Restored, BackupError> {
     let _lock = schema::lock(directory)?;
     verify(from)?;
     let path = schema::path(directory);
-    let part = with_suffix(&path, ".part");
+    let part = part_of(&path);
+    let _locked = create(&part)?;
     let written = write_part(directory, from, (&path, &part));
     let restored = written.and_then(|()| replace(directory, &path, &part));
     if restored.is_err() {
@@ -123,11 +128,9 @@ fn write_part(
     from: &Path,
     (path, part): (&Path, &Path),
 ) -> Result<(), BackupError> {
-    let mut written = create(part)?;
     give_to_owner(directory, path, &[part, &directory.join(LOCK_FILE)])?;
-    // Not `fs::copy`, which would give it the mode of the copy.
-    let copied = File::open(from).and_then(|mut copy| io::copy(&mut copy, &mut written));
-    copied.and_then(|_| written.sync_all()).map_err(|error| file_error(part, error))
+    // Not the bytes of the file: the latest changes may be in a log beside it, and a server may use it.
+    copy(from, OpenFlags::SQLITE_OPEN_READ_ONLY, part, path)
 }
 
 /// Renames the database and its log, and has `part` in its place. If that fails, all of it is undone.
@@ -236,11 +239,10 @@ fn give_to_owner(directory: &Path, database: &Path, files: &[&Path]) -> Result<(
     Ok(())
 }
 
-/// Copies `from` to `part`, which errors call by the name `to` that it is to have.
-fn copy(from: &Path, part: &Path, to: &Path) -> Result<(), BackupError> {
-    // SQLite fills an empty file, which is for its owner alone from the start.
-    create(part)?;
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+/// Copies `from`, with its log, to the empty file `part`, which errors call by the name `to` that it is to
+/// have. Verifies the copy.
+fn copy(from: &Path, flags: OpenFlags, part: &Path, to: &Path) -> Result<(), BackupError> {
+    let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let database = Connection::open_with_flags(from, flags).and_then(|database| {
         database.busy_timeout(BUSY_TIMEOUT)?;
         // Opens the log, so that what fails afterwards in writing is the copy.
@@ -248,7 +250,11 @@ fn copy(from: &Path, part: &Path, to: &Path) -> Result<(), BackupError> {
         Ok(database)
     });
     let database = database.map_err(|error| database_error(from, &error))?;
-    let copied = database.execute("VACUUM INTO ?1", [part.to_string_lossy()]);
+    let Some(part_name) = part.to_str() else {
+        // SQLite would write to another file, which everybody might read.
+        return Err(file_error(to, io::Error::other("the name must be UTF-8")));
+    };
+    let copied = database.execute("VACUUM INTO ?1", [part_name]);
     copied
         .map_err(|error| database_error(if is_of_a_write(&error) { to } else { from }, &error))?;
     verify(part)
@@ -313,15 +319,19 @@ fn sync_directory(file: &Path) -> io::Result<()> {
     File::open(directory.unwrap_or(Path::new(".")))?.sync_all()
 }
 
+/// An empty file, for its owner alone from the start, which SQLite fills. Locked as long as it is open: of two
+/// copies to one name, one would empty what the other has written.
 fn create(path: &Path) -> Result<File, BackupError> {
-    let opened = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
-    opened.map_err(|error| file_error(path, error))
-}
-
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false).mode(0o600);
+    // In a directory where others may write, it could lead to another file.
+    options.custom_flags(OFlags::NOFOLLOW.bits().cast_signed());
+    let locked = options.open(path).and_then(|file| {
+        file.try_lock().map_err(|_| io::Error::other("another copy is being written there"))?;
+        file.set_len(0)?;
+        Ok(file)
+    });
+    locked.map_err(|error| file_error(path, error))
 }
 
 fn file_error(path: &Path, error: io::Error) -> BackupError {
@@ -329,6 +339,10 @@ fn file_error(path: &Path, error: io::Error) -> BackupError {
 }
 
 fn database_error(path: &Path, error: &rusqlite::Error) -> BackupError {
+    let cannot_open = error.sqlite_error_code() == Some(ErrorCode::CannotOpen);
+    if cannot_open && let Ok(false) = path.try_exists() {
+        return file_error(path, io::Error::new(io::ErrorKind::NotFound, "there is no such file"));
+    }
     let text = text_of(error);
     // SQLite repeats the path where it cannot open it.
     let error = text.strip_suffix(&format!(": {}", path.display())).unwrap_or(&text).to_owned();

@@ -212,7 +212,7 @@ impl Batcher<'_> {
             match without_waiting(&self.database, |database| {
                 write_nothing(database, &mut self.commit)
             }) {
-                Ok(()) => self.space.recovered(now),
+                Ok(()) => self.space.recovered(),
                 Err(error) => drop(self.space.failed(now, &self.database, &error)),
             }
         }

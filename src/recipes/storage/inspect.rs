@@ -10,7 +10,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::migrations::MIGRATIONS;
 use super::schema::{LOCK_FILE, StorageError, is_foreign, open_error, path};
-use super::space::refuse_log_without_database;
+use super::space::refuse_lost_database;
 
 /// The state of the database in a data directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub fn inspect(directory: &Path) -> Result<DatabaseState, StorageError> {
     }
     let path = path(directory);
     let fault = |error| open_error(&path, error);
-    refuse_log_without_database(&path).map_err(|text| fault(text.into()))?;
+    refuse_lost_database(&path).map_err(|text| fault(text.into()))?;
     let Some(file) = open_if_there(&path).map_err(|error| fault(error.into()))? else {
         return Ok(DatabaseState::Missing);
     };

@@ -77,9 +77,18 @@ impl DatabasePlace {
 
 /// The path of the write-ahead log of the database at `path`.
 pub(super) fn log_of(path: &Path) -> PathBuf {
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    log.into()
+    with_suffix(path, "-wal")
+}
+
+/// Where a copy is written that is to be renamed to `path` when it is whole.
+pub(super) fn part_of(path: &Path) -> PathBuf {
+    with_suffix(path, ".part")
+}
+
+pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
 }
 
 fn identity(file: &Metadata) -> (u64, u64) {

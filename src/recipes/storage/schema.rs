@@ -171,7 +171,7 @@ fn open_file(
     directory: &Path,
     path: &Path,
 ) -> Result<(Connection, usize), Box<dyn Error + Send + Sync>> {
-    super::space::refuse_log_without_database(path)?;
+    super::space::refuse_lost_database(path)?;
     create(directory, path)?;
     let mut database = Connection::open(path)?;
     database.busy_timeout(BUSY_TIMEOUT)?;

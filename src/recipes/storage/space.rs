@@ -22,7 +22,7 @@ use rusqlite::{Connection, ErrorCode};
 
 use super::disk::{Disk, Files, MOST_RESERVED, Reserve, free_bytes};
 use super::health::{FailureCause, StorageHealth, text_of};
-use super::place::{LostFile, log_of};
+use super::place::{LostFile, log_of, part_of};
 use crate::config::counted;
 use crate::node::MinuteThrottle;
 use crate::node::planted::{Fault, Planted};
@@ -68,11 +68,11 @@ pub(super) struct Space {
     /// Of states that begin. Each has its own, so that the line of one never hides that of another.
     lost_begins: MinuteThrottle,
     full_begins: MinuteThrottle,
-    recoveries: MinuteThrottle,
     /// Which state the log has, and not yet its end. One whose line was held back is logged when its
     /// minute is over, if it lasts.
     lost_logged: Option<LostFile>,
     full_logged: bool,
+    failure_logged: bool,
     pub(super) fault: Fault,
 }
 
@@ -111,9 +111,9 @@ impl Space {
             failure_lines: MinuteThrottle::default(),
             lost_begins: MinuteThrottle::default(),
             full_begins: MinuteThrottle::default(),
-            recoveries: MinuteThrottle::default(),
             lost_logged: None,
             full_logged: false,
+            failure_logged: false,
             fault: Fault::default(),
         }
     }
@@ -262,6 +262,7 @@ impl Space {
                 log::error!("the disk or recipes.disk is full: {tasks} refused: {what}");
             }
         } else if let Some(count) = self.failure_lines.count(now) {
+            self.failure_logged = true;
             log::error!("{} failed, the last one: {what}", counted(count, "database task"));
         }
     }
@@ -272,9 +273,9 @@ impl Space {
     }
 
     /// A write has succeeded.
-    pub(super) fn recovered(&mut self, now: Instant) {
+    pub(super) fn recovered(&mut self) {
         self.health.recovered();
-        if self.recoveries.count(now).is_some() {
+        if std::mem::take(&mut self.failure_logged) {
             log::info!("the database can be written to again");
         }
     }
@@ -284,18 +285,30 @@ pub(super) fn is_disk_full(error: &rusqlite::Error) -> bool {
     error.sqlite_error_code() == Some(ErrorCode::DiskFull)
 }
 
-/// SQLite deletes a log without its database, and with it what was stored last.
-pub(super) fn refuse_log_without_database(path: &Path) -> Result<(), String> {
-    let log = log_of(path);
+/// Whether the database at `path` was there, though its file is missing or empty: a new one would take its
+/// place. SQLite deletes a log without its database, and with it what was stored last.
+pub(super) fn refuse_lost_database(path: &Path) -> Result<(), String> {
+    let (log, part) = (log_of(path), part_of(path));
     let bytes = |path: &Path| std::fs::metadata(path).map_or(0, |file| file.len());
-    if bytes(path) > 0 || bytes(&log) == 0 {
+    if bytes(path) > 0 {
         return Ok(());
     }
-    Err(format!(
-        "the file is missing or empty, and its log {} is there: put the database back beside its \
-         log, or remove the log to begin with an empty one",
-        log.display()
-    ))
+    if part.exists() {
+        // Only a restore writes it, and renames it when what was there before is out of the way.
+        return Err(format!(
+            "the file is missing or empty, and {} is there, so a restore was interrupted: run \
+             `vestibule restore` again, or remove that file to begin with an empty database",
+            part.display()
+        ));
+    }
+    if bytes(&log) > 0 {
+        return Err(format!(
+            "the file is missing or empty, and its log {} is there: put the database back beside its \
+             log, or remove the log to begin with an empty one",
+            log.display()
+        ));
+    }
+    Ok(())
 }
 
 /// What the database's pages take that are in use.

@@ -1,50 +1,49 @@
 //! Looks for damage in the database at the start.
 //!
-//! It reads the whole file, which may take long, so a thread of its own does it with a connection of its
-//! own. The start waits a moment for a small database, which is known to be sound before anybody comes,
-//! and not for a larger one, for which that moment would be too short.
+//! It reads the whole file. The start does that itself for a small database, which is known to be sound
+//! before anybody comes. For a larger one a thread of its own does it, with a connection of its own.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
 use super::background::go_last;
 use super::health::{FailureCause, StorageHealth, text_of};
+use super::place::log_of;
 
-/// How long the start waits, which nobody notices.
-const MOMENT: Duration = Duration::from_millis(10);
-/// The largest file that is waited for: about as much as is read in that moment.
-const WAITED_FOR_BYTES: u64 = 4 << 20;
+/// The largest database, with its log, that the start looks through: it takes some 10 ms, which nobody notices.
+const SMALL_BYTES: u64 = 4 << 20;
 
-/// Starts the thread. What it finds is in `health`, and in the log.
+/// Looks for damage, for a large database in a thread. What is found is in `health`, and in the log.
 ///
 /// # Errors
 /// When the operating system cannot start a thread.
 pub(super) fn start(path: PathBuf, health: Arc<StorageHealth>) -> io::Result<()> {
-    let is_small = path.metadata().is_ok_and(|file| file.len() <= WAITED_FOR_BYTES);
-    let (done, is_done) = mpsc::sync_channel(1);
-    thread::Builder::new().name("vestibule-verify".to_owned()).spawn(move || {
-        go_last();
-        if let Some(damage) = damage(&path) {
-            health.count_failure(FailureCause::Damaged);
-            log::error!(
-                "{} is damaged: {damage}; stop the server and restore a backup \
-                 (docs/troubleshooting.md, VestibuleStorageFails)",
-                path.display()
-            );
-        }
-        let _ = done.try_send(());
-    })?;
-    if is_small {
-        // A time-out says that it goes on.
-        let _ = is_done.recv_timeout(MOMENT);
+    let bytes = |path: &Path| path.metadata().map_or(0, |file| file.len());
+    if bytes(&path).saturating_add(bytes(&log_of(&path))) <= SMALL_BYTES {
+        report(&path, &health);
+        return Ok(());
     }
+    let thread = thread::Builder::new().name("vestibule-verify".to_owned());
+    thread.spawn(move || {
+        go_last();
+        report(&path, &health);
+    })?;
     Ok(())
+}
+
+fn report(path: &PathBuf, health: &StorageHealth) {
+    if let Some(damage) = damage(path) {
+        health.count_failure(FailureCause::Damaged);
+        log::error!(
+            "{} is damaged: {damage}; stop the server and restore a backup \
+             (docs/troubleshooting.md, VestibuleStorageFails)",
+            path.display()
+        );
+    }
 }
 
 /// The first damage that is found.

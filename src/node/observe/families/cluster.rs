@@ -59,6 +59,15 @@ pub(super) fn families<'a>(
             "Connections that were refused because revocations were not read yet.",
             metrics.cluster_refused,
         ),
+        counter(
+            "vestibule_cluster_forgotten_total",
+            "What waited for the engine and was forgotten, as too much waited.",
+            &["what"],
+            vec![
+                (vec!["answer".into()], cluster.unkept.forgotten() as f64),
+                (vec!["key".into()], cluster.owed_keys.forgotten() as f64),
+            ],
+        ),
     ]);
     families
 }

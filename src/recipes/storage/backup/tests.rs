@@ -1,5 +1,6 @@
 //! Copies of a database, and the way back.
 
+use std::os::unix::ffi::OsStringExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 
 use super::*;
@@ -104,10 +105,72 @@ fn unsound_copy_replaces_nothing() {
     assert!(!data.join("recipes.db.replaced").exists() && data.join("recipes.db").exists());
     let nothing = backup(&scratch.path().join("nothing"), &copy.with_extension("2"));
     let fault = nothing.unwrap_err().to_string();
-    assert!(fault.ends_with("nothing/recipes.db: unable to open database file"), "{fault}");
+    assert!(fault.ends_with("nothing/recipes.db: there is no such file"), "{fault}");
     let fault = backup(&data, &scratch.path().join("none/copy.db")).unwrap_err().to_string();
     assert!(fault.ends_with("none: there is no such directory: create it"), "{fault}");
     assert!(!copy.with_extension("2").exists());
+}
+
+/// A disk of a server that was killed: the latest changes are in the log.
+#[test]
+fn copy_with_a_log_is_restored_with_it() {
+    let scratch = ScratchDir::new();
+    let (old, data) = (scratch.path().join("old"), scratch.path().join("data"));
+    let database = schema::open(&old).unwrap();
+    database.execute_batch("CREATE TABLE t (user); INSERT INTO t VALUES ('alice')").unwrap();
+    let disk = scratch.path().join("disk");
+    fs::create_dir(&disk).unwrap();
+    for name in ["recipes.db", "recipes.db-wal"] {
+        fs::copy(old.join(name), disk.join(name)).unwrap();
+    }
+    let log = fs::read(disk.join("recipes.db-wal")).unwrap();
+    restore(&data, &disk.join("recipes.db")).unwrap();
+    assert_eq!(users(&data), ["alice"]);
+    assert_eq!(fs::read(disk.join("recipes.db-wal")).unwrap(), log, "the copy is as it was");
+}
+
+#[test]
+fn start_after_an_interrupted_restore_is_refused() {
+    let scratch = ScratchDir::new();
+    let (data, copy) = (scratch.path().join("data"), scratch.path().join("copy.db"));
+    drop(schema::open(&data).unwrap());
+    backup(&data, &copy).unwrap();
+    // Killed between its last two steps.
+    fs::copy(&copy, data.join("recipes.db.part")).unwrap();
+    fs::rename(data.join("recipes.db"), data.join("recipes.db.replaced")).unwrap();
+    let fault = schema::open(&data).unwrap_err().to_string();
+    assert!(fault.contains("`vestibule restore` again"), "{fault}");
+    assert!(crate::recipes::inspect_database(&data).is_err(), "`check` finds it, too");
+    restore(&data, &copy).unwrap();
+    drop(schema::open(&data).unwrap());
+}
+
+#[test]
+fn backup_empties_no_file_of_others() {
+    let scratch = ScratchDir::new();
+    let (data, copy) = (scratch.path().join("data"), scratch.path().join("copy.db"));
+    drop(schema::open(&data).unwrap());
+    let (part, other) = (part_of(&copy), scratch.path().join("other"));
+    fs::write(&other, "others'").unwrap();
+    std::os::unix::fs::symlink(&other, &part).unwrap();
+    backup(&data, &copy).unwrap_err();
+    assert_eq!(fs::read_to_string(&other).unwrap(), "others'");
+    fs::remove_file(&part).unwrap();
+    // Another copy to the same name is under way.
+    fs::write(&part, "half").unwrap();
+    let first = File::open(&part).unwrap();
+    first.lock().unwrap();
+    let fault = backup(&data, &copy).unwrap_err().to_string();
+    assert!(fault.contains("another copy"), "{fault}");
+    assert_eq!(fs::read_to_string(&part).unwrap(), "half");
+    // What a killed one has left is written over.
+    drop(first);
+    backup(&data, &copy).unwrap();
+    let odd = std::ffi::OsString::from_vec(b"odd\xff.db".to_vec());
+    let files = || fs::read_dir(scratch.path()).unwrap().count();
+    let before = files();
+    let fault = backup(&data, &scratch.path().join(odd)).unwrap_err().to_string();
+    assert!(fault.contains("UTF-8") && files() == before, "{fault}");
 }
 
 /// The names in the directory, and what the database is.
