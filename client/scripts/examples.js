@@ -49,18 +49,34 @@ async function bundle(name) {
 
 const has = (command, ...args) => spawnSync(command, args).status === 0;
 
+function run(command, args, env) {
+  return spawn(command, args, { env: { ...process.env, ...TRUST, ...env }, cwd: data });
+}
+
 /** Says one thing, and waits until `command` has shown the greeting and the answer. */
 async function converse(command, args, env, said) {
-  const child = spawn(command, args, { env: { ...process.env, ...TRUST, ...env }, cwd: data });
+  const child = run(command, args, env);
   if (said) child.stdin.end(`${said}\n`);
   await until(child, /How can I help[\s\S]*Noted/).finally(() => child.kill());
+}
+
+/** The same; and that it ends when the server will not have it, although more might be typed. */
+async function converseAndEnd(command, args, env, said) {
+  await converse(command, args, env, said);
+  const child = run(command, args, { ...env, TOKEN: 'none' });
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  await until(child, /closed|Authentication failed/i);
+  const timer = setTimeout(() => child.kill('SIGKILL'), PATIENCE_MS);
+  await ended;
+  clearTimeout(timer);
+  if (child.signalCode !== null) throw new Error(`${command} ${args} does not end`);
 }
 
 const EXAMPLE_RUNS = {
   'chat.mjs': async (url, TOKEN) => {
     const flags = globalThis.WebSocket ? [] : ['--experimental-websocket'];
     const file = await bundle('chat.mjs');
-    await converse(process.execPath, [...flags, file, 'soup', url], { TOKEN }, 'Hello');
+    await converseAndEnd(process.execPath, [...flags, file, 'soup', url], { TOKEN }, 'Hello');
   },
   'chat.jsx': async (url, token) => {
     const code = readFileSync(await bundle('chat.jsx'), 'utf8');
@@ -86,7 +102,7 @@ const EXAMPLE_RUNS = {
   },
   'chat.py': async (url, TOKEN) => {
     if (!has('python3', '-c', 'import websockets.asyncio')) return 'no websockets for python3';
-    await converse('python3', [join(EXAMPLES, 'chat.py'), 'soup', url], { TOKEN }, 'Hello');
+    await converseAndEnd('python3', [join(EXAMPLES, 'chat.py'), 'soup', url], { TOKEN }, 'Hello');
   },
   'chat.sh': async (url, TOKEN) => {
     if (!has('wscat', '--version')) return 'no wscat';
@@ -97,7 +113,7 @@ const EXAMPLE_RUNS = {
     const program = join(data, 'chat-in-go');
     const built = spawnSync('go', ['build', '-o', program, '.'], { cwd: GO, stdio: 'inherit' });
     if (built.status !== 0) throw new Error('go build failed');
-    await converse(program, ['soup', url], { TOKEN }, 'Hello');
+    await converseAndEnd(program, ['soup', url], { TOKEN }, 'Hello');
   },
 };
 const OPTIONAL = ['go/main.go'];
@@ -118,6 +134,8 @@ async function runAll(server, but = []) {
 
 try {
   await runAll(server);
+  // A server without positions.
+  process.env.VESTIBULE_LIMITS__HISTORY_BYTES = '0';
   await runAll(secure, ['chat.jsx']); // tests/browser runs a browser over TLS.
 } finally {
   server.remove();
