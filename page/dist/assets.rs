@@ -3,13 +3,13 @@
     Asset {
         path: "/",
         media: "text/html; charset=utf-8",
-        tag: "\"fdf2eee325579318\"",
+        tag: "\"8a4634a1f38a0299\"",
         body: include_bytes!("page.html.gz"),
     },
     Asset {
-        path: "/assets/page-c841322836f85baa.js",
+        path: "/assets/page-0602a6e71e3e2452.js",
         media: "text/javascript; charset=utf-8",
-        tag: "\"c841322836f85baa\"",
+        tag: "\"0602a6e71e3e2452\"",
         body: include_bytes!("page.js.gz"),
     },
     Asset {
@@ -45,7 +45,7 @@
     Asset {
         path: "/worker.js",
         media: "text/javascript; charset=utf-8",
-        tag: "\"e503ff6f3334f26e\"",
+        tag: "\"c4093587b32dcb2a\"",
         body: include_bytes!("worker.js.gz"),
     },
 ]
