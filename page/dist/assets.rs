@@ -3,13 +3,13 @@
     Asset {
         path: "/",
         media: "text/html; charset=utf-8",
-        tag: "\"8a4634a1f38a0299\"",
+        tag: "\"30928329d448939a\"",
         body: include_bytes!("page.html.gz"),
     },
     Asset {
-        path: "/assets/page-0602a6e71e3e2452.js",
+        path: "/assets/page-09996be9f9a72b51.js",
         media: "text/javascript; charset=utf-8",
-        tag: "\"0602a6e71e3e2452\"",
+        tag: "\"09996be9f9a72b51\"",
         body: include_bytes!("page.js.gz"),
     },
     Asset {
@@ -45,7 +45,7 @@
     Asset {
         path: "/worker.js",
         media: "text/javascript; charset=utf-8",
-        tag: "\"c4093587b32dcb2a\"",
+        tag: "\"cea2ea8e62880edf\"",
         body: include_bytes!("worker.js.gz"),
     },
 ]
