@@ -3,13 +3,13 @@
     Asset {
         path: "/",
         media: "text/html; charset=utf-8",
-        tag: "\"30928329d448939a\"",
+        tag: "\"345954f7ebca4f7d\"",
         body: include_bytes!("page.html.gz"),
     },
     Asset {
-        path: "/assets/page-09996be9f9a72b51.js",
+        path: "/assets/page-2c2ce4e4ed401e49.js",
         media: "text/javascript; charset=utf-8",
-        tag: "\"09996be9f9a72b51\"",
+        tag: "\"2c2ce4e4ed401e49\"",
         body: include_bytes!("page.js.gz"),
     },
     Asset {
@@ -45,7 +45,7 @@
     Asset {
         path: "/worker.js",
         media: "text/javascript; charset=utf-8",
-        tag: "\"cea2ea8e62880edf\"",
+        tag: "\"af38a6eb228927df\"",
         body: include_bytes!("worker.js.gz"),
     },
 ]
