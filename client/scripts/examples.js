@@ -60,16 +60,25 @@ async function converse(command, args, env, said) {
   await until(child, /How can I help[\s\S]*Noted/).finally(() => child.kill());
 }
 
-/** The same; and that it ends when the server will not have it, although more might be typed. */
+/**
+ * The same; and that it ends when the server will not have it, and by Ctrl-C, although more might
+ * be typed.
+ */
 async function converseAndEnd(command, args, env, said) {
   await converse(command, args, env, said);
-  const child = run(command, args, { ...env, TOKEN: 'none' });
+  await end(run(command, args, { ...env, TOKEN: 'none' }), /closed|Authentication failed/i);
+  await end(run(command, args, env), /How can I help/, 'SIGINT');
+}
+
+/** Waits for `pattern`, sends the signal, if there is one, and waits for the end. */
+async function end(child, pattern, signal) {
   const ended = new Promise((resolve) => child.once('exit', resolve));
-  await until(child, /closed|Authentication failed/i);
+  await until(child, pattern);
+  if (signal) child.kill(signal);
   const timer = setTimeout(() => child.kill('SIGKILL'), PATIENCE_MS);
   await ended;
   clearTimeout(timer);
-  if (child.signalCode !== null) throw new Error(`${command} ${args} does not end`);
+  if (child.signalCode === 'SIGKILL') throw new Error(`${child.spawnargs} does not end`);
 }
 
 const EXAMPLE_RUNS = {

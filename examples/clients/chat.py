@@ -111,10 +111,15 @@ async def main(recipe="soup", url="ws://127.0.0.1:8080"):
     chat = Chat()
     staying = asyncio.create_task(chat.stay(f"{url}/v1/chat/{recipe}"))
     talking = asyncio.create_task(chat.talk())
-    await asyncio.wait({staying, talking}, return_when=asyncio.FIRST_COMPLETED)
-    if staying.done():
-        staying.result()
-        os._exit(1)  # Nothing else ends a thread that waits for a line.
+    try:
+        await asyncio.wait({staying, talking}, return_when=asyncio.FIRST_COMPLETED)
+        if staying.done() and (fault := staying.exception()):
+            print("Failed:", repr(fault), flush=True)
+    finally:
+        staying.cancel()
+        await asyncio.wait({staying})
+        if not talking.done():
+            os._exit(1)  # Nothing else ends a thread that waits for a line.
 
 
 asyncio.run(main(*sys.argv[1:]))
