@@ -49,18 +49,43 @@ async function bundle(name) {
 
 const has = (command, ...args) => spawnSync(command, args).status === 0;
 
+function run(command, args, env) {
+  return spawn(command, args, { env: { ...process.env, ...TRUST, ...env }, cwd: data });
+}
+
 /** Says one thing, and waits until `command` has shown the greeting and the answer. */
 async function converse(command, args, env, said) {
-  const child = spawn(command, args, { env: { ...process.env, ...TRUST, ...env }, cwd: data });
+  const child = run(command, args, env);
   if (said) child.stdin.end(`${said}\n`);
   await until(child, /How can I help[\s\S]*Noted/).finally(() => child.kill());
+}
+
+/**
+ * The same; and that it ends when the server will not have it, and by Ctrl-C, although more might
+ * be typed.
+ */
+async function converseAndEnd(command, args, env, said) {
+  await converse(command, args, env, said);
+  await end(run(command, args, { ...env, TOKEN: 'none' }), /closed|Authentication failed/i);
+  await end(run(command, args, env), /How can I help/, 'SIGINT');
+}
+
+/** Waits for `pattern`, sends the signal, if there is one, and waits for the end. */
+async function end(child, pattern, signal) {
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  await until(child, pattern);
+  if (signal) child.kill(signal);
+  const timer = setTimeout(() => child.kill('SIGKILL'), PATIENCE_MS);
+  await ended;
+  clearTimeout(timer);
+  if (child.signalCode === 'SIGKILL') throw new Error(`${child.spawnargs} does not end`);
 }
 
 const EXAMPLE_RUNS = {
   'chat.mjs': async (url, TOKEN) => {
     const flags = globalThis.WebSocket ? [] : ['--experimental-websocket'];
     const file = await bundle('chat.mjs');
-    await converse(process.execPath, [...flags, file, 'soup', url], { TOKEN }, 'Hello');
+    await converseAndEnd(process.execPath, [...flags, file, 'soup', url], { TOKEN }, 'Hello');
   },
   'chat.jsx': async (url, token) => {
     const code = readFileSync(await bundle('chat.jsx'), 'utf8');
@@ -86,7 +111,7 @@ const EXAMPLE_RUNS = {
   },
   'chat.py': async (url, TOKEN) => {
     if (!has('python3', '-c', 'import websockets.asyncio')) return 'no websockets for python3';
-    await converse('python3', [join(EXAMPLES, 'chat.py'), 'soup', url], { TOKEN }, 'Hello');
+    await converseAndEnd('python3', [join(EXAMPLES, 'chat.py'), 'soup', url], { TOKEN }, 'Hello');
   },
   'chat.sh': async (url, TOKEN) => {
     if (!has('wscat', '--version')) return 'no wscat';
@@ -97,7 +122,7 @@ const EXAMPLE_RUNS = {
     const program = join(data, 'chat-in-go');
     const built = spawnSync('go', ['build', '-o', program, '.'], { cwd: GO, stdio: 'inherit' });
     if (built.status !== 0) throw new Error('go build failed');
-    await converse(program, ['soup', url], { TOKEN }, 'Hello');
+    await converseAndEnd(program, ['soup', url], { TOKEN }, 'Hello');
   },
 };
 const OPTIONAL = ['go/main.go'];
@@ -118,6 +143,8 @@ async function runAll(server, but = []) {
 
 try {
   await runAll(server);
+  // A server without positions.
+  process.env.VESTIBULE_LIMITS__HISTORY_BYTES = '0';
   await runAll(secure, ['chat.jsx']); // tests/browser runs a browser over TLS.
 } finally {
   server.remove();

@@ -156,7 +156,7 @@ export class ChatStore<Recipe, Data extends object = Json> {
     const user = session?.user_id ?? this.#options.userId ?? null;
     // What another user left waiting is that user's.
     const own = this.#lines.filter((line) => line.state !== 'pending' || isOf(line, user));
-    this.#lines = without(resumed(own, unsent, user), history);
+    this.#lines = without(resumed(own, unsent, user), history, user);
     // Nobody has checked what others sent.
     const messages = this.#lines as readonly Line<never>[];
     const chat = { messages, history, recipe, session, present: this.#present };

@@ -49,7 +49,7 @@ export function backOffMs(attempt: number, minMs: number, maxMs: number): number
  */
 export function msBetween(from: string, to: string, otherwise: number): number {
   const ms = Date.parse(to) - Date.parse(from);
-  return Number.isNaN(ms) ? otherwise : Math.max(0, ms);
+  return Math.max(0, isNaN(ms) ? otherwise : ms);
 }
 
 /** The browser is sure that there is no network. That there is one, it never knows. */

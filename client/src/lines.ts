@@ -71,10 +71,16 @@ export function heard(
   return add(lines, { id: chat.id, from, userId, content, data, state: 'done', error: null });
 }
 
-/** Answers to what we said, and news; acknowledgements of an `auth` are nothing that was said. */
+/**
+ * Answers to what we said, and news. An acknowledgement is nothing that was said; but where the
+ * room was entered anew, what its history has not is older, and would be shown behind it.
+ */
 export function answered(lines: Lines, update: RecipeUpdate): Lines {
-  const { request_id, content, session, source } = update.payload;
-  if (session !== undefined) return lines;
+  const { request_id, content, session, source, history = [], resumed } = update.payload;
+  if (session !== undefined) {
+    const isAnew = history.length > 0 && resumed !== true;
+    return isAnew ? lines.filter(({ state }) => state !== 'done') : lines;
+  }
   const id = request_id ?? update.id;
   const done = lines.map(
     (line): Line => (line.from === 'me' && line.id === id ? { ...line, state: 'done' } : line),
@@ -83,12 +89,15 @@ export function answered(lines: Lines, update: RecipeUpdate): Lines {
   return add(done, { ...reply, id, content, ...(source !== undefined && { source }) });
 }
 
-/** What the room's history has is shown there, and only there. */
-export function without(lines: Lines, history: readonly HistoryEntry[]): Lines {
-  const known = new Set(history.map((entry) => entry.id));
-  const replied = new Set(history.filter((e) => e.reply !== null).map((entry) => entry.id));
-  const isShownThere = ({ id, from, state }: Line) =>
-    from === 'server' ? replied.has(id) : known.has(id) && state === 'done';
+/** What the room's history has is shown there, and only there. `me` is our own user id. */
+export function without(lines: Lines, history: readonly HistoryEntry[], me: string | null): Lines {
+  // An id is its sender's.
+  const nameOf = (user: string | null, id: string) => JSON.stringify([user, id]);
+  const known = new Map(history.map((entry) => [nameOf(entry.user_id, entry.id), entry]));
+  const isShownThere = ({ id, from, userId, state }: Line) => {
+    const entry = known.get(nameOf(from === 'others' ? userId : me, id));
+    return from === 'server' ? entry != null && entry.reply !== null : entry && state === 'done';
+  };
   return lines.some(isShownThere) ? lines.filter((line) => !isShownThere(line)) : lines;
 }
 

@@ -7,6 +7,8 @@ import type { ChatOptions, Unsent } from './types.js';
 
 /** Protocol, section 6. Half a surrogate pair is no character, and not every reader takes it. */
 const CONTENT = /^\P{Surrogate}{1,16384}$/u;
+/** The answer to another one would name no id, and the message wait for ever. */
+const ID = /^\P{Surrogate}{1,128}$/u;
 const MAX_MESSAGE_BYTES = 65_536;
 /** Until 10 minutes a repeated id is answered and not done again; a minute is left for the way. */
 const REPEATABLE_MS = 9 * 60_000;
@@ -56,7 +58,7 @@ export class Outbox {
     return new Promise((resolve, reject) => {
       const message = checked(id, content, data);
       if (message === null) {
-        const text = 'A message has 1 to 16,384 characters, and 64 KiB with its data';
+        const text = 'A message has 1 to 16,384 characters, 64 KiB with its data, and an id of 128';
         reject(new ChatError('invalid_content', text, id));
       } else if (this.#entries.length >= (this.#options.maxQueue ?? 32)) {
         reject(new ChatError('queue_full', 'Too many messages wait for an answer', id));
@@ -189,7 +191,7 @@ export function closedError(id: string): ChatError {
 
 /** Null: the server would refuse it, or close the connection over it. */
 function checked(id: string, content: string, data?: object): ClientChatMessage | null {
-  if (!CONTENT.test(content)) return null;
+  if (!CONTENT.test(content) || !ID.test(id)) return null;
   const timestamp = new Date().toISOString();
   const payload = { content, ...(data && { data }) };
   try {

@@ -69,7 +69,11 @@ export function useRecipeChat<Recipe = unknown, Data extends object = Json>(
   const stores = shared?.stores;
   // Later options are passed on below.
   const store = useMemo(() => storeOf<Recipe, Data>(stores, key, recipeId, options), [stores, key]);
-  useEffect(() => store.update(options));
+  useEffect(() => {
+    store.update(options);
+    // A component that was hidden has let go of its store, and takes it again.
+    if (stores?.has(key) === false) stores.set(key, store as unknown as ChatStore<unknown>);
+  });
   const snapshot = useSyncExternalStore(store.subscribe, store.snapshot, store.snapshot);
   useEffect(() => (enabled ? store.hold() : undefined), [store, enabled]);
   const { send, retry } = store;

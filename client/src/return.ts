@@ -7,13 +7,16 @@ import type {
 } from './messages.js';
 import type { ResumedEvent } from './types.js';
 
+/** From less, the back-off would not grow: twice nothing is nothing. */
+const LEAST_MS = 1_000;
+
 export class Return {
   #position: string | undefined;
   #memo: string | undefined;
   /** When the server has asked this client to come back; 0: it has not. */
   #at = 0;
   /** Within how long to come back without such a moment, or after it: as the server said last. */
-  withinMs = 1_000;
+  withinMs = LEAST_MS;
 
   /** For the `auth`. */
   get request(): ResumeRequest {
@@ -24,7 +27,7 @@ export class Return {
   follow({ payload }: ServerChatMessage | RecipeUpdate): ResumedEvent | null {
     const before = this.#position;
     const { session, resumed, missed = 0 } = payload as RecipeUpdate['payload'];
-    if (session) this.withinMs = session.reconnect?.within_ms ?? 1_000;
+    if (session) this.withinMs = Math.max(LEAST_MS, session.reconnect?.within_ms ?? 0);
     this.#memo = session?.resume?.memo ?? this.#memo;
     this.#position = payload.position ?? session?.resume?.position ?? before;
     return resumed === undefined || before === undefined ? null : { resumed, missed };
@@ -33,7 +36,7 @@ export class Return {
   /** The server goes away. */
   expect({ reconnect_after_ms, within_ms = this.withinMs }: GoingAwayPayload): void {
     this.#at = monotonicMs() + reconnect_after_ms;
-    this.withinMs = within_ms;
+    this.withinMs = Math.max(LEAST_MS, within_ms);
   }
 
   /**

@@ -40,6 +40,13 @@ export function memoryStore(tokens: Tokens | null = null): TokenStore {
  */
 export function localStorageStore(key = 'vestibule.tokens'): TokenStore {
   const fallback = memoryStore();
+  const forget = () => {
+    try {
+      localStorage.removeItem(key);
+    } catch {
+      // Denied.
+    }
+  };
   return {
     load() {
       try {
@@ -57,6 +64,8 @@ export function localStorageStore(key = 'vestibule.tokens'): TokenStore {
         fallback.save(null);
       } catch {
         fallback.save(tokens);
+        // Where there is no room for the new, the old must not come back: it is used up.
+        forget();
       }
     },
   };

@@ -52,8 +52,13 @@ export function useRecipeChat<Recipe = unknown, Data extends object = Json>(
       const held = store;
       held.update(latest);
       chat.value = held.snapshot();
-      onCleanup(held.subscribe(() => (chat.value = held.snapshot())));
-      if (enabled) onCleanup(held.hold());
+      const off = held.subscribe(() => (chat.value = held.snapshot()));
+      const release = enabled ? held.hold() : () => {};
+      // One function: of several, Vue before 3.5 calls the last.
+      onCleanup(() => {
+        off();
+        release();
+      });
     });
   // On a server nothing is mounted, and nothing connects.
   if (getCurrentInstance()) onMounted(follow);

@@ -1,8 +1,8 @@
-// Access tokens in memory: tabs share the refresh token alone.
+// Access tokens in memory: tabs share the refresh token alone. And storage without room.
 
 import { beforeEach, expect, test, vi } from 'vitest';
 
-import { refreshTokenStore, tokenKeeper, type Tokens } from '../src/tokens.js';
+import { localStorageStore, refreshTokenStore, tokenKeeper, type Tokens } from '../src/tokens.js';
 
 const KEY = 'vestibule.tokens';
 const pair = (n: number): Tokens => ({
@@ -49,4 +49,15 @@ test('a tab that sees late what another one saved stays signed in', async () => 
     });
     expect(await keep.refreshToken(null)).toBe(expected);
   }
+});
+
+test('where the storage is full, tokens that are used up do not come back', () => {
+  const store = localStorageStore();
+  store.save(pair(1));
+  vi.spyOn(localStorage, 'setItem').mockImplementation(() => {
+    throw new DOMException('no', 'QuotaExceededError');
+  });
+  store.save(pair(2));
+  expect(store.load()).toEqual(pair(2));
+  expect(localStorageStore().load()).toBe(null);
 });

@@ -29,6 +29,11 @@ test('docs/client.md shows every program of examples/clients as it is', () => {
   }
 });
 
+test('docs/other-clients.md shows a part of the sample in Go as it is', () => {
+  const [part = 'none'] = blocks(read('../docs/other-clients.md'), 'go');
+  expect(read('../examples/clients/go/main.go')).toContain(part);
+});
+
 test('docs/migration.md shows every program of examples/migration as it is', () => {
   const document = read('../docs/migration.md');
   const languages: Record<string, string> = { mjs: 'js', py: 'python', rs: 'rust,no_run' };

@@ -82,6 +82,19 @@ describe('Vue', () => {
     expect(third.closedWith).toBe(1_000);
   });
 
+  test('what an earlier connection still tells is not shown', async () => {
+    const [id, enabled] = [ref('soup'), ref(true)];
+    const scope = effectScope();
+    scope.run(() => (seen = useRecipeChat(id, () => options({ enabled: enabled.value }))));
+    await accept();
+    expect(seen.chat.value.recipe).toEqual({ title: 'Soup' });
+    [id.value, enabled.value] = ['stew', false];
+    await nextTick();
+    await settle();
+    expect(seen.chat.value.recipe).toBe(null);
+    scope.stop();
+  });
+
   test('is rendered on a server without a socket', async () => {
     const app = createSSRApp({
       setup() {

@@ -120,7 +120,11 @@ test('what the server would refuse is not sent', async () => {
   for (const content of ['', tooMany, tooManyBytes, halfACharacter]) {
     expect(await outcome(it.chat.send(content))).toBe('invalid_content');
   }
-  void it.chat.send('é'.repeat(16_384));
+  // The answer to such an id would name none, and nobody know whose it is.
+  for (const id of ['', 'x'.repeat(129), '\udc00']) {
+    expect(await outcome(it.chat.send('one', undefined, id))).toBe('invalid_content');
+  }
+  void it.chat.send('é'.repeat(16_384), undefined, '\u{1F375}'.repeat(128));
   expect(FakeSocket.last.chats.length).toBe(1);
 });
 

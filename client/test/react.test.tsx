@@ -188,6 +188,35 @@ describe('useRecipeChat', () => {
     expect(lines()).toBe('server:Two.:done');
   });
 
+  test('has nothing behind a new history that is older than it', async () => {
+    const socket = await live();
+    const say = (id: string, user_id: string) => {
+      const payload = { content: `${user_id} ${id}`, user_id };
+      const message = { type: 'chat_message', id, timestamp: '', payload };
+      return act(async () => FakeSocket.last.say(message));
+    };
+    await say('1', 'bob');
+    await say('2', 'bob');
+    await act(async () => void seen.send('mine'));
+    await act(async () => socket.end(1006));
+    await act(async () => vi.advanceTimersByTimeAsync(500));
+    await act(async () => FakeSocket.last.open());
+    const entry = { user_id: 'bob', content: '', timestamp: '', reply: null };
+    const history = ['2', '3', '4'].map((id) => ({ ...entry, id }));
+    await act(async () => FakeSocket.last.accept({ history, resumed: false }));
+    expect(lines()).toBe('me:mine:pending');
+    // Somebody else's message may have the same id.
+    await say('4', 'bob');
+    await say('4', 'carol');
+    expect(lines()).toBe('me:mine:pending|others:carol 4:done');
+    // Who goes on where it was keeps what it has.
+    await act(async () => FakeSocket.last.end(1006));
+    await act(async () => vi.advanceTimersByTimeAsync(1_000));
+    await act(async () => FakeSocket.last.open());
+    await act(async () => FakeSocket.last.accept({ resumed: true, missed: 0 }));
+    expect(lines()).toBe('me:mine:pending|others:carol 4:done');
+  });
+
   test('shows once what others have sent again, under its id', async () => {
     const socket = await live();
     const say = (id: string, user_id: string) =>

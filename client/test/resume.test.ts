@@ -120,6 +120,23 @@ describe('when to come back', () => {
     expect(connection.status.retryInMs).toBe(1_500);
   });
 
+  test('no time at all is a second: the back-off must grow', async () => {
+    const { chat: connection } = await authenticated();
+    const told = session('0.AAAA').session;
+    for (const within_ms of [0, -5_000]) {
+      FakeSocket.last.end(1006);
+      await reopen();
+      FakeSocket.last.accept({ session: { ...told, reconnect: { within_ms } } });
+      await pass(10_000);
+      FakeSocket.last.say(envelope('going_away', { reconnect_after_ms: -1, within_ms }));
+      for (const waitMs of [500, 1_000, 2_000]) {
+        FakeSocket.last.end(1006);
+        expect(connection.status.retryInMs).toBe(waitMs);
+        await pass(waitMs);
+      }
+    }
+  });
+
   test('a re-authentication renews it', async () => {
     const { chat: connection } = await authenticated();
     const told = session('0.AAAA').session;

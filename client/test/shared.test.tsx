@@ -1,7 +1,7 @@
 // @vitest-environment jsdom
 // One connection for several components, or none.
 
-import { act, StrictMode, type ReactNode } from 'react';
+import { act, Activity, StrictMode, type ReactNode } from 'react';
 import { createRoot, type Root } from 'react-dom/client';
 import { renderToString } from 'react-dom/server';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
@@ -80,6 +80,23 @@ test('`enabled` says whether a component wants the connection', async () => {
   expect([socket.closedWith, seen['one']?.state]).toEqual([1_000, 'closed']);
   await show([<Chat key="1" name="one" enabled />, <Chat key="2" name="two" />]);
   expect(FakeSocket.all.filter((it) => it.closedWith === undefined).length).toBe(1);
+});
+
+test('a component that was hidden shares its connection again', async () => {
+  const tab = (mode: 'visible' | 'hidden') => (
+    <Activity key="1" mode={mode}>
+      <Chat name="one" />
+    </Activity>
+  );
+  await show(tab('visible'));
+  const socket = await accept();
+  await show(tab('hidden'));
+  expect(socket.closedWith).toBe(1_000);
+  await show(tab('visible'));
+  await accept();
+  await show([tab('visible'), <Chat key="2" name="two" />]);
+  expect(FakeSocket.all.length).toBe(2);
+  expect(seen['two']?.state).toBe('authenticated');
 });
 
 test('without options and a provider it says what is missing', () => {

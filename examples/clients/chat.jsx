@@ -20,7 +20,7 @@ function Chat({ recipeId }) {
       {chat.state === 'closed' && <button onClick={chat.retry}>Try again</button>}
       <ul aria-live="polite">
         {chat.messages.map(({ id, from, userId, content, state, error }) => (
-          <li key={`${from} ${id}`}>
+          <li key={`${from} ${userId} ${id}`}>
             <b>{userId ?? 'Recipe'}</b> {content} {state === 'pending' && '…'} {error?.message}
           </li>
         ))}

@@ -6,7 +6,12 @@ import { statusText } from '@vestibule/client/texts';
 const [recipeId = 'soup', url = 'ws://127.0.0.1:8080'] = process.argv.slice(2);
 const chat = new ChatConnection({ url, recipeId, getToken: () => process.env.TOKEN ?? null });
 
-chat.on('state', (status) => console.log(`[${statusText(status)}]`));
+const lines = createInterface({ input: process.stdin });
+
+chat.on('state', (status) => {
+  console.log(`[${statusText(status)}]`);
+  if (status.state === 'closed') lines.close();
+});
 chat.on('message', ({ type, payload }) => {
   console.log(type === 'chat_message' ? `${payload.user_id}: ${payload.content}` : payload.content);
 });
@@ -14,6 +19,6 @@ chat.on('error', (error) => console.log(`Refused: ${error.message}`));
 chat.connect();
 
 const replies = [];
-for await (const line of createInterface({ input: process.stdin })) replies.push(chat.send(line));
+for await (const line of lines) replies.push(chat.send(line));
 await Promise.allSettled(replies);
 chat.close();

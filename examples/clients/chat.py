@@ -4,6 +4,7 @@ import json
 import os
 import random
 import sys
+import time
 import uuid
 from datetime import datetime, timezone
 
@@ -19,35 +20,50 @@ def message(kind, **payload):
 class Chat:
     """One room, over as many sockets as it takes."""
 
-    socket = None
+    socket = None  # While the server takes messages.
     position = None  # The last one in the room; with it, the server sends what was missed.
     memo = None  # The last one; with it, the server has less to do.
     within = 1  # Seconds within which to come back, as the server said last.
     slot = None  # Seconds after which to come back, if the server has said so.
 
     def __init__(self):
-        self.unanswered = {}  # By id: sent again after a reconnection, and done once.
+        self.unanswered = {}  # By id: text, when it was first sent, on which socket last.
 
-    async def authenticate(self):
+    async def authenticate(self, socket):
         resume = {"position": self.position, "memo": self.memo} if self.position else {}
         token = os.environ["TOKEN"]  # In production: a new one each time.
-        await self.socket.send(json.dumps(message("auth", token=token, resume=resume)))
+        await socket.send(json.dumps(message("auth", token=token, resume=resume)))
 
-    async def receive(self, kind, payload):
+    async def flush(self):
+        """Sends what this socket has not had, in its order."""
+        socket = self.socket
+        for said in list(self.unanswered.values()):
+            text, sent_at, sent_on = said
+            if sent_on is socket:
+                continue
+            if sent_at and time.time() - sent_at > 540:  # After 600, it might be done twice.
+                print("It may have arrived, or not:", text, flush=True)
+                del self.unanswered[json.loads(text)["id"]]
+                continue
+            said[1:] = sent_at or time.time(), socket
+            await socket.send(text)
+
+    async def receive(self, socket, kind, payload):
         session = payload.get("session")
         if session:
-            self.within = session.get("reconnect", {}).get("within_ms", 1000) / 1000
-            for text in self.unanswered.values():
-                await self.socket.send(text)
+            self.within = max(1, session.get("reconnect", {}).get("within_ms", 1000) / 1000)
+            if self.socket is None:
+                self.socket = socket
+                await self.flush()
         resume = (session or {}).get("resume", {})
         self.memo = resume.get("memo") or self.memo
         self.position = payload.get("position") or resume.get("position") or self.position
         self.unanswered.pop(payload.get("request_id"), None)
         if kind == "auth_required":
-            await self.authenticate()
+            await self.authenticate(socket)
         elif kind == "going_away":
             self.slot = payload["reconnect_after_ms"] / 1000
-            self.within = payload.get("within_ms", self.within * 1000) / 1000
+            self.within = max(1, payload.get("within_ms", self.within * 1000) / 1000)
         elif kind == "error":
             print("Refused:", payload["message"], flush=True)
         elif kind in ("chat_message", "recipe_update"):  # Later versions may add types.
@@ -57,21 +73,22 @@ class Chat:
         """Until the server says that it is no use to come again."""
         failures = 0
         while True:
+            socket = None
             try:
-                async with connect(address, subprotocols=["recipe-chat.v2"]) as self.socket:
-                    await self.authenticate()
-                    async for text in self.socket:
+                async with connect(address, subprotocols=["recipe-chat.v2"]) as socket:
+                    await self.authenticate(socket)
+                    async for text in socket:
                         failures = 0
                         received = json.loads(text)
-                        await self.receive(received["type"], received["payload"])
+                        await self.receive(socket, received["type"], received["payload"])
             except (OSError, WebSocketException):
                 pass
-            closed = self.socket
             self.socket = None
-            if closed and closed.close_code == 1008:
-                return print(f"Closed: {closed.close_reason}")
+            if socket and socket.close_code in (1000, 1002, 1003, 1007, 1008, 1009):
+                return print(f"Closed: {socket.close_reason}", flush=True)
             if self.slot is None:
-                await asyncio.sleep(random.uniform(0, min(max(30, self.within), self.within * 2**failures)))
+                longest = min(max(30, self.within), self.within * 2 ** min(failures, 10))
+                await asyncio.sleep(random.uniform(0, longest))
                 failures += 1
             else:
                 await asyncio.sleep(self.slot)
@@ -80,10 +97,10 @@ class Chat:
     async def talk(self):
         while line := await asyncio.to_thread(sys.stdin.readline):
             said = message("chat_message", content=line.rstrip("\n"))
-            self.unanswered[said["id"]] = json.dumps(said)
+            self.unanswered[said["id"]] = [json.dumps(said), None, None]
             try:
-                if self.socket and self.position:
-                    await self.socket.send(self.unanswered[said["id"]])
+                if self.socket:
+                    await self.flush()
             except ConnectionClosed:
                 pass  # It is sent again.
         while self.unanswered:
@@ -92,9 +109,17 @@ class Chat:
 
 async def main(recipe="soup", url="ws://127.0.0.1:8080"):
     chat = Chat()
-    tasks = {asyncio.create_task(chat.stay(f"{url}/v1/chat/{recipe}")), asyncio.create_task(chat.talk())}
-    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    done.pop().result()
+    staying = asyncio.create_task(chat.stay(f"{url}/v1/chat/{recipe}"))
+    talking = asyncio.create_task(chat.talk())
+    try:
+        await asyncio.wait({staying, talking}, return_when=asyncio.FIRST_COMPLETED)
+        if staying.done() and (fault := staying.exception()):
+            print("Failed:", repr(fault), flush=True)
+    finally:
+        staying.cancel()
+        await asyncio.wait({staying})
+        if not talking.done():
+            os._exit(1)  # Nothing else ends a thread that waits for a line.
 
 
 asyncio.run(main(*sys.argv[1:]))

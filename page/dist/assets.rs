@@ -3,13 +3,13 @@
     Asset {
         path: "/",
         media: "text/html; charset=utf-8",
-        tag: "\"fdf2eee325579318\"",
+        tag: "\"345954f7ebca4f7d\"",
         body: include_bytes!("page.html.gz"),
     },
     Asset {
-        path: "/assets/page-c841322836f85baa.js",
+        path: "/assets/page-2c2ce4e4ed401e49.js",
         media: "text/javascript; charset=utf-8",
-        tag: "\"c841322836f85baa\"",
+        tag: "\"2c2ce4e4ed401e49\"",
         body: include_bytes!("page.js.gz"),
     },
     Asset {
@@ -45,7 +45,7 @@
     Asset {
         path: "/worker.js",
         media: "text/javascript; charset=utf-8",
-        tag: "\"e503ff6f3334f26e\"",
+        tag: "\"af38a6eb228927df\"",
         body: include_bytes!("worker.js.gz"),
     },
 ]

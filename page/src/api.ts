@@ -53,6 +53,13 @@ function unreachable(): Refused {
   return new Refused('unreachable', 'The server cannot be reached. Check your connection.');
 }
 
+/** A refresh brought no token: the network may be fine, and the server or a proxy say "later". */
+function tokenless(fault: unknown): Refused {
+  if ((fault as { isUnreachable?: unknown }).isUnreachable === true) return unreachable();
+  const text = 'Your session could not be refreshed. Please try again in a moment.';
+  return new Refused('unreachable', text);
+}
+
 /** The answer, or what is wrong in words for people. */
 async function read<T>(answer: Response): Promise<T> {
   if (answer.status === 204) return undefined as T;
@@ -99,15 +106,15 @@ async function ask(method: string, path: string, body?: unknown, more?: More): P
   for (const isLast of [false, true]) {
     try {
       token ??= await tokens.refreshToken(null);
-    } catch {
-      throw unreachable();
+    } catch (fault) {
+      throw tokenless(fault);
     }
     if (token === null) throw new Refused('signed_out', 'Please sign in again.');
     const answer = await send(method, path, body, token, more);
     if (answer.status !== 401) return answer;
     if (isLast) break;
-    token = await tokens.refreshToken(token).catch(() => {
-      throw unreachable();
+    token = await tokens.refreshToken(token).catch((fault: unknown) => {
+      throw tokenless(fault);
     });
   }
   askToSignIn('refused');

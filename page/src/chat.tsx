@@ -15,9 +15,10 @@ import type { ChatError } from '@vestibule/client';
 import type { Line, RecipeChat } from '@vestibule/client/react';
 
 import { Cut, cut, type TextLimit } from './cut';
-import { useEarlier } from './earlier';
+import { keyOf, useEarlier } from './earlier';
 import { clock } from './format';
 import { Icon } from './icons';
+import { isComposing } from './keys';
 import type { Access, Recipe } from './model';
 import { inOrder, useTimes } from './order';
 import { Problem } from './parts';
@@ -81,7 +82,7 @@ export function Chat(props: ChatProps): ReactElement {
         {history.length > 0 && (
           <ol className="lines" aria-label="Earlier">
             {history.map((entry) => (
-              <li key={entry.id} className="exchange">
+              <li key={keyOf(entry)} className="exchange">
                 {entry.user_id === draftOf[1] ? (
                   <Mine content={entry.content} time={Date.parse(entry.timestamp)} />
                 ) : (
@@ -101,7 +102,7 @@ export function Chat(props: ChatProps): ReactElement {
         <div role="log" aria-label="Conversation" className="lines">
           {inOrder(messages).map((line) => (
             <Said
-              key={line.from + line.id}
+              key={keyOf(line)}
               line={line}
               time={timeOf(line)}
               pending={pending}
@@ -324,8 +325,7 @@ function Composer(props: ComposerProps): ReactElement {
     input.current?.focus();
   };
   const onKeyDown = (event: KeyboardEvent) => {
-    // While a character is being composed, Enter is the input method's.
-    if (event.key !== 'Enter' || event.shiftKey || event.nativeEvent.isComposing) return;
+    if (event.key !== 'Enter' || event.shiftKey || isComposing(event)) return;
     event.preventDefault();
     submit();
   };

@@ -24,6 +24,10 @@ export interface EarlierMessages {
   readonly load: () => void;
 }
 
+/** An id is its sender's: others may have used it, too. */
+export const keyOf = (one: Line | HistoryEntry): string =>
+  JSON.stringify(['from' in one ? one.userId : one.user_id, one.id]);
+
 export function useEarlier(
   id: string,
   history: readonly HistoryEntry[],
@@ -42,7 +46,7 @@ export function useEarlier(
     setKept(now);
   }
 
-  shown.current = new Set([...now.entries, ...now.history, ...messages].map((one) => one.id));
+  shown.current = new Set([...now.entries, ...now.history, ...messages].map(keyOf));
 
   const load = () => {
     if (!isJoined || isAsking.current || now.next === null) return;
@@ -60,15 +64,15 @@ export function useEarlier(
       });
   };
   // What came while a page was on its way is shown once, too.
-  const live = new Set(messages.map((one) => one.id));
-  const entries = now.entries.filter((one) => !live.has(one.id));
+  const live = new Set(messages.map(keyOf));
+  const entries = now.entries.filter((one) => !live.has(keyOf(one)));
   return { history: [...entries, ...now.history], isLoading, fault, load };
 }
 
 /** After the room was entered again, its history begins later. What it had stays. */
 function follow(kept: Kept, history: readonly HistoryEntry[]): Kept {
-  const ids = new Set(history.map(({ id }) => id));
-  const dropped = kept.history.filter(({ id }) => !ids.has(id));
+  const keys = new Set(history.map(keyOf));
+  const dropped = kept.history.filter((one) => !keys.has(keyOf(one)));
   const hasGap = kept.history.length > 0 && dropped.length === kept.history.length;
   if (hasGap) return { history, entries: [], next: undefined };
   return { ...kept, history, entries: [...kept.entries, ...dropped] };
@@ -82,7 +86,7 @@ async function readBefore(
 ) {
   for (let before = from; ; ) {
     const { messages, next = null } = await readMessages(id, before);
-    const entries = messages.filter((one) => !shown.current.has(one.id));
+    const entries = messages.filter((one) => !shown.current.has(keyOf(one)));
     if (entries.length > 0 || next === null) return { entries, next };
     before = next;
   }

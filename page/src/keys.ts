@@ -1,5 +1,7 @@
-// The one key that does something wherever the focus is. It can be turned off: who speaks to the machine
-// may say it without meaning it (WCAG 2.1.4).
+// The one key that does something wherever the focus is, which can be turned off: who speaks to the
+// machine may say it without meaning it (WCAG 2.1.4). And keys that are not the page's.
+
+import type { KeyboardEvent } from 'react';
 
 import { Store } from './store';
 
@@ -24,3 +26,10 @@ export function setMessageKey(isOn: boolean): void {
     // No storage here: then it is for as long as the page.
   }
 }
+
+/**
+ * While a character is being composed, a key is the input method's. Safari says of the Enter that ends
+ * it that nothing is being composed, and shows by the old code 229 that it was the input method's.
+ */
+export const isComposing = ({ nativeEvent, keyCode }: KeyboardEvent): boolean =>
+  nativeEvent.isComposing || keyCode === 229;

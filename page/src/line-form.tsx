@@ -3,6 +3,7 @@
 import { useEffect, useId, useRef, useState, type FormEvent, type ReactElement } from 'react';
 
 import { Refused } from './api';
+import { isComposing } from './keys';
 import { saveLine, standing, type Edited, type Standing } from './lines';
 import type { Recipe } from './model';
 import { Problem } from './parts';
@@ -79,8 +80,9 @@ export function LineForm({ recipe, edited, length, took, done }: LineFormProps):
           setFault(null);
         }}
         onKeyDown={(event) => {
+          if (isComposing(event)) return;
           if (event.key === 'Escape') done();
-          if (event.key !== 'Enter' || event.shiftKey || event.nativeEvent.isComposing) return;
+          if (event.key !== 'Enter' || event.shiftKey) return;
           event.preventDefault();
           void save();
         }}

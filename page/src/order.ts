@@ -3,6 +3,8 @@
 import { useRef } from 'react';
 import type { Line } from '@vestibule/client/react';
 
+import { keyOf } from './earlier';
+
 /** Each answer stands under its question, also where another question came between. */
 export function inOrder(lines: readonly Line[]): readonly Line[] {
   const exchanges: Line[][] = [];
@@ -15,7 +17,7 @@ export function inOrder(lines: readonly Line[]): readonly Line[] {
     }
     const begun = [line];
     exchanges.push(begun);
-    if (line.from !== 'server') asked.set(line.id, begun);
+    if (line.from === 'me') asked.set(line.id, begun);
   }
   return exchanges.flat();
 }
@@ -23,8 +25,8 @@ export function inOrder(lines: readonly Line[]): readonly Line[] {
 /** When a line came, by this device's clock. */
 export function useTimes(lines: readonly Line[]): (line: Line) => number {
   const times = useRef(new Map<string, number>());
-  const timeOf = ({ id, from }: Line) => {
-    const key = from + id;
+  const timeOf = (line: Line) => {
+    const key = keyOf(line);
     const time = times.current.get(key) ?? Date.now();
     times.current.set(key, time);
     return time;

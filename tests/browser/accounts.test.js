@@ -235,6 +235,8 @@ scene('everything can be done with the keyboard', {}, async (world) => {
   assert.ok(await isInput(), 'a link goes there');
   // A key alone can be turned off, and stays so.
   await page.goto(`${world.origin}/account`);
+  // The sessions come later, and move what is below them.
+  await page.getByText('This browser').waitFor();
   await page.getByRole('switch', { name: 'The key / goes to the message' }).uncheck();
   await page.goto(world.origin);
   await page.getByRole('link', { name: 'Soup' }).click();

@@ -67,6 +67,28 @@ scene('a second tab sees what is said in the first, and the recipe change', {}, 
   await inspect(other, 'chat-two-tabs');
 });
 
+/** Enter, as Safari reports the one that ends a composition: 229 says whose it is. */
+const composed = (place, key = 'Enter') =>
+  place.evaluate((element, key) => {
+    const more = { bubbles: true, cancelable: true, isComposing: false };
+    element.dispatchEvent(new KeyboardEvent('keydown', { key, keyCode: 229, ...more }));
+  }, key);
+
+scene('a key of the input method sends, saves and closes nothing', {}, async (world) => {
+  const page = await world.kitchen();
+  const input = page.getByLabel('Message', { exact: true });
+  await input.fill('Rename to 汁');
+  await composed(input);
+  assert.equal(await input.inputValue(), 'Rename to 汁');
+  await page.getByRole('button', { name: /^Edit “2 eggs/ }).click();
+  const line = page.getByLabel('Ingredient', { exact: true });
+  await line.fill('2 卵');
+  await composed(line);
+  await composed(line, 'Escape');
+  assert.equal(await line.inputValue(), '2 卵');
+  assert.equal(await page.getByRole('button', { name: 'Save' }).count(), 1);
+});
+
 scene('text is text, whatever it looks like', {}, async (world) => {
   const page = await world.member('ann@example.com');
   await create(page, null);

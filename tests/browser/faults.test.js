@@ -113,3 +113,13 @@ scene('five tabs of one user go on after a restart', {}, async (world) => {
   await Promise.all(tabs.map((page) => page.getByRole('heading', { name: 'Sign in' }).waitFor()));
   assert.deepEqual(refused, []);
 });
+
+scene('a refresh that is to wait is not called a network that is away', {}, async (world) => {
+  const page = await world.kitchen();
+  await page.route(/auth\/refresh/, (route) =>
+    route.fulfill({ status: 429, headers: { 'retry-after': '30' }, json: {} }),
+  );
+  await page.goto(`${world.origin}/account`);
+  await page.getByText('Your session could not be refreshed.').first().waitFor();
+  assert.equal(await page.getByText('Check your connection').count(), 0);
+});

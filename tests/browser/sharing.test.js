@@ -212,3 +212,42 @@ for (const colorScheme of ['light', 'dark']) {
     await inspect(ann, `phone-${colorScheme}-share-list`);
   });
 }
+
+/** Says this in a room by a client of the user's own, which numbers its messages itself. */
+async function sayAs(world, page, email, id, content) {
+  const { access_token } = await world.post('/v1/auth/signin', { email, password: PASSWORD });
+  const [, , room] = new URL(page.url()).pathname.split('/');
+  const send = async ([room, token, id, content]) => {
+    const socket = new WebSocket(`${location.origin.replace('http', 'ws')}/v1/chat/${room}`);
+    const say = (type, id, payload) =>
+      socket.send(JSON.stringify({ type, id, timestamp: new Date().toISOString(), payload }));
+    socket.onopen = () => {
+      say('auth', crypto.randomUUID(), { token });
+      say('chat_message', id, { content });
+    };
+    await new Promise((answered) => {
+      socket.onmessage = ({ data }) => JSON.parse(data).payload.request_id === id && answered();
+    });
+    socket.close();
+  };
+  await page.evaluate(send, [room, access_token, id, content]);
+}
+
+scene('messages of two users under one id are two', {}, async (world) => {
+  const ann = await world.kitchen();
+  await share(ann);
+  await ann.getByLabel('Email address').fill('bob@example.com');
+  await ann.keyboard.press('Enter');
+  await ann.getByText('bob@example.com is invited.').waitFor();
+  const bob = await world.member('bob@example.com');
+  await sayAs(world, ann, 'ann@example.com', '1', 'said by ann');
+  await openRecipe(bob);
+  // It is in the history, and the other one comes.
+  await bob.locator('.bubble', { hasText: 'said by ann' }).waitFor();
+  await sayAs(world, bob, 'bob@example.com', '1', 'said by bob');
+  await bob.locator('.bubble', { hasText: 'said by bob' }).waitFor();
+  await bob.reload();
+  for (const name of ['ann', 'bob']) {
+    await bob.locator('.bubble', { hasText: `said by ${name}` }).waitFor();
+  }
+});

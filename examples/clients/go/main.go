@@ -19,13 +19,15 @@ type message struct {
 	ID        string         `json:"id"`
 	Timestamp string         `json:"timestamp"`
 	Payload   map[string]any `json:"payload"`
+	sentAt    time.Time      // For the first time. Without a monotonic part: that stops in a sleep.
 }
 
 // Rule 2: each message has an id of its own.
 func newMessage(kind string, payload map[string]any) message {
 	id := make([]byte, 16)
 	rand.Read(id)
-	return message{kind, hex.EncodeToString(id), time.Now().UTC().Format(time.RFC3339), payload}
+	now := time.Now().UTC().Round(0)
+	return message{kind, hex.EncodeToString(id), now.Format(time.RFC3339), payload, now}
 }
 
 func auth() message {
@@ -39,7 +41,8 @@ type chat struct {
 
 // Serves one connection until it is lost. It reports whether the client was admitted.
 func (c *chat) serve(url string) (admitted bool, err error) {
-	dialer := websocket.Dialer{Subprotocols: []string{"recipe-chat.v2"}}
+	subprotocols := []string{"recipe-chat.v2"}
+	dialer := websocket.Dialer{Subprotocols: subprotocols, HandshakeTimeout: 10 * time.Second}
 	socket, _, err := dialer.Dial(url, nil)
 	if err != nil {
 		return false, err
@@ -47,12 +50,24 @@ func (c *chat) serve(url string) (admitted bool, err error) {
 	defer socket.Close()
 	received, lost, done := make(chan message), make(chan error, 1), make(chan struct{})
 	defer close(done)
-	go func() { // It also answers the server's pings: rule 9.
+	silence := 60 * time.Second // Until the server says how often it pings.
+	isAlive := func() { socket.SetReadDeadline(time.Now().Add(silence)) }
+	pong := socket.PingHandler()
+	socket.SetPingHandler(func(data string) error {
+		isAlive()
+		return pong(data)
+	})
+	go func() { // Rule 9.
 		for {
+			isAlive()
 			var m message
 			if err := socket.ReadJSON(&m); err != nil {
 				lost <- err
 				return
+			}
+			session, _ := m.Payload["session"].(map[string]any)
+			if ms, _ := session["ping_interval_ms"].(float64); ms > 0 {
+				silence = 2 * time.Duration(ms) * time.Millisecond
 			}
 			select {
 			case received <- m:
@@ -64,8 +79,8 @@ func (c *chat) serve(url string) (admitted bool, err error) {
 	send := []message{auth()} // Rule 1.
 	for {
 		for _, m := range send {
-			if err := socket.WriteJSON(m); err != nil {
-				return admitted, <-lost // The close frame says why.
+			if socket.WriteJSON(m) != nil {
+				break // The close frame says why. It comes after what was received before.
 			}
 		}
 		send = nil
@@ -91,9 +106,18 @@ func (c *chat) serve(url string) (admitted bool, err error) {
 				fmt.Println("refused:", m.Payload["message"])
 			} // Rule 8: other types are ignored.
 			if m.Payload["session"] != nil && !admitted {
+				c.forgetOld()
 				admitted, send = true, c.unanswered // Rule 4.
 			}
 		}
+	}
+}
+
+// After ten minutes, the server might do them twice.
+func (c *chat) forgetOld() {
+	for len(c.unanswered) > 0 && time.Since(c.unanswered[0].sentAt) > 9*time.Minute {
+		fmt.Println("it may have arrived, or not:", c.unanswered[0].Payload["content"])
+		c.unanswered = c.unanswered[1:]
 	}
 }
 
