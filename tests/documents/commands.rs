@@ -81,6 +81,29 @@ fn every_vestibule_command_in_the_documents_exists() {
     assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n"));
 }
 
+/// Commands of other programs in code font: in tables and sentences, where no block is typed.
+fn inline(document: &str) -> Vec<&str> {
+    let programs = [
+        "cargo", "curl", "docker", "git", "helm", "kubectl", "npm", "npx", "pip", "python3", "sudo",
+    ];
+    let outside = document.split("```").step_by(2);
+    let quoted = outside.flat_map(|text| text.split('`').skip(1).step_by(2));
+    quoted
+        .filter(|text| text.split_once(' ').is_some_and(|(name, _)| programs.contains(&name)))
+        .collect()
+}
+
+/// The README promises this of itself: `scripts/as-written` types its blocks, and these.
+#[test]
+fn commands_in_sentences_of_readme_are_typed() {
+    let typed = include_str!("../../scripts/as-written");
+    let found = inline(include_str!("../../README.md"));
+    assert!(!found.is_empty());
+    let unused: Vec<_> = found.into_iter().filter(|command| !typed.contains(command)).collect();
+    assert!(unused.is_empty(), "no test types {unused:?}");
+    assert_eq!(inline("`docker build .` or\n```sh\ncargo run\n```\n`cargo`"), ["docker build ."]);
+}
+
 #[test]
 fn commands_are_found_and_can_be_wrong() {
     let line = "export A=$(vestibule token --sub a) && sudo vestibule check --x=1 | vestibule b";
