@@ -91,15 +91,29 @@ impl Conversation {
         } else if is_answer {
             self.waiting = self.waiting.saturating_sub(1);
         }
-        // Compact JSON is one line, and never cut.
-        let line = if self.is_json { Some(message.to_string()) } else { line };
+        let line = if self.is_json { Some(as_one_line(text, &message)) } else { line };
         Reaction { line, wants_token }
     }
+}
+
+/// A message as it came, so with its order of keys and all digits of its numbers. A line end of JSON is
+/// between its tokens, where a blank is the same. What is not JSON is `null`.
+fn as_one_line(text: &str, message: &Value) -> String {
+    if message.is_null() { message.to_string() } else { text.replace(['\r', '\n'], " ") }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn json_is_one_line_as_it_came() {
+        let mut talk = Conversation::new(true, "r");
+        let text = "{\"type\":\"pong\",\n\"id\":\"a\\nb\",\"x\":12345678901234567890123.0}";
+        let said = talk.hear(text).line.unwrap();
+        assert_eq!(said, text.replace('\n', " "));
+        assert_eq!(talk.hear("\u{7}").line.unwrap(), "null");
+    }
 
     fn talk() -> Conversation {
         Conversation::new(false, "r")
