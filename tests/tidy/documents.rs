@@ -206,6 +206,18 @@ fn closes_in_the_documents_are_those_of_the_server() {
 }
 
 #[test]
+fn every_fuzzer_is_documented() {
+    let folder = std::fs::read_dir(root().join("fuzz/fuzz_targets")).unwrap();
+    let names = folder.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned());
+    let names: Vec<_> = names.map(|name| name.replace(".rs", "")).collect();
+    let table = read("fuzz/README.md");
+    let missing = names.iter().filter(|name| !table.contains(&format!("| `{name}` |")));
+    assert_none(&missing.map(|name| format!("fuzz/README.md: no {name}")).collect::<Vec<_>>());
+    let counted = ["Seven", "Eight", "Nine", "Ten", "Eleven", "Twelve"][names.len() - 7];
+    assert!(read("README.md").contains(&format!("{counted} fuzzers run")), "{counted}");
+}
+
+#[test]
 fn invariants_are_numbered() {
     assert_none(&misnumbered(&read("ARCHITECTURE.md")));
 }

@@ -110,6 +110,32 @@ fn documents_have_one_word_for_each_thing() {
     assert_none(&wrong);
 }
 
+/// The sentences that a source has for people: literals with a blank in them, outside of its tests.
+fn literals(source: &str) -> String {
+    let (code, _) = source.split_once("#[cfg(test)]").unwrap_or((source, ""));
+    // Attributes say to the compiler why a rule does not hold.
+    let is_code = |line: &&str| !line.trim_start().starts_with("//") && !line.contains("reason = ");
+    let code = code.lines().filter(is_code).collect::<Vec<_>>().join(" ");
+    let code = code.replace("'\"'", "").replace("\\\\", "").replace("\\\"", "");
+    let literals = code.split('"').skip(1).step_by(2).filter(|text| text.contains(' '));
+    literals.collect::<Vec<_>>().join("\n").replace('\\', "")
+}
+
+#[test]
+fn texts_of_the_program_have_the_same_words() {
+    let mut wrong = Vec::new();
+    for (path, source) in tree(&["src"], &[".rs"]) {
+        let parts: Vec<_> = path.split(['/', '.']).collect();
+        // The words of recipes, and what nobody reads who runs a server.
+        let is_other = ["languages", "sim", "testing", "tests"].iter().any(|it| parts.contains(it));
+        if !is_other {
+            let found = unwanted(&literals(&source));
+            wrong.extend(found.iter().map(|fault| format!("{path}: {fault}")));
+        }
+    }
+    assert_none(&wrong);
+}
+
 #[test]
 fn prose_has_lines_that_can_be_compared() {
     let mut wrong = Vec::new();
@@ -154,6 +180,8 @@ fn every_page_is_in_the_index() {
 fn rules_of_words_can_fail() {
     assert_none(&unwanted("A stranger-free `meanwhile`.\n```\nanew\n```\nThe renewal."));
     assert_eq!(unwanted("Meanwhile a\nstranger").len(), 2);
+    let source = "// a newcomer\nlet a = 'b'; f(\"a stranger\", '\"', \"c \\\" anew\");\n#[cfg(test)]\n\"e e-mail\"";
+    assert_eq!(unwanted(&literals(source)).len(), 2, "{}", literals(source));
     let long = "x".repeat(LONGEST + 1);
     assert_none(&long_lines(&format!("| {long}\n```sh\n{long}\n```\nshort")));
     assert_eq!(long_lines(&long).len(), 1);
