@@ -1,5 +1,5 @@
 //! Writes what a package has beside the binary and what is made from its command line: manuals, and
-//! completions for bash, zsh and fish. Here, and not in the binary, which is no larger for it.
+//! completions for bash, zsh and fish. The manuals are not in the binary, which is no larger for it.
 //!
 //! ```sh
 //! cargo run --example packaging -- target/packaging

@@ -77,7 +77,9 @@ function run(command, args, cwd) {
 function make({ name, folder, files, check }, tarball, work, url) {
   const place = join(work, name);
   mkdirSync(place);
-  const commands = commandsOf(name).replace('@vestibule/client', tarball);
+  const written = '../client/vestibule-client-*.tgz';
+  const commands = commandsOf(name).replace(written, tarball);
+  if (!commands.includes(tarball)) throw new Error(`The README does not install ${written}`);
   run('bash', ['-euc', commands], place);
   const project = join(place, 'my-app');
   for (const file of files) {

@@ -85,7 +85,7 @@ impl<'a> Route<'a> {
 
     /// It only publishes, as a backend does: the key for that is enough.
     fn is_publishing(&self) -> bool {
-        matches!(self, Self::Publish(_))
+        matches!(self, Self::Publish(_) | Self::PublishMany)
     }
 
     /// It changes something, or names people, hosts or files. Numbers are for whoever reaches the address,

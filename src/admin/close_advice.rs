@@ -14,7 +14,7 @@ pub(super) fn of(how: Ending) -> &'static str {
         Ending::ClosedByClient(_) => "The client closed in order. Nothing to do",
         Ending::HungUp(Hangup::Eof) => {
             "The client's TCP connection ended without a close frame: a process that stopped, or a \
-             proxy whose idle time-out is shorter than limits.ping. Look at what is in between"
+             proxy whose idle timeout is shorter than limits.ping. Look at what is in between"
         }
         Ending::HungUp(Hangup::Reset) => {
             "The TCP connection broke: a network that changed, a device that slept, or a proxy \
@@ -181,7 +181,7 @@ fn of_member(reason: CloseReason) -> Option<&'static str> {
              in vestibule_limit_hits_total"
         }
         Is::MessagesMissed => {
-            "The cluster's engine has lost messages of the room, so the client begins anew. Look \
+            "The cluster's engine has lost messages of the room, so the client starts again. Look \
              whether the engine was restarted or another one has taken over"
         }
         Is::Disconnected => {
@@ -217,7 +217,7 @@ fn of_newcomer(reason: CloseReason) -> &'static str {
         }
         Is::InvalidToken => {
             "Signature, algorithm or key do not fit: a token of another issuer or environment, a \
-             key that was changed, or a forgery. Compare auth.* with whoever signs"
+             key that was changed, or a forgery. Compare auth.* with the issuer"
         }
         Is::TokenExpired => {
             "The token's exp was past. The client must fetch a fresh one before it connects; if \

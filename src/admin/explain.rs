@@ -97,9 +97,9 @@ pub(super) fn explain(node: &Node, now: Now, id: &str) -> Response {
     }
     let capacity = history.capacity();
     let message = format!(
-        "There is no such connection: it never was, or its end is forgotten. The last \
-         {capacity} ends of members are remembered, and the last {capacity} others \
-         (limits.recent_ends)"
+        "There is no such connection: it never was, or its end is forgotten. Of closed \
+         connections, the last {capacity} that had been in a room are remembered, and the last \
+         {capacity} others (limits.recent_ends)"
     );
     Response::error(404, "not_found", &message)
 }

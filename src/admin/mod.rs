@@ -157,7 +157,11 @@ fn operate(node: &mut Node, now: Now, id: ConnId, operation: Operation<'_>) -> O
 fn close_connection(node: &mut Node, now: Now, id: &str) -> Response {
     match id.parse() {
         Ok(id) => counted("disconnected", node.close_connection(now, id)),
-        Err(_) => Response::error(400, "bad_request", "The connection's id is malformed"),
+        Err(_) => Response::error(
+            400,
+            "bad_request",
+            "The connection's id is malformed: it is like 0000002a-000007",
+        ),
     }
 }
 

@@ -94,7 +94,9 @@ pub(super) fn to_many(body: &[u8]) -> Result<PublishCall<'_>, Response> {
         targets.push(PublishTarget::User(SmolStr::new(user)));
     }
     for id in distinct(&connections) {
-        let id = id.parse().map_err(|_| bad_request("A connection's id is malformed"))?;
+        let id = id.parse().map_err(|_| {
+            bad_request("The id of a connection is malformed: it is like 0000002a-000007")
+        })?;
         targets.push(PublishTarget::Connection(id));
     }
     let key = used_key(idempotency_key, body, SmolStr::default())?;

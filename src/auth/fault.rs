@@ -125,7 +125,7 @@ pub enum KeyFault {
         most: usize,
     },
     /// A secret in a JWK set from an address.
-    #[error("a secret, and from an address: whoever sees it can sign")]
+    #[error("a secret, and from an address: everybody who sees it can sign")]
     PublishedSecret,
     /// A private key in a JWK set.
     #[error("a private key: publish only the public one")]

@@ -1,4 +1,5 @@
 mod marked_keys;
+mod sizing;
 
 use proptest::prelude::*;
 

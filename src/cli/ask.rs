@@ -20,8 +20,8 @@ const MAX_ANSWER_BYTES: u64 = 4 << 20;
 /// Whom to ask.
 #[derive(Debug, clap::Args)]
 pub(super) struct AdminArgs {
-    /// Admin listener to ask [default: admin.listen]
-    #[arg(long, value_name = "HOST:PORT", value_parser = address)]
+    /// Admin listener to ask, HOST:PORT or unix:PATH [default: admin.listen]
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
     pub(super) admin: Option<String>,
     /// Print the server's JSON response
     #[arg(long)]

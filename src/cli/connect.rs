@@ -170,6 +170,7 @@ fn open(args: &ConnectArgs, server: &ServerAddress) -> Result<WebSocket<ClientSt
                 body.trim()
             )
         }
+        HandshakeError::Failure(Error::Io(error)) => broken(&error),
         HandshakeError::Failure(error) => broken(&error),
         HandshakeError::Interrupted(_) => broken(&"no answer within 10 s"),
     })?;

@@ -36,7 +36,7 @@ Each line of standard input is a message. The output has `>` before an answer, `
 These rooms and users are those of README.md's quick start with a backend. In the bundled recipe chat, ROOM
 is the id of a recipe, as in the address of its page, and USER that of an account that may read it.");
 help!(EXPLAIN_HELP: "  vestibule explain
-  vestibule explain 42
+  vestibule explain 0000002a-000007
   vestibule explain --user alice --last 5");
 help!(INVITE_HELP: "  vestibule invite
   vestibule invite --email alice@example.org --valid 2d");
@@ -44,7 +44,7 @@ help!(RESET_PASSWORD_HELP: "  vestibule reset-password alice@example.org");
 help!(#[cfg(feature = "recipes")] BACKUP_HELP: "  vestibule backup /var/backups/recipes.db");
 help!(#[cfg(feature = "recipes")] RESTORE_HELP: "  vestibule restore /var/backups/recipes.db");
 help!(LOAD_HELP: "  vestibule load chat --connections 1000
-  vestibule load fanout --members 1000 --json
+  vestibule load fanout --connections 1000 --json
   vestibule load storm --pid $(pidof vestibule)");
 help!(COMPLETIONS_HELP: "  vestibule completions bash > /etc/bash_completion.d/vestibule
   vestibule completions fish > ~/.config/fish/completions/vestibule.fish");
@@ -61,10 +61,58 @@ help!(PUBLISH_HELP: "  vestibule publish soup 'Dinner is ready'
   vestibule publish --user alice --room soup 'Dinner is ready'
   vestibule publish --idempotency-key order-17 --user alice 'Your order is on its way'");
 help!(DISCONNECT_HELP: "  vestibule disconnect alice
-  vestibule disconnect --connection 42
+  vestibule disconnect --connection 0000002a-000007
   vestibule disconnect --room soup");
 help!(REQUIRE_AUTH_HELP: "  vestibule require-auth alice");
 help!(LOCK_HELP: "  vestibule lock alice");
 help!(UNLOCK_HELP: "  vestibule unlock alice");
 help!(DRAIN_HELP: "  vestibule drain
   vestibule drain --over 30s");
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::super::{Cli, command};
+
+    /// What a line of examples types behind `vestibule`, without its shell's part and its explanation.
+    fn arguments(line: &str) -> Option<Vec<String>> {
+        let (_, typed) = line.split_once("vestibule")?;
+        let typed = typed.split("  ").next()?.replace("$(pidof vestibule)", "1");
+        let typed = typed.split(['<', '>', '|']).next()?;
+        let quoted = typed.split('\'').enumerate();
+        let words = quoted.flat_map(|(at, part)| match at % 2 {
+            0 => part.split_whitespace().collect(),
+            _ => vec![part],
+        });
+        Some(words.map(str::to_owned).collect())
+    }
+
+    /// The examples in the help of this command and of those below it.
+    fn examples(command: &clap::Command) -> Vec<Vec<String>> {
+        let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        let lines = help.lines().filter(|line| line.starts_with("  "));
+        let inner = command.get_subcommands().flat_map(examples);
+        lines.filter_map(arguments).chain(inner).collect()
+    }
+
+    #[test]
+    fn examples_of_every_help_are_understood() {
+        let examples = examples(&command());
+        assert!(examples.len() > 30, "{examples:?}");
+        for words in examples {
+            let whole = ["vestibule".to_owned()].into_iter().chain(words.iter().cloned());
+            let parsed = Cli::try_parse_from(whole);
+            assert!(parsed.is_ok(), "vestibule {}: {}", words.join(" "), parsed.unwrap_err());
+        }
+    }
+
+    #[test]
+    fn arguments_are_those_of_the_program() {
+        let of = |line| arguments(line).unwrap();
+        assert_eq!(of("  echo a | vestibule connect b --sub c"), ["connect", "b", "--sub", "c"]);
+        assert_eq!(of("  vestibule publish a 'b c' > d"), ["publish", "a", "b c"]);
+        assert_eq!(of("  vestibule token  print it"), ["token"]);
+        assert_eq!(arguments("  no example"), None);
+    }
+}

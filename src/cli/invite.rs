@@ -9,14 +9,14 @@ use super::output::{CommandResult, note, print};
 /// The flags of `vestibule invite`.
 #[derive(Debug, clap::Args)]
 pub(super) struct InviteArgs {
-    /// Email that the invitation is for; without it, whoever has the code can use it
+    /// Email that the invitation is for; without it, anybody who has the code can use it
     #[arg(long, value_name = "EMAIL")]
     email: Option<String>,
     /// How long the invitation can be used, 1m to 366d
     #[arg(long, value_name = "DURATION", default_value = "7d", value_parser = ask::length::<60>)]
     valid: Length,
-    /// Admin listener to ask [default: admin.listen]
-    #[arg(long, value_name = "HOST:PORT", value_parser = ask::address)]
+    /// Admin listener to ask, HOST:PORT or unix:PATH [default: admin.listen]
+    #[arg(long, value_name = "ADDRESS", value_parser = ask::address)]
     admin: Option<String>,
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 use vestibule::config::{Config, Length, counted};
+use vestibule::id::ConnId;
 
 use super::ask::{self, AdminArgs, AdminClient, connections, encoded, number};
 use super::output::{CommandError, CommandResult, print};
@@ -98,7 +99,7 @@ pub(super) struct DisconnectArgs {
     user: Option<String>,
     /// Close this connection only
     #[arg(long, value_name = "ID")]
-    connection: Option<String>,
+    connection: Option<ConnId>,
     /// Close all connections in this room
     #[arg(long, value_name = "ROOM")]
     room: Option<String>,
@@ -108,11 +109,14 @@ pub(super) struct DisconnectArgs {
 
 impl DisconnectArgs {
     fn path(&self) -> String {
-        let of = |kind: &str, name: &Option<String>| {
-            name.as_ref().map(|name| format!("/v1/{kind}/{}/disconnect", encoded(name)))
+        let of = |kind: &str, name: Option<String>| {
+            name.map(|name| format!("/v1/{kind}/{}/disconnect", encoded(&name)))
         };
-        let paths =
-            [of("users", &self.user), of("connections", &self.connection), of("rooms", &self.room)];
+        let paths = [
+            of("users", self.user.clone()),
+            of("connections", self.connection.map(|id| id.to_string())),
+            of("rooms", self.room.clone()),
+        ];
         // The parser has seen to it that one is there.
         paths.into_iter().flatten().next().unwrap_or_default()
     }

@@ -1,6 +1,7 @@
 //! `vestibule publish`: whom a text is for, and how many got it.
 
 use serde_json::{Value, json};
+use vestibule::id::ConnId;
 
 use super::ask::{AdminArgs, connections, encoded};
 use super::text;
@@ -19,7 +20,7 @@ pub(super) struct PublishArgs {
     user: Vec<String>,
     /// To this connection. May be repeated
     #[arg(long, value_name = "ID")]
-    connection: Vec<String>,
+    connection: Vec<ConnId>,
     /// Publish once, however often this is called with the same key and text within 24 hours
     #[arg(long, value_name = "KEY")]
     idempotency_key: Option<String>,
@@ -30,8 +31,8 @@ pub(super) struct PublishArgs {
 impl PublishArgs {
     /// The path and body of the call.
     pub(super) fn call(&self) -> Result<(String, String), String> {
-        let has_targets =
-            [&self.room, &self.user, &self.connection].iter().any(|it| !it.is_empty());
+        let connections: Vec<_> = self.connection.iter().map(ToString::to_string).collect();
+        let has_targets = [&self.room, &self.user, &connections].iter().any(|it| !it.is_empty());
         let (path, mut body) = match (self.words.as_slice(), has_targets) {
             ([room, content], false) => {
                 let path = format!("/v1/rooms/{}/publish", encoded(room));
@@ -41,7 +42,7 @@ impl PublishArgs {
                 let body = json!({
                     "rooms": self.room,
                     "users": self.user,
-                    "connections": self.connection,
+                    "connections": connections,
                     "content": content,
                 });
                 ("/v1/publish".to_owned(), body)

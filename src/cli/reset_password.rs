@@ -13,8 +13,8 @@ pub(super) struct ResetPasswordArgs {
     /// Email of the account
     #[arg(value_name = "EMAIL")]
     email: String,
-    /// Admin listener to ask [default: admin.listen]
-    #[arg(long, value_name = "HOST:PORT", value_parser = ask::address)]
+    /// Admin listener to ask, HOST:PORT or unix:PATH [default: admin.listen]
+    #[arg(long, value_name = "ADDRESS", value_parser = ask::address)]
     admin: Option<String>,
 }
 

@@ -8,6 +8,7 @@ use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_t
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use vestibule::net::tls_fault;
 
 use super::server_address::ServerAddress;
 
@@ -54,7 +55,8 @@ fn roots(path: &str) -> Result<RootCertStore, String> {
     let certificates: Vec<_> = read.map_err(|error| fault(error.to_string()))?;
     let mut roots = RootCertStore::empty();
     for certificate in certificates {
-        roots.add(certificate).map_err(|error| fault(error.to_string()))?;
+        let added = roots.add(certificate);
+        added.map_err(|error| fault(tls_fault(&error).unwrap_or_else(|| error.to_string())))?;
     }
     if roots.is_empty() { Err(fault("no certificate in it".to_owned())) } else { Ok(roots) }
 }

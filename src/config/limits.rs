@@ -53,17 +53,18 @@ section! {
     /// a second.
     missed_keys_per_minute_per_ip: u32 = 60, "0 to 1000000 key ids", reload;
 
-    /// How many client addresses to track for this rate limit. An entry is dropped when its points
-    /// have refilled, after a little more than a minute at most. When the table is full, the
-    /// address with the least used is dropped. 0: unlimited.
+    /// How many client addresses to track for the rate limits of addresses. An entry is dropped when
+    /// its points have refilled, after a little more than a minute at most. When the table is full,
+    /// the address with the least used is dropped. 0: unlimited.
     addresses: usize = 65_536, "0 or more addresses", reload + memory;
 
     /// Accepted tokens per minute of one user, and the burst, over all connections. Further ones are
-    /// closed with `Too many authentication attempts`. 0: unlimited, for load tests as one user.
+    /// closed with `Too many auth attempts`. 0: unlimited, for load tests as one user.
     auth_per_minute_per_user: u32 = 60, "0 to 1000000 tokens", reload;
 
-    /// How many users to track for this rate limit, and, once their last connection is gone, for that
-    /// of messages. When the table is full, the user with the least used is dropped. 0: unlimited.
+    /// How many users to track for the rate limits of users, that of messages once their last
+    /// connection is gone. When the table is full, the user with the least used is dropped. 0:
+    /// unlimited.
     users: usize = 65_536, "0 or more users", reload + memory;
 
     /// Chat messages per minute of one user, and the burst, over all connections. Ignored messages of

@@ -244,6 +244,11 @@ pub enum TlsProblem {
     /// Its key does not match the certificate in this file.
     #[error("not the key of the certificate in {0}")]
     OtherKey(String),
+    /// Its key is of a kind or size that TLS has no use for here.
+    #[error(
+        "not a key for TLS: RSA of 2048 to 8192 bits, P-256, P-384, P-521 or Ed25519 is wanted"
+    )]
+    UnsupportedKey,
     /// Its content is not supported.
     #[error("{0}")]
     Unusable(#[source] Source),
@@ -280,7 +285,7 @@ pub enum RevocationsError {
     Foreign(PathBuf),
     /// A line before the last is damaged. Skipping it could lift a revocation.
     #[error(
-        "line {line} of {} is damaged, and whoever it is about could come back: restore the file \
+        "line {line} of {} is damaged, and the user that it is about could come back: restore the file \
          from a backup, or take the line out and disconnect again whom it may mean",
         .path.display()
     )]

@@ -70,10 +70,11 @@ pub(crate) fn agent(keep_alive: Option<KeepAlive>, tls: ClientTls, plain_http: P
     Agent::with_parts(config.build(), MarkingConnector(connector), names)
 }
 
-/// The cause of such an error, without the word `other` that ureq puts before an error of ours.
+/// The cause of such an error, without the word `io` or `other` that ureq puts before it.
 pub(crate) fn cause(error: Error) -> Box<dyn std::error::Error + Send + Sync> {
     match error {
         Error::Other(cause) => cause,
+        Error::Io(cause) => cause.into(),
         error => error.into(),
     }
 }

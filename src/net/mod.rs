@@ -45,6 +45,8 @@ mod tls;
 #[cfg(not(feature = "tls"))]
 #[path = "plain.rs"]
 mod tls;
+#[cfg(any(feature = "backend", feature = "jwks-url", feature = "tls"))]
+mod tls_fault;
 mod transport;
 mod unix_socket;
 mod worker;
@@ -82,6 +84,8 @@ pub(crate) use self::reactor::SCRATCH_BYTES;
 use self::reactor::{BUS, FIRST_CALL, FIRST_LISTENER, NetIo, Reactor, WAKER};
 use self::revocations::FileStore;
 pub use self::sockets::{ListenerAddress, ListeningSocket, Sockets};
+#[cfg(any(feature = "backend", feature = "jwks-url", feature = "tls"))]
+pub use self::tls_fault::{plain_tls_error, tls_fault};
 pub(crate) use self::transport::{TLS_CONNECTION_BYTES, TLS_RECORD_BYTES};
 use self::worker::Pools;
 pub(crate) use self::worker::{CHECK_STACK_BYTES, PLACE_BYTES, STACK_BYTES};

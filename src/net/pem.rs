@@ -7,6 +7,7 @@ use rustls::sign::CertifiedKey;
 use rustls::{Error, InconsistentKeys};
 
 use super::error::{TlsError, TlsProblem};
+use super::tls_fault::tls_fault;
 
 /// A file, and the setting that names it.
 #[derive(Clone, Copy, Debug)]
@@ -50,7 +51,7 @@ pub(super) fn certified_key(
 ) -> Result<CertifiedKey, TlsError> {
     let chain = certificate.certificates()?;
     let private = provider.key_provider.load_private_key(key.private_key()?);
-    let private = private.map_err(|error| key.fault(unusable(error)))?;
+    let private = private.map_err(|_| key.fault(TlsProblem::UnsupportedKey))?;
     let certified = CertifiedKey::new(chain, private);
     match certified.keys_match() {
         // Some keys cannot derive their public key; the peer will notice a mismatch.
@@ -64,7 +65,7 @@ pub(super) fn certified_key(
 
 /// rustls cannot use the content of a file.
 pub(super) fn unusable(error: Error) -> TlsProblem {
-    TlsProblem::Unusable(error.into())
+    TlsProblem::Unusable(tls_fault(&error).map_or_else(|| error.into(), Into::into))
 }
 
 fn pem_problem(error: pem::Error) -> TlsProblem {

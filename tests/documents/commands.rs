@@ -5,7 +5,7 @@ use std::process::Command;
 
 use vestibule::testing::logs;
 
-use crate::documents::blocks_in;
+use crate::documents::{Block, blocks_in, documents};
 
 /// The help of `vestibule`, or of one of its subcommands, with that of a scenario of the load test;
 /// `None` if there is no such subcommand.
@@ -39,15 +39,19 @@ fn calls(line: &str) -> Vec<Vec<&str>> {
     calls
 }
 
+/// A call from its subcommand on, if it has one.
+fn from_subcommand<'a>(call: &'a [&'a str]) -> Option<&'a [&'a str]> {
+    // The value of a flag in front of the subcommand is no subcommand.
+    let is_name = |at: &usize| {
+        let is_value = *at > 0 && call[at - 1].starts_with("--") && !call[at - 1].contains('=');
+        call[*at].starts_with(|c: char| c.is_ascii_lowercase()) && !is_value
+    };
+    (0..call.len()).find(is_name).map(|at| &call[at..])
+}
+
 /// What is wrong with a call. `help` is that of a subcommand.
 fn fault(call: &[&str], mut help: impl FnMut(&str) -> Option<String>) -> Option<String> {
-    // The value of a flag in front of the subcommand is no subcommand.
-    let is_name = |at: usize| {
-        let is_value = at > 0 && call[at - 1].starts_with("--") && !call[at - 1].contains('=');
-        call[at].starts_with(|c: char| c.is_ascii_lowercase()) && !is_value
-    };
-    let named = (0..call.len()).find(|&at| is_name(at));
-    let subcommand = match named.map(|at| &call[at..]) {
+    let subcommand = match from_subcommand(call) {
         None => String::new(),
         Some(["load", scenario, ..]) => format!("load {scenario}"),
         Some(names) => names[0].to_owned(),
@@ -79,6 +83,87 @@ fn every_vestibule_command_in_the_documents_exists() {
     }
     assert!(checked > 20, "{checked} commands");
     assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n"));
+}
+
+/// What the help of a command lists under this heading, and nothing below it.
+fn listed<'a>(help: &'a str, heading: &str) -> Vec<&'a str> {
+    let (_, list) = help.split_once(heading).unwrap_or_default();
+    let list = list.lines().skip(1).take_while(|line| line.is_empty() || line.starts_with(' '));
+    list.filter_map(|line| line.split_whitespace().find(|word| !word.starts_with("-h"))).collect()
+}
+
+/// The options of `load` are in its help only.
+#[test]
+fn every_command_and_option_is_in_the_documents() {
+    let pages = documents().into_iter().map(|(_, text)| text).collect::<String>();
+    let root = help("").unwrap();
+    let commands = listed(&root, "Commands:");
+    let commands: Vec<_> =
+        commands.into_iter().filter(|name| !["help", "serve"].contains(name)).collect();
+    assert!(commands.len() > 15, "{commands:?}");
+    let mut missing = Vec::new();
+    for name in commands {
+        if !pages.contains(&format!("vestibule {name}")) {
+            missing.push(name.to_owned());
+        }
+        let help = help(name).unwrap();
+        let options = listed(&help, "\nOptions:").into_iter().filter(|word| word.starts_with("--"));
+        let unnamed = options.filter(|option| name != "load" && !pages.contains(option));
+        missing.extend(unnamed.map(|option| format!("{name} {option}")));
+    }
+    assert!(missing.is_empty(), "in no document: {missing:?}");
+}
+
+/// A server that a block starts where something follows that needs it to be there: who pastes the
+/// block as a whole would call nobody.
+fn early(block: &str) -> Vec<&str> {
+    let lines: Vec<_> = block.lines().filter(|line| !line.trim().is_empty()).collect();
+    let serves = |line: &str| {
+        let is_server = |call: &Vec<&str>| from_subcommand(call).is_none_or(|it| it[0] == "serve");
+        calls(line).iter().any(is_server) || line.starts_with("cargo run --release -- --app")
+    };
+    let is_early = |pair: &&[&str]| {
+        serves(pair[0])
+            && !(pair[0].ends_with(" &") && pair[1].starts_with("until vestibule health"))
+    };
+    lines.windows(2).filter(is_early).map(|pair| pair[0]).collect()
+}
+
+#[test]
+fn nothing_is_called_before_its_server_is_there() {
+    let mut wrong = Vec::new();
+    for Block { document, text, .. } in blocks_in(&["sh"]) {
+        wrong.extend(early(&text).iter().map(|line| format!("{document}: {line}")));
+    }
+    assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n"));
+    assert_eq!(early("vestibule &\ncurl x"), ["vestibule &"]);
+    assert_eq!(early("vestibule --data a\ncurl x"), ["vestibule --data a"]);
+    assert_eq!(early("a\nvestibule serve --app memory\nb"), ["vestibule serve --app memory"]);
+    assert!(early("vestibule &\nuntil vestibule health; do sleep 1; done\ncurl x").is_empty());
+    assert!(early("vestibule token --sub a\nvestibule --backend http://a").is_empty());
+}
+
+/// Commands of other programs in code font: in tables and sentences, where no block is typed.
+fn inline(document: &str) -> Vec<&str> {
+    let programs = [
+        "cargo", "curl", "docker", "git", "helm", "kubectl", "npm", "npx", "pip", "python3", "sudo",
+    ];
+    let outside = document.split("```").step_by(2);
+    let quoted = outside.flat_map(|text| text.split('`').skip(1).step_by(2));
+    quoted
+        .filter(|text| text.split_once(' ').is_some_and(|(name, _)| programs.contains(&name)))
+        .collect()
+}
+
+/// The README promises this of itself: `scripts/as-written` types its blocks, and these.
+#[test]
+fn commands_in_sentences_of_readme_are_typed() {
+    let typed = include_str!("../../scripts/as-written");
+    let found = inline(include_str!("../../README.md"));
+    assert!(!found.is_empty());
+    let unused: Vec<_> = found.into_iter().filter(|command| !typed.contains(command)).collect();
+    assert!(unused.is_empty(), "no test types {unused:?}");
+    assert_eq!(inline("`docker build .` or\n```sh\ncargo run\n```\n`cargo`"), ["docker build ."]);
 }
 
 #[test]

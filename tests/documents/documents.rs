@@ -42,7 +42,7 @@ fn every_key_and_no_other_is_documented() {
 }
 
 /// Every document and what is in it, by its path in the repository.
-fn documents() -> Vec<(String, String)> {
+pub(crate) fn documents() -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let folders = ["", "docs", "client", "benches/compare", "examples/cluster", "examples/fastapi"];
     let files = folders.iter().flat_map(|folder| {

@@ -52,7 +52,7 @@ fn explain_knows_a_connection_alive_and_gone() {
         ": ended\n",
         "  accepted\n",
         "closed by the server: 1008 Invalid token, while connected",
-        "Compare auth.* with whoever signs.\n",
+        "Compare auth.* with the issuer.\n",
     ] {
         assert!(text.contains(part), "{text}");
     }

@@ -114,6 +114,9 @@ const CASES: &[Invocation<'static>] = &[
     (OFF, &["status"]),
     (&[], &["status", "--admin", "here"]),
     (&[], &["publish", "Hello"]),
+    (&[], &["explain", "42"]),
+    (&[], &["disconnect", "--connection", "42"]),
+    (&[], &["publish", "--connection", "42", "Hello"]),
 ];
 
 #[test]

@@ -10,6 +10,7 @@ use crate::support::tls::with_lines;
 const DASHBOARD: &str = include_str!("../../deploy/grafana/vestibule.json");
 const ALERTS: &str = include_str!("../../deploy/prometheus/alerts.yml");
 const CASES: &str = include_str!("../../deploy/prometheus/alerts.test.yml");
+const METRICS: &str = include_str!("../../docs/metrics.md");
 const TROUBLESHOOTING: &str = include_str!("../../docs/troubleshooting.md");
 
 /// Labels that Prometheus adds by itself.
@@ -90,15 +91,7 @@ fn labels_named(text: &str) -> Vec<String> {
 
 #[test]
 fn dashboard_and_alerts_ask_for_series_that_exist() {
-    // With the recipe chat there are the series of its storage, its accounts and its model; others
-    // have a backend, which need not be there, and a certificate.
-    let model = "[assistant]\nurl = 'http://127.0.0.1:9/v1/chat/completions'\nmodel = 'any'\n";
-    let servers = [
-        Server::start("recipes", model),
-        Server::start("", "[backend]\nurl = \"http://127.0.0.1:9\"\n"),
-        Server::start("memory-open", &with_lines("[cluster]\nurl = 'redis://127.0.0.1:9'\n")),
-    ];
-    let all = servers.each_ref().map(|server| server.call("GET /metrics", "", "").1).concat();
+    let all = servers().each_ref().map(|server| server.call("GET /metrics", "", "").1).concat();
     let samples = samples(&all);
     let known = samples.values().flatten().flat_map(|labels| labels.keys().map(String::as_str));
     let known: BTreeSet<&str> = known.chain(ADDED).collect();
@@ -125,6 +118,80 @@ fn dashboard_and_alerts_ask_for_series_that_exist() {
         assert_eq!(complaints(broken, &samples).len(), count, "{broken}");
     }
     assert_eq!(labels_named("sum by (a, b) (x) {{c}} {{ $labels.d }}"), ["a", "b", "c", "d"]);
+}
+
+/// Servers that show every family: with the recipe chat there are the series of its storage, its accounts
+/// and its model; others have a backend, which need not be there, a certificate, and a cluster.
+fn servers() -> [Server; 3] {
+    let model = "[assistant]\nurl = 'http://127.0.0.1:9/v1/chat/completions'\nmodel = 'any'\n";
+    [
+        Server::start("recipes", model),
+        Server::start("", "[backend]\nurl = \"http://127.0.0.1:9\"\n"),
+        Server::start("memory-open", &with_lines("[cluster]\nurl = 'redis://127.0.0.1:9'\n")),
+    ]
+}
+
+/// What `document` has below the heading of this anchor, down to the next one.
+fn section(document: &str, anchor: &str) -> String {
+    let parts = document.split("\n#").skip(1);
+    let mut below = parts.filter(|part| {
+        let heading = part.lines().next().unwrap_or_default().trim_start_matches('#').trim();
+        heading.to_lowercase().replace('\'', "").replace(' ', "-") == anchor
+    });
+    below.next().unwrap_or_else(|| panic!("no heading {anchor}")).to_owned()
+}
+
+/// The row of docs/metrics.md that names this metric, with every section and page that it leads to.
+fn row(name: &str) -> String {
+    let name =
+        ["_bucket", "_sum", "_count"].iter().fold(name, |name, end| name.trim_end_matches(end));
+    let named =
+        |row: &&str| row.split(" | ").next().is_some_and(|it| it.contains(&format!("`{name}`")));
+    let row = METRICS.lines().filter(|line| line.starts_with("| `")).find(named);
+    let row = row.unwrap_or_else(|| panic!("no row of {name}"));
+    let links = row.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+    let linked = links.map(|link| match link.split_once('#') {
+        Some(("", anchor)) => section(METRICS, anchor),
+        _ if link.starts_with("protocol.md") => include_str!("../../docs/protocol.md").to_owned(),
+        _ if link.starts_with("operations.md") => {
+            include_str!("../../docs/operations.md").to_owned()
+        }
+        _ => String::new(),
+    });
+    linked.fold(row.to_owned(), |text, more| text + &more)
+}
+
+/// The values of labels that the text does not name, by its row.
+fn unnamed(
+    samples: &BTreeMap<String, Vec<Labels>>,
+    row: impl Fn(&str) -> String,
+) -> BTreeSet<String> {
+    // A bucket's bound and a version are of no list; the outcomes of calls have a table of their own.
+    let values = |labels: &Labels| {
+        let listed = labels.clone().into_iter();
+        listed.filter(|(label, _)| !["le", "version", "outcome"].contains(&label.as_str()))
+    };
+    let all = samples.iter().flat_map(|(name, series)| {
+        series.iter().flat_map(values).map(move |(label, value)| (name, label, value))
+    });
+    let missing = all.filter(|(name, _, value)| {
+        let is_number = value.bytes().all(|byte| byte.is_ascii_digit());
+        let text = if is_number { value.clone() } else { format!("`{value}`") };
+        !row(name).contains(&text)
+    });
+    missing.map(|(name, label, value)| format!("{name}: {label}=\"{value}\"")).collect()
+}
+
+#[test]
+fn every_value_of_a_label_is_documented() {
+    let all = servers().each_ref().map(|server| server.call("GET /metrics", "", "").1).concat();
+    let samples = samples(&all);
+    let labelled = samples.values().flatten().filter(|labels| !labels.is_empty()).count();
+    assert!(labelled > 200, "{labelled}");
+    let missing = unnamed(&samples, row);
+    assert!(missing.is_empty(), "not in docs/metrics.md: {missing:#?}");
+    let broken = unnamed(&samples, |name| row(name).replace("`presence`", ""));
+    assert_eq!(broken.len(), 1, "{broken:?}");
 }
 
 fn dashboard() -> Value {

@@ -48,7 +48,18 @@ fn fields<'a>(source: &'a str, name: &str) -> Vec<&'a str> {
 
 /// What a document names in code font or links to, as far as it is a file of ours.
 fn named_files(document: &str) -> Vec<String> {
-    let folders = ["src/", "tests/", "docs/", "examples/", "benches/", "fuzz/", "client/"];
+    let folders = [
+        "src/",
+        "tests/",
+        "docs/",
+        "examples/",
+        "benches/",
+        "fuzz/",
+        "client/",
+        "deploy/",
+        "page/",
+        "scripts/",
+    ];
     let quoted = document.split('`').skip(1).step_by(2);
     let mut named: Vec<String> = quoted
         .clone()
@@ -120,6 +131,49 @@ fn guards(document: &str) -> Vec<String> {
     names
 }
 
+/// The closes that the prose of a document names: behind a code, or behind "closed with".
+fn named_closes(document: &str) -> Vec<(Option<u16>, String)> {
+    let outside = document.split("```").step_by(2).collect::<String>();
+    let flat = outside.split_whitespace().collect::<Vec<_>>().join(" ");
+    let parts: Vec<&str> = flat.split('`').collect();
+    let quoted = parts.windows(2).step_by(2).filter_map(|pair| {
+        let [before, text] = pair else { return None };
+        let before = before.trim_end();
+        let words = before.rsplit(' ').next().unwrap_or_default();
+        let code =
+            words.trim_start_matches('(').parse().ok().filter(|it| (1000..1016).contains(it));
+        let is_told = before.ends_with("closed with") || before.ends_with("closes with");
+        let (code, text) = match text.split_once(' ') {
+            Some((number, rest)) if is_told && number.parse::<u16>().is_ok() => {
+                (number.parse().ok(), rest)
+            }
+            _ => (code, *text),
+        };
+        let is_reason = text.starts_with(|c: char| c.is_ascii_uppercase());
+        (is_reason && (code.is_some() || is_told)).then(|| (code, text.to_owned()))
+    });
+    quoted.collect()
+}
+
+/// Those of them that the server never sends.
+fn unknown_closes(document: &str) -> Vec<String> {
+    let is_known = |(code, text): &(Option<u16>, String)| {
+        CloseReason::ALL
+            .iter()
+            .any(|it| it.text() == text && code.is_none_or(|code| code == it.code()))
+    };
+    let unknown = named_closes(document).into_iter().filter(|it| !is_known(it));
+    unknown.map(|(code, text)| format!("no close {code:?} `{text}`")).collect()
+}
+
+/// Where the rows of a numbered table do not count on from the row before.
+fn misnumbered(document: &str) -> Vec<String> {
+    let numbers = document.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").next());
+    let numbers: Vec<u32> = numbers.filter_map(|cell| cell.parse().ok()).collect();
+    let wrong = (1..).zip(&numbers).filter(|(at, number)| at != *number);
+    wrong.map(|(at, number)| format!("row {at} has the number {number}")).collect()
+}
+
 fn missing_tests(names: &[String], sources: &[(String, String)]) -> Vec<String> {
     let exists = |name: &&String| {
         let function = format!("fn {name}(");
@@ -136,6 +190,36 @@ fn every_close_reason_is_documented() {
     let (_, table) = protocol.split_once("| code | reason | label |").unwrap();
     let documented = table.lines().skip(2).take_while(|line| line.starts_with('|')).count();
     assert_eq!(documented, CloseReason::ALL.len(), "a row without a reason");
+}
+
+#[test]
+fn closes_in_the_documents_are_those_of_the_server() {
+    let places =
+        ["README.md", "CONTRIBUTING.md", "SECURITY.md", "client/README.md", "docs", "examples"];
+    let (mut wrong, mut named) = (Vec::new(), 0);
+    for (path, text) in tree(&places, &[".md"]) {
+        named += named_closes(&text).len();
+        wrong.extend(unknown_closes(&text).iter().map(|fault| format!("{path}: {fault}")));
+    }
+    assert!(named > 60, "{named}");
+    assert_none(&wrong);
+}
+
+#[test]
+fn every_fuzzer_is_documented() {
+    let folder = std::fs::read_dir(root().join("fuzz/fuzz_targets")).unwrap();
+    let names = folder.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned());
+    let names: Vec<_> = names.map(|name| name.replace(".rs", "")).collect();
+    let table = read("fuzz/README.md");
+    let missing = names.iter().filter(|name| !table.contains(&format!("| `{name}` |")));
+    assert_none(&missing.map(|name| format!("fuzz/README.md: no {name}")).collect::<Vec<_>>());
+    let counted = ["Seven", "Eight", "Nine", "Ten", "Eleven", "Twelve"][names.len() - 7];
+    assert!(read("README.md").contains(&format!("{counted} fuzzers run")), "{counted}");
+}
+
+#[test]
+fn invariants_are_numbered() {
+    assert_none(&misnumbered(&read("ARCHITECTURE.md")));
 }
 
 #[test]
@@ -219,8 +303,9 @@ fn every_limit_that_clients_meet_is_in_the_protocol() {
 #[test]
 fn what_the_documents_name_is_there() {
     let mut wrong = Vec::new();
-    for (path, text) in tree(&["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs"], &[".md"])
-    {
+    let places =
+        ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "docs", "examples"];
+    for (path, text) in tree(&places, &[".md"]) {
         let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
         wrong.extend(dead_names(folder, &text).iter().map(|dead| format!("{path}: {dead}")));
     }
@@ -230,7 +315,16 @@ fn what_the_documents_name_is_there() {
 #[test]
 fn what_the_documents_link_to_has_its_heading() {
     let mut wrong = Vec::new();
-    let places = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs", "client/README.md"];
+    let places = [
+        "README.md",
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
+        "benches",
+        "client/README.md",
+        "docs",
+        "examples",
+    ];
     for (path, text) in tree(&places, &[".md"]) {
         let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
         let other = |file: &str| {
@@ -266,6 +360,11 @@ fn each_of_these_rules_can_fail() {
     assert_none(&dead_names("docs", "`src/lib.rs`, [x](protocol.md#limits), [y](https://a.b)"));
     let dead = "`src/none.rs` [x](none.md) `cargo run --example none` --bench none";
     assert_eq!(dead_names("", dead).len(), 4);
+    let closes = "with 1008\n`Rate limit exceeded`, 1001 `Nothing`, closed with `Too many`, closed with \
+                  `1013 Slow consumer`, closed with `drain`";
+    assert_eq!(named_closes(closes).len(), 4);
+    assert_eq!(unknown_closes(closes).len(), 2);
+    assert_eq!(misnumbered("| 1 | a |\n| 2 | b |\n| 2 | c |"), ["row 3 has the number 2"]);
     let linked = "## `a` and B, c\n[x](#a-and-b-c) [y](z.md#d) [w](#none)";
     assert_eq!(dead_anchors(linked, |_| "# D".to_owned()), ["no heading #none"]);
     let table = "| # | guarded by |\n| --- | --- |\n| `x` | `a_test`, `b` |\n\n| # |\n| `c` |";

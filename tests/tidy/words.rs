@@ -21,6 +21,23 @@ const NOT_USED: [(&str, &str); 15] = [
     ("whoever", "the name of the actor"),
 ];
 
+/// Where documents are.
+const PLACES: [&str; 10] = [
+    "README.md",
+    "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    "benches",
+    "client/README.md",
+    "docs",
+    "examples",
+    "fuzz/README.md",
+    "tests/fixtures/texts",
+];
+
+/// The longest line of prose, in characters: so that two versions of a page can be compared side by side.
+const LONGEST: usize = 120;
+
 /// What people search for, and the page that it is described on.
 const SEARCHED: [(&str, &str); 10] = [
     ("rate limit", "docs/configuration.md"),
@@ -57,6 +74,18 @@ fn unwanted(document: &str) -> Vec<String> {
     found.map(|(word, better)| format!("`{word}`: write {better}")).collect()
 }
 
+/// Lines of prose that are too long. Tables, programs and addresses cannot be broken.
+fn long_lines(document: &str) -> Vec<String> {
+    let mut is_program = false;
+    let lines = document.lines().enumerate().filter(|(_, line)| {
+        let is_fence = line.trim_start().starts_with("```");
+        is_program ^= is_fence;
+        let can_break = !is_program && !line.starts_with('|') && !line.contains("](https://");
+        can_break && line.chars().count() > LONGEST
+    });
+    lines.map(|(at, line)| format!("line {} has {}", at + 1, line.chars().count())).collect()
+}
+
 /// The terms of the glossary, in its order.
 fn terms(glossary: &str) -> Vec<&str> {
     let rows = glossary.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").next());
@@ -73,10 +102,46 @@ fn faults_of(terms: &[&str], others: &str) -> Vec<String> {
 
 #[test]
 fn documents_have_one_word_for_each_thing() {
-    let places = ["README.md", "CONTRIBUTING.md", "docs", "client/README.md"];
     let mut wrong = Vec::new();
-    for (path, text) in tree(&places, &[".md"]) {
+    // The texts of the command line are documents, too.
+    for (path, text) in tree(&PLACES, &[".md", "help.txt", "errors.txt"]) {
         wrong.extend(unwanted(&text).iter().map(|fault| format!("{path}: {fault}")));
+    }
+    assert_none(&wrong);
+}
+
+/// The sentences that a source has for people: literals with a blank in them, outside of its tests.
+fn literals(source: &str) -> String {
+    let (code, _) = source.split_once("#[cfg(test)]").unwrap_or((source, ""));
+    // Attributes say to the compiler why a rule does not hold.
+    let is_code = |line: &&str| !line.trim_start().starts_with("//") && !line.contains("reason = ");
+    let code = code.lines().filter(is_code).collect::<Vec<_>>().join(" ");
+    let code = code.replace("'\"'", "").replace("\\\\", "").replace("\\\"", "");
+    let literals = code.split('"').skip(1).step_by(2).filter(|text| text.contains(' '));
+    literals.collect::<Vec<_>>().join("\n").replace('\\', "")
+}
+
+#[test]
+fn texts_of_the_program_have_the_same_words() {
+    let mut wrong = Vec::new();
+    for (path, source) in tree(&["src"], &[".rs"]) {
+        let parts: Vec<_> = path.split(['/', '.']).collect();
+        // The words of recipes, and what nobody reads who runs a server.
+        let is_other = ["languages", "sim", "testing", "tests"].iter().any(|it| parts.contains(it));
+        if !is_other {
+            let found = unwanted(&literals(&source));
+            wrong.extend(found.iter().map(|fault| format!("{path}: {fault}")));
+        }
+    }
+    assert_none(&wrong);
+}
+
+#[test]
+fn prose_has_lines_that_can_be_compared() {
+    let mut wrong = Vec::new();
+    for (path, text) in tree(&PLACES, &[".md"]).into_iter().chain(tree(&["CHANGELOG.md"], &[".md"]))
+    {
+        wrong.extend(long_lines(&text).iter().map(|fault| format!("{path}: {fault} characters")));
     }
     assert_none(&wrong);
 }
@@ -115,6 +180,11 @@ fn every_page_is_in_the_index() {
 fn rules_of_words_can_fail() {
     assert_none(&unwanted("A stranger-free `meanwhile`.\n```\nanew\n```\nThe renewal."));
     assert_eq!(unwanted("Meanwhile a\nstranger").len(), 2);
+    let source = "// a newcomer\nlet a = 'b'; f(\"a stranger\", '\"', \"c \\\" anew\");\n#[cfg(test)]\n\"e e-mail\"";
+    assert_eq!(unwanted(&literals(source)).len(), 2, "{}", literals(source));
+    let long = "x".repeat(LONGEST + 1);
+    assert_none(&long_lines(&format!("| {long}\n```sh\n{long}\n```\nshort")));
+    assert_eq!(long_lines(&long).len(), 1);
     assert_eq!(terms("| word | x |\n| --- | --- |\n| room | y |\n"), ["room"]);
     assert_none(&faults_of(&["back-off", "room"], "a room with back-off"));
     assert_eq!(faults_of(&["room", "back-off"], "a room").len(), 2);

@@ -191,7 +191,7 @@ fn pending_close_flood_forgets_no_authenticated_close() {
         let (told, body) = world.ask(&format!("/v1/connections/{id}"));
         assert_eq!(told, status, "{id} {body}");
         let message = body["message"].as_str().unwrap_or_default();
-        assert_eq!(status == 404, message.contains("The last 3 ends"), "{body}");
+        assert_eq!(status == 404, message.contains("the last 3 that had been in a room"), "{body}");
     }
     let mut config = Config::default();
     config.auth.secret = SECRET.to_owned();

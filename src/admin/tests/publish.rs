@@ -130,6 +130,9 @@ fn publishing_key_publishes_and_does_nothing_else() {
     for key in [&publishing, &publishing.to_uppercase(), KEY] {
         let call = post("/v1/rooms/soup/publish", &shown(key), "{\"content\":\"hello\"}");
         assert!(world.call(&call).starts_with("HTTP/1.1 200 "), "{key}");
+        let many = "{\"users\":[\"alice\"],\"content\":\"hello\"}";
+        let call = post("/v1/publish", &shown(key), many);
+        assert!(world.call(&call).starts_with("HTTP/1.1 200 "), "{key}");
     }
     for path in ["/v1/drain", "/v1/rooms/a/disconnect", "/v1/invitations", "/nothing"] {
         let answer = world.call(&post(path, &shown(&publishing), ""));

@@ -135,6 +135,15 @@ struct ShownSession {
 mod tests {
     use super::*;
 
+    #[test]
+    fn json_is_one_line_as_it_came() {
+        let mut talk = Conversation::new(true, "r");
+        let text = "{\"type\":\"pong\",\n\"id\":\"a\\nb\",\"x\":12345678901234567890123.0}";
+        let said = talk.hear(text).line.unwrap();
+        assert_eq!(said, text.replace('\n', " "));
+        assert_eq!(talk.hear("\u{7}").line.unwrap(), "\"\\u0007\"");
+    }
+
     fn talk() -> Conversation {
         Conversation::new(false, "r")
     }

@@ -5,6 +5,8 @@ use std::net::TcpStream;
 
 #[cfg(feature = "tls")]
 use rustls::{ClientConnection, StreamOwned};
+#[cfg(feature = "tls")]
+use vestibule::net::plain_tls_error;
 
 use crate::cli::server_address::ServerAddress;
 
@@ -57,7 +59,7 @@ impl Read for ClientStream {
         match self {
             Self::Plain(stream) => stream.read(buffer),
             #[cfg(feature = "tls")]
-            Self::Secure(stream) => stream.read(buffer),
+            Self::Secure(stream) => stream.read(buffer).map_err(plain_tls_error),
         }
     }
 }
@@ -67,7 +69,7 @@ impl Write for ClientStream {
         match self {
             Self::Plain(stream) => stream.write(bytes),
             #[cfg(feature = "tls")]
-            Self::Secure(stream) => stream.write(bytes),
+            Self::Secure(stream) => stream.write(bytes).map_err(plain_tls_error),
         }
     }
 
@@ -75,7 +77,7 @@ impl Write for ClientStream {
         match self {
             Self::Plain(stream) => stream.flush(),
             #[cfg(feature = "tls")]
-            Self::Secure(stream) => stream.flush(),
+            Self::Secure(stream) => stream.flush().map_err(plain_tls_error),
         }
     }
 }

@@ -29,8 +29,8 @@ pub(super) struct ExplainArgs {
     #[arg(long, value_name = "N", default_value_t = 20,
           value_parser = clap::value_parser!(u16).range(1..=1_000))]
     last: u16,
-    /// Admin listener to ask [default: admin.listen]
-    #[arg(long, value_name = "HOST:PORT", value_parser = ask::address)]
+    /// Admin listener to ask, HOST:PORT or unix:PATH [default: admin.listen]
+    #[arg(long, value_name = "ADDRESS", value_parser = ask::address)]
     admin: Option<String>,
     /// Print the server's JSON response
     #[arg(long)]

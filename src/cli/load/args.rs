@@ -10,8 +10,9 @@ use vestibule::config::Length;
 /// tokens are signed with. It always ends by itself (--timeout), and exits with 1 if anything
 /// failed.
 ///
-/// The server's limits are sized for people. Raise `limits.messages_per_minute` and the limits of
-/// one address on the server under test, or you measure how fast it refuses.
+/// The server's limits are sized for people. Turn off `limits.messages_per_minute` and the limits of
+/// one address and of one user on the server under test, or you measure how fast it refuses;
+/// docs/sizing.md has the commands.
 ///
 /// What the numbers mean:
 ///

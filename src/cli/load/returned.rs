@@ -64,7 +64,10 @@ impl Returned {
                     grouped(self.peak_attempts_per_second)
                 ),
             ),
-            ("went on, began anew", format!("{}, {}", grouped(self.resumed), grouped(self.anew))),
+            (
+                "went on, started again",
+                format!("{}, {}", grouped(self.resumed), grouped(self.anew)),
+            ),
             ("missed, twice", format!("{}, {}", grouped(self.missed), grouped(self.twice))),
         ];
         if let Some(Joins { asked, told }) = self.joins {

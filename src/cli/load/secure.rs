@@ -10,6 +10,7 @@ use mio::net::TcpStream;
 use rustls::client::Resumption;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, HandshakeKind};
+use vestibule::net::plain_tls_error;
 
 use super::args::Common;
 use crate::cli::server_address::ServerAddress;
@@ -134,7 +135,7 @@ impl PeerTls {
             let processed = self.0.process_new_packets();
             // The handshake's next messages, or an alert.
             self.flush(stream);
-            processed.map_err(io::Error::other)?;
+            processed.map_err(|error| plain_tls_error(io::Error::other(error)))?;
         }
     }
 }

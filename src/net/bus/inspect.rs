@@ -10,6 +10,8 @@ use crate::config::{Cluster, ClusterAddress, ClusterUrl, counted};
 use crate::net::clock::Clock;
 #[cfg(any(feature = "backend", feature = "jwks-url"))]
 use crate::net::http::ClientTls;
+#[cfg(any(feature = "backend", feature = "jwks-url"))]
+use crate::net::tls_fault::plain_tls_error;
 
 /// How long an engine may take for each step.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -54,6 +56,28 @@ pub fn inspect_engine(cluster: &Cluster) -> Result<InspectedEngine, Vec<String>>
 trait EngineStream: Read + Write {}
 impl<T: Read + Write> EngineStream for T {}
 
+/// TLS, whose faults have texts for people.
+#[cfg(any(feature = "backend", feature = "jwks-url"))]
+struct PlainFaults<T>(T);
+
+#[cfg(any(feature = "backend", feature = "jwks-url"))]
+impl<T: Read> Read for PlainFaults<T> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer).map_err(plain_tls_error)
+    }
+}
+
+#[cfg(any(feature = "backend", feature = "jwks-url"))]
+impl<T: Write> Write for PlainFaults<T> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes).map_err(plain_tls_error)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush().map_err(plain_tls_error)
+    }
+}
+
 fn connect(cluster: &Cluster, address: &ClusterAddress) -> io::Result<Box<dyn EngineStream>> {
     match address {
         ClusterAddress::Unix(path) => {
@@ -71,7 +95,8 @@ fn connect(cluster: &Cluster, address: &ClusterAddress) -> io::Result<Box<dyn En
             {
                 let tls = ClientTls::load(("cluster.ca_file", &cluster.ca_file), None)
                     .map_err(io::Error::other)?;
-                Ok(Box::new(rustls::StreamOwned::new(tls.session(host)?, socket)))
+                let session = tls.session(host)?;
+                Ok(Box::new(PlainFaults(rustls::StreamOwned::new(session, socket))))
             }
             #[cfg(not(any(feature = "backend", feature = "jwks-url")))]
             {

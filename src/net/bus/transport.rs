@@ -7,6 +7,9 @@ use mio::{Interest, Registry, Token};
 #[cfg(any(feature = "backend", feature = "jwks-url"))]
 use rustls::ClientConnection;
 
+#[cfg(any(feature = "backend", feature = "jwks-url"))]
+use crate::net::tls_fault::plain_tls_error;
+
 /// A connection that is made, or being made.
 #[derive(Debug)]
 pub(super) enum BusTransport {
@@ -96,7 +99,7 @@ fn read_tls(
         if session.read_tls(socket)? == 0 {
             return Ok(0);
         }
-        session.process_new_packets().map_err(io::Error::other)?;
+        session.process_new_packets().map_err(|error| plain_tls_error(io::Error::other(error)))?;
         flush_tls(socket, session)?;
     }
 }

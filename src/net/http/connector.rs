@@ -17,6 +17,7 @@ use ureq::unversioned::transport::{
 };
 
 use super::client_tls::ClientTls;
+use crate::net::tls_fault::tls_fault;
 
 /// Puts TLS above a connection to an `https://` address.
 #[derive(Debug)]
@@ -65,7 +66,10 @@ impl TlsConnector {
             Some(rustls::Error::AlertReceived(AlertDescription::NoApplicationProtocol)) => {
                 "the server does not offer HTTP/1.1 (ALPN)".to_owned()
             }
-            _ => return error.into(),
+            _ => match tls_fault(&error) {
+                Some(text) => text,
+                None => return error.into(),
+            },
         };
         Error::Other(Box::new(HandshakeError { advice, error }))
     }
@@ -91,11 +95,15 @@ struct HandshakeError {
 
 impl fmt::Display for HandshakeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.advice, self.error)
+        f.write_str(&self.advice)
     }
 }
 
-impl StdError for HandshakeError {}
+impl StdError for HandshakeError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(&self.error)
+    }
+}
 
 /// A connection over TLS.
 pub(super) struct TlsTransport {

@@ -72,13 +72,13 @@ impl UnstoredRevocations {
             )),
             (0, _) => Some(format!(
                 "More revocations could not be stored than were kept to be stored again. A restart forgets \
-                 those of {}: end the sessions again that were ended meanwhile: {fault}",
+                 those of {}: end the sessions again that were ended since then: {fault}",
                 counted(lost, "user")
             )),
             (..) => Some(format!(
                 "Revocations of {} could not be stored, and are stored again as soon as another one is; {} more \
                  are not kept for that. A restart forgets all of them: end the sessions again that were ended \
-                 meanwhile: {fault}",
+                 since then: {fault}",
                 counted(kept, "user"),
                 lost
             )),

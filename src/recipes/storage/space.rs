@@ -303,7 +303,7 @@ pub(super) fn refuse_lost_database(path: &Path) -> Result<(), String> {
     }
     if bytes(&log) > 0 {
         return Err(format!(
-            "the file is missing or empty, and its log {} is there: put the database back beside its \
+            "the file is missing or empty, and its log {} is there: put the database back next to its \
              log, or remove the log to begin with an empty one",
             log.display()
         ));

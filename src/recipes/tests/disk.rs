@@ -305,7 +305,7 @@ fn log_without_its_database_is_not_thrown_away() {
     let log = Path::new(&config.data).join("recipes.db-wal");
     std::fs::write(&log, b"what was stored last").unwrap();
     let Err(StorageError::Open { error, .. }) = RecipesApp::open(&config) else { panic!() };
-    assert!(error.to_string().contains("put the database back beside its log"), "{error}");
+    assert!(error.to_string().contains("put the database back next to its log"), "{error}");
     assert_eq!(std::fs::read(&log).unwrap(), b"what was stored last");
 }
 
