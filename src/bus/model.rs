@@ -11,6 +11,8 @@ mod store;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) use self::faults::{EngineError, ModelFaults};
+#[cfg(test)]
+pub(crate) use self::faults::RefusedScripts;
 use self::reply::{ModelReply, bulk, error, write};
 use self::store::{ModelStore, ScriptCall};
 use super::codec::{RespDecoder, RespToken};
@@ -265,6 +267,9 @@ impl ModelEngine {
         }
         if script == BusScript::Publish && self.faults.is_full(call.key(0)) {
             return error("OOM command not allowed when used memory > 'maxmemory'.");
+        }
+        if self.faults.refuses(script) {
+            return error("ERR The user executing the script can't run this command");
         }
         let store = self.store(id);
         store.set_now(now.as_millis());

@@ -121,9 +121,12 @@ impl Node {
         let command = BusCommand::Lease { ttl_ms: ttl, info: control::write(&info) };
         let pending = Pending::Lease { asked_at: now };
         let _ = cluster.send(now, command, (pending, now + COMMAND_TIME));
-        if cluster.control_head.is_some() {
-            // The announcement of an order may be lost, and no later one may come to show it.
-            self.read_control();
+        let is_due = cluster.reading.is_due();
+        // The announcement of an order may be lost, and no later one may come to show it. The engine may have
+        // refused to have the log read before.
+        self.read_control();
+        if is_due {
+            self.begin_revocations();
         }
     }
 
@@ -240,7 +243,7 @@ impl Node {
                 self.read_queued();
             }
             Some(Pending::Compare { room }) => self.compared(&room, &result),
-            Some(Pending::Revocations) => self.revocations_read(result),
+            Some(Pending::Revocations { reading }) => self.revocations_read(reading, result),
             Some(Pending::Control) => self.control_read(result),
             Some(Pending::Revocation { ticket, user, at, count }) => {
                 self.revocation_kept(ticket, (user, at, count), &result);
