@@ -110,7 +110,9 @@ impl ModelStore {
                 let is_known = self.ids.get(call.key(2)).is_some_and(is_known);
                 !is_known && !is_order && self.heads.contains_key(call.key(0))
             }
-            BusScript::Read => !self.heads.contains_key(call.key(0)),
+            BusScript::Read => {
+                !self.heads.contains_key(call.key(0)) && !call.key(0).ends_with(b":{c}:m")
+            }
             BusScript::TakeKey => true,
             _ => false,
         }

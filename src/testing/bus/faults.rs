@@ -52,11 +52,15 @@ pub fn without_memory(socket: &Path) {
     let mut peer = up(settings("memory"), socket);
     assert!(matches!(peer.ask(publish(1)), Ok(BusReply::Published { .. })));
     let before = peer.ask(read(None)).unwrap();
+    // Its expiry is set again, as it is long ago that it was.
+    order(socket, "HSET memory:{r:lobby}:m x 1");
     order(socket, "CONFIG SET maxmemory 1");
     assert_eq!(peer.ask(publish(2)), Err(BusFault::OutOfMemory));
     assert_eq!(peer.ask(read(None)), Ok(before));
     let other = BusCommand::Read { log: LogName::Room("other".into()), head: None, fresh: 1 };
     assert_eq!(peer.ask(other), Err(BusFault::OutOfMemory));
+    let orders = BusCommand::Read { log: LogName::Control, head: None, fresh: 1 };
+    assert!(matches!(peer.ask(orders), Ok(BusReply::Entries { adopted: true, .. })));
     let lease = BusCommand::Lease { ttl_ms: 15_000, info: b"info".as_slice().into() };
     assert!(matches!(peer.ask(lease), Ok(BusReply::Nodes { .. })));
     let revocation = BusCommand::StoreRevocation {
