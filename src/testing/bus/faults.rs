@@ -225,6 +225,17 @@ pub fn with_few_permissions(socket: &Path) {
     order(socket, "ACL DELUSER few");
 }
 
+/// A user that the engine asks for no password is not taken for its default one.
+pub fn without_a_password(socket: &Path) {
+    order(socket, "ACL SETUSER open on nopass ~open:* resetchannels &open:* +@all");
+    let settings = LinkSettings { username: Some("open".to_owned()), ..settings("open") };
+    let peer = up(settings, socket);
+    let clients = operate(socket, "CLIENT LIST");
+    assert!(clients.contains("user=open"), "{clients}");
+    drop(peer);
+    order(socket, "ACL DELUSER open");
+}
+
 /// A password that is wrong, or missing, is named by its key; a new one is used at once.
 pub fn with_wrong_password(socket: &Path) {
     order(socket, "ACL SETUSER asks on >right ~* &* +@all");
