@@ -69,7 +69,6 @@ pub(crate) enum BusCommand {
     /// Wants them no more. It has no reply.
     Unsubscribe(Vec<LogName>),
     /// Asks what the engine is.
-    #[cfg_attr(not(feature = "net"), allow(dead_code, reason = "for whoever has a socket"))]
     Inspect,
 }
 
@@ -174,6 +173,9 @@ pub(crate) struct EngineInfo {
     pub(crate) used_memory: u64,
     /// What it does when `max_memory` is reached: only `noeviction` is safe.
     pub(crate) eviction: String,
+    /// The process, and the history of its data: as long as both are the same, it has forgotten no write. Empty:
+    /// it does not say.
+    pub(crate) history: String,
 }
 
 /// Why a command was not answered.

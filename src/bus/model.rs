@@ -10,9 +10,9 @@ mod store;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub(crate) use self::faults::{EngineError, ModelFaults};
 #[cfg(test)]
 pub(crate) use self::faults::RefusedScripts;
+pub(crate) use self::faults::{EngineError, ModelFaults};
 use self::reply::{ModelReply, bulk, error, write};
 use self::store::{ModelStore, ScriptCall};
 use super::codec::{RespDecoder, RespToken};
@@ -204,7 +204,10 @@ impl ModelEngine {
             }
             (b"SUBSCRIBE", channels) => self.subscribe(id, channels, true),
             (b"UNSUBSCRIBE", channels) => self.subscribe(id, channels, false),
-            (b"INFO", []) => bulk(INFO.as_bytes()),
+            (b"INFO", []) => {
+                let store = self.connections.get(&id).map_or(0, |connection| connection.store);
+                bulk(format!("{INFO}run_id:{store}\r\nmaster_replid:{store}\r\n").as_bytes())
+            }
             _ => error("ERR unknown command"),
         }
     }

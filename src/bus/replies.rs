@@ -150,8 +150,13 @@ fn engine(text: &[u8]) -> EngineInfo {
         "" => format!("redis {}", field("redis_version")),
         version => format!("valkey {version}"),
     };
+    let history = match (field("run_id"), field("master_replid")) {
+        ("", _) | (_, "") => String::new(),
+        (process, data) => format!("{process} {data}"),
+    };
     EngineInfo {
         server,
+        history,
         role: field("role").to_owned(),
         replicas: number("connected_slaves"),
         append_only: number("aof_enabled") == 1,

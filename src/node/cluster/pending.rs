@@ -42,6 +42,8 @@ pub(crate) enum Pending {
     Release { key: IdempotencyKey },
     /// This node's lease, and when it was asked for.
     Lease { asked_at: Instant },
+    /// What the engine is.
+    Engine,
     /// Whatever comes of it.
     Nothing,
 }

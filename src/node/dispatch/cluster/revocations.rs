@@ -1,5 +1,7 @@
 //! Revocations that every node of the cluster is to carry out: they are kept by the engine.
 
+use std::time::Duration;
+
 use smol_str::SmolStr;
 
 use crate::bus::{BusCommand, BusFault, BusReply, StoredRevocation};
@@ -92,6 +94,13 @@ impl Node {
         }
     }
 
+    /// Reads them again, if that has failed.
+    pub(super) fn repeat_revocations(&mut self) {
+        if self.cluster.as_ref().is_some_and(|cluster| cluster.reading.is_due()) {
+            self.begin_revocations();
+        }
+    }
+
     /// Asks the engine for a page of revocations. What fails begins again with the next lease.
     fn read_revocations(&mut self, reading: u64, after: Option<StoredRevocation>) {
         let now = self.cx.now.monotonic;
@@ -127,6 +136,25 @@ impl Node {
         cluster.has_revocations = true;
         for id in std::mem::take(&mut cluster.early) {
             self.revocations_are_read(id);
+        }
+    }
+
+    /// Closes all connections of a node that could not hear for too long whose sessions were ended.
+    pub(super) fn fence(&mut self) {
+        let fence = self.cx.policy.cluster_fence;
+        let Some(cluster) = &mut self.cluster else { return };
+        let Some(since) = cluster.down_since.filter(|_| fence > Duration::ZERO) else { return };
+        if cluster.is_fenced || !cluster.has_revocations || since + fence > self.cx.now.monotonic {
+            return;
+        }
+        cluster.is_fenced = true;
+        // All is read again before anybody is admitted.
+        (cluster.has_revocations, cluster.control_head) = (false, None);
+        log::error!(
+            "all connections are closed, as the cluster's engine was not reached for {fence:?}"
+        );
+        for slot in self.authenticated() {
+            self.close(slot, CloseReason::BackendUnavailable);
         }
     }
 }
