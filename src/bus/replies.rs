@@ -40,6 +40,10 @@ fn parse(command: &BusCommand, reader: &mut RespReader<'_>) -> Option<BusReply> 
         BusCommand::Lease { info, .. } => nodes(reader, info)?,
         BusCommand::Tell { .. } => BusReply::Told(u32::try_from(reader.number()?).ok()?),
         BusCommand::Inspect => BusReply::Inspected(engine(reader.text()?)),
+        BusCommand::TryRights => {
+            let refused = (0..reader.array()?).map(|_| name(reader.text()?));
+            BusReply::Refused(refused.collect::<Option<_>>()?)
+        }
         BusCommand::Subscribe(_) | BusCommand::Unsubscribe(_) => return None,
     })
 }

@@ -73,6 +73,8 @@ impl BusLink {
                 }
                 Ok(())
             }
+            // Such as MISCONF, or MOVED of a Redis Cluster.
+            Some(BusFault::Other(words)) => Err(words),
             _ => Ok(()),
         }
     }

@@ -95,6 +95,7 @@ impl ModelStore {
             BusScript::Revoke => self.revoke(call),
             BusScript::Revocations => self.revocations(call),
             BusScript::Lease => self.lease(call),
+            BusScript::Rights => ModelReply::List(Vec::new()),
         };
         (reply, None)
     }
