@@ -69,8 +69,10 @@ pub(crate) enum BusCommand {
     /// Wants them no more. It has no reply.
     Unsubscribe(Vec<LogName>),
     /// Asks what the engine is.
-    #[cfg_attr(not(feature = "net"), allow(dead_code, reason = "for whoever has a socket"))]
     Inspect,
+    /// Asks which of the commands that the scripts call are refused to this user.
+    #[cfg_attr(not(feature = "net"), allow(dead_code, reason = "for whoever has a socket"))]
+    TryRights,
 }
 
 impl BusCommand {
@@ -139,6 +141,8 @@ pub(crate) enum BusReply {
     Told(u32),
     /// `Inspect`.
     Inspected(EngineInfo),
+    /// `TryRights`: the commands that are refused.
+    Refused(Vec<SmolStr>),
 }
 
 /// A revocation as the engine keeps it, in unix seconds.
@@ -174,6 +178,9 @@ pub(crate) struct EngineInfo {
     pub(crate) used_memory: u64,
     /// What it does when `max_memory` is reached: only `noeviction` is safe.
     pub(crate) eviction: String,
+    /// The process, and the history of its data: as long as both are the same, it has forgotten no write. Empty:
+    /// it does not say.
+    pub(crate) history: String,
 }
 
 /// Why a command was not answered.
@@ -262,7 +269,8 @@ impl BusFault {
     pub(super) fn from_error(error: &[u8]) -> Self {
         let error = of_script(error);
         let text = || String::from_utf8_lossy(error.get(..200).unwrap_or(error)).into_owned();
-        if error.starts_with(b"The user executing the script can't ") {
+        let words = error.strip_prefix(b"ERR ").unwrap_or(error);
+        if words.starts_with(b"The user executing the script can't ") {
             return Self::NoPermission(text());
         }
         match error.split(|byte| *byte == b' ').next().unwrap_or_default() {
@@ -277,9 +285,10 @@ impl BusFault {
 }
 
 /// The error of a command that a script has called. Redis 6.2 puts the script's name and line in front of it,
-/// and has no code for a missing permission:
+/// and has no code for a missing permission, nor has Redis 7.0:
 ///
 /// ```text
+/// ERR The user executing the script can't run this command or subcommand script: 2d74…, on @user_script:14.
 /// ERR Error running script (call to f_339…): @user_script:9: @user_script: 9: -OOM command not allowed
 /// ERR Error running script (call to f_339…): @user_script:9: The user executing the script can't run …
 /// ```
@@ -323,6 +332,8 @@ mod tests {
         assert_eq!(fault(read_only.to_owned()), BusFault::ReadOnly);
         let refused = "The user executing the script can't run this command or subcommand";
         assert_eq!(fault(old(refused)), BusFault::NoPermission(refused.to_owned()));
+        let newer = format!("ERR {refused} script: 2d74, on @user_script:14.");
+        assert_eq!(fault(newer.clone()), BusFault::NoPermission(newer));
         let wrong = "WRONGTYPE Operation against a key holding the wrong kind of value";
         assert_eq!(fault(old(wrong)), BusFault::Other(wrong.to_owned()));
         assert_eq!(fault(old("")), BusFault::Other(String::new()));

@@ -8,6 +8,7 @@
 //! | `v:{r:ROOM}`, `v:{c}` | channel of its entries |
 //! | `v:{c}:revoked`, `v:{c}:revoked:at` | users by the end of their revocation, and its moment |
 //! | `v:{c}:nodes` | hash of leases |
+//! | `v:{c}:rights` | what `vestibule check` tries commands with |
 //! | `v:{n:NODE}`, `v:{a}`, `v:{p:NODE}` | channels of a node, of all nodes, of a node's probe |
 
 use smol_str::SmolStr;
@@ -82,6 +83,11 @@ impl KeySpace {
 
     pub(super) fn revoked_at(&self) -> Vec<u8> {
         self.with(&["{c}:revoked:at"])
+    }
+
+    /// What `rights` tries commands with.
+    pub(super) fn rights(&self) -> Vec<u8> {
+        self.with(&["{c}:rights"])
     }
 
     pub(super) fn leases(&self) -> Vec<u8> {

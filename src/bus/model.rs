@@ -10,6 +10,8 @@ mod store;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+#[cfg(test)]
+pub(crate) use self::faults::RefusedScripts;
 pub(crate) use self::faults::{EngineError, ModelFaults};
 use self::reply::{ModelReply, bulk, error, write};
 use self::store::{ModelStore, ScriptCall};
@@ -202,7 +204,10 @@ impl ModelEngine {
             }
             (b"SUBSCRIBE", channels) => self.subscribe(id, channels, true),
             (b"UNSUBSCRIBE", channels) => self.subscribe(id, channels, false),
-            (b"INFO", []) => bulk(INFO.as_bytes()),
+            (b"INFO", []) => {
+                let store = self.connections.get(&id).map_or(0, |connection| connection.store);
+                bulk(format!("{INFO}run_id:{store}\r\nmaster_replid:{store}\r\n").as_bytes())
+            }
             _ => error("ERR unknown command"),
         }
     }
@@ -265,6 +270,9 @@ impl ModelEngine {
         }
         if script == BusScript::Publish && self.faults.is_full(call.key(0)) {
             return error("OOM command not allowed when used memory > 'maxmemory'.");
+        }
+        if self.faults.refuses(script) {
+            return error("ERR The user executing the script can't run this command");
         }
         let store = self.store(id);
         store.set_now(now.as_millis());

@@ -40,6 +40,10 @@ fn parse(command: &BusCommand, reader: &mut RespReader<'_>) -> Option<BusReply> 
         BusCommand::Lease { info, .. } => nodes(reader, info)?,
         BusCommand::Tell { .. } => BusReply::Told(u32::try_from(reader.number()?).ok()?),
         BusCommand::Inspect => BusReply::Inspected(engine(reader.text()?)),
+        BusCommand::TryRights => {
+            let refused = (0..reader.array()?).map(|_| name(reader.text()?));
+            BusReply::Refused(refused.collect::<Option<_>>()?)
+        }
         BusCommand::Subscribe(_) | BusCommand::Unsubscribe(_) => return None,
     })
 }
@@ -150,8 +154,13 @@ fn engine(text: &[u8]) -> EngineInfo {
         "" => format!("redis {}", field("redis_version")),
         version => format!("valkey {version}"),
     };
+    let history = match (field("run_id"), field("master_replid")) {
+        ("", _) | (_, "") => String::new(),
+        (process, data) => format!("{process} {data}"),
+    };
     EngineInfo {
         server,
+        history,
         role: field("role").to_owned(),
         replicas: number("connected_slaves"),
         append_only: number("aof_enabled") == 1,

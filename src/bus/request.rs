@@ -51,6 +51,7 @@ impl RequestContext {
             BusCommand::StoreRevocation { .. } => BusScript::Revoke,
             BusCommand::ReadRevocations { .. } => BusScript::Revocations,
             BusCommand::Lease { .. } => BusScript::Lease,
+            BusCommand::TryRights => BusScript::Rights,
             BusCommand::Leave
             | BusCommand::Tell { .. }
             | BusCommand::Subscribe(_)
@@ -171,6 +172,9 @@ impl RequestContext {
                     .word(b"PUBLISH")
                     .word(&self.keys.nodes_channel(node.as_deref()))
                     .word(payload);
+            }
+            BusCommand::TryRights => {
+                self.eval(BusScript::Rights, &[self.keys.rights()], 0, out);
             }
             BusCommand::Inspect => {
                 CommandWriter::new(out, 1).word(b"INFO");

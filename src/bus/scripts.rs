@@ -14,10 +14,11 @@ pub(super) enum BusScript {
     Revocations,
     Lease,
     Probe,
+    Rights,
 }
 
 impl BusScript {
-    pub(super) const ALL: [Self; 11] = [
+    pub(super) const ALL: [Self; 12] = [
         Self::Publish,
         Self::Read,
         Self::Break,
@@ -29,6 +30,7 @@ impl BusScript {
         Self::Revocations,
         Self::Lease,
         Self::Probe,
+        Self::Rights,
     ];
 
     pub(super) const fn source(self) -> &'static str {
@@ -48,6 +50,7 @@ impl BusScript {
             Self::Revocations => include_str!("scripts/revocations.lua"),
             Self::Lease => include_str!("scripts/lease.lua"),
             Self::Probe => include_str!("scripts/probe.lua"),
+            Self::Rights => include_str!("scripts/rights.lua"),
         }
     }
 }

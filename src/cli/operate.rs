@@ -8,7 +8,7 @@ use vestibule::id::ConnId;
 
 use super::ask::{self, AdminArgs, AdminClient, connections, encoded, number};
 use super::output::{CommandError, CommandResult, print};
-use super::publish::{PublishArgs, published};
+use super::publish::{PublishArgs, confirmed_by, published};
 use super::{help, text};
 
 /// The commands for operators.
@@ -178,7 +178,7 @@ fn answer(command: &OperatorCommand, config: &Config) -> Result<String, String> 
         }
         Disconnect(args) => Admin::of(&args.admin, config)?.post(&args.path(), "", disconnected),
         RequireAuth(args) => about(args, "require-auth", |answer| {
-            format!("asked {}\n", connections(answer, "asked"))
+            format!("asked {}{}\n", connections(answer, "asked"), confirmed_by(answer))
         }),
         Lock(args) => about(args, "lock", disconnected),
         Unlock(args) => about(args, "unlock", |_| "unlocked\n".to_owned()),
@@ -274,7 +274,7 @@ fn word<'a>(answer: &'a Value, name: &str) -> &'a str {
 }
 
 fn disconnected(answer: &Value) -> String {
-    format!("ended {}\n", connections(answer, "disconnected"))
+    format!("ended {}{}\n", connections(answer, "disconnected"), confirmed_by(answer))
 }
 
 /// One line for each node of the cluster; none where the server is alone.

@@ -66,14 +66,32 @@ impl PublishArgs {
 
 /// How many a publication was for, and where it failed.
 pub(super) fn published(answer: &Value) -> String {
-    let count = |name: &str| answer.pointer(name).and_then(Value::as_u64);
-    let (confirmed, total) = (count("/nodes/confirmed"), count("/nodes/total"));
-    // Of a cluster; the others deliver it too, and have not said so in time.
-    let nodes = confirmed.zip(total).filter(|(confirmed, total)| confirmed < total);
-    let nodes = nodes.map(|(confirmed, total)| format!(" at {confirmed} of {total} nodes"));
     let queued =
-        format!("queued for {}{}\n", connections(answer, "delivered"), nodes.unwrap_or_default());
+        format!("queued for {}{}\n", connections(answer, "delivered"), confirmed_by(answer));
     let failed = answer.pointer("/failed/rooms").and_then(Value::as_array);
     let failed = failed.into_iter().flatten().filter_map(Value::as_str);
     failed.fold(queued, |said, room| format!("{said}failed in {}\n", text::one_line(room)))
+}
+
+/// At how many nodes of a cluster it was done, if not at all: the others do it too, and have not said so in time.
+pub(super) fn confirmed_by(answer: &Value) -> String {
+    let count = |name: &str| answer.pointer(name).and_then(Value::as_u64);
+    let (confirmed, total) = (count("/nodes/confirmed"), count("/nodes/total"));
+    let nodes = confirmed.zip(total).filter(|(confirmed, total)| confirmed < total);
+    let nodes = nodes.map(|(confirmed, total)| format!(" at {confirmed} of {total} nodes"));
+    nodes.unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nodes_are_counted_where_some_have_not_confirmed() {
+        let of = |confirmed: u64| {
+            confirmed_by(&json!({ "nodes": { "confirmed": confirmed, "total": 3 } }))
+        };
+        assert_eq!((&*of(2), &*of(3)), (" at 2 of 3 nodes", ""));
+        assert_eq!(confirmed_by(&json!({ "delivered": 2 })), "");
+    }
 }

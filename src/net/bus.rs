@@ -202,12 +202,13 @@ impl BusSocket {
     /// Looks a name up, on a thread, as that blocks.
     fn look_up(&self, host: String, port: u16) -> io::Result<()> {
         let (mailbox, attempt) = (self.mailbox.clone(), self.attempt);
+        let round = round_of(attempt, self.addresses.len());
         let look_up = move || {
             let found = (host.as_str(), port).to_socket_addrs();
             let address = found.and_then(|found| {
                 let found: Vec<SocketAddr> = found.collect();
                 // The engine may not be at all of them, such as at the host's IPv6 address.
-                let turn = usize::try_from(attempt).unwrap_or(0).checked_rem(found.len());
+                let turn = round.checked_rem(found.len());
                 let chosen = turn.and_then(|turn| found.get(turn).copied());
                 chosen.ok_or_else(|| io::Error::other("the name has no address"))
             });
@@ -260,6 +261,12 @@ impl BusSocket {
     }
 }
 
+/// How often all configured addresses have been tried, with this attempt: each of a name's addresses gets its
+/// turn. Were the attempts counted, the first of two configured names would always have the same one.
+fn round_of(attempt: u64, configured: usize) -> usize {
+    usize::try_from(attempt).unwrap_or(0).div_ceil(configured.max(1))
+}
+
 /// A name for a node that was given none: the host's, and digits that make it unique.
 ///
 /// # Errors
@@ -272,4 +279,25 @@ pub(super) fn unique_name() -> io::Result<String> {
     let host: String = name.chars().filter(is_allowed).take(48).collect();
     let [a, b, c] = digits;
     Ok(format!("{host}-{a:02x}{b:02x}{c:02x}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// The link goes from one configured address to the next with each attempt.
+    #[test]
+    fn each_address_of_each_name_is_tried() {
+        for (configured, found) in [(1, 2), (2, 2), (2, 3), (3, 2), (4, 2)] {
+            let tried: BTreeSet<_> = (1..=24)
+                .map(|attempt| {
+                    let address = (attempt - 1) % configured;
+                    (address, round_of(attempt as u64, configured) % found)
+                })
+                .collect();
+            assert_eq!(tried.len(), configured * found, "{configured} names of {found}");
+        }
+    }
 }

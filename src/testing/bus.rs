@@ -13,7 +13,8 @@ pub use self::compare::compare_with_model;
 #[cfg(feature = "sim")]
 pub use self::faults::{
     LEAST_PERMISSIONS, as_a_replica, with_a_killed_connection, with_few_permissions,
-    with_least_permissions, with_lost_scripts, with_wrong_password, without_memory,
+    with_least_permissions, with_lost_scripts, with_wrong_password, without_a_password,
+    without_memory,
 };
 
 use std::time::Duration;

@@ -2,6 +2,8 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use vestibule::config::Cluster;
+use vestibule::net::inspect_engine;
 use vestibule::testing::bus;
 
 use crate::engine::Engine;
@@ -53,4 +55,29 @@ fn least_permissions_suffice() {
 #[test]
 fn wrong_password_is_named() {
     bus::with_wrong_password(&Engine::start().socket());
+}
+
+#[test]
+fn user_without_a_password_is_used() {
+    bus::without_a_password(&Engine::start().socket());
+}
+
+#[test]
+fn check_names_what_the_user_may_not_run() {
+    let engine = Engine::start();
+    let rules = bus::LEAST_PERMISSIONS.replace("PREFIX", "v");
+    let url = format!("redis://edge@{}", engine.address());
+    let cluster = Cluster { url, ..Cluster::default() };
+    for (missing, words) in [
+        ("-zadd", "the engine's user may not run zadd: "),
+        ("-unsubscribe", "does not unsubscribe: NOPERM"),
+        ("-info", "NOPERM"),
+        ("+info", ""),
+    ] {
+        let rules = format!("ACL SETUSER edge reset on nopass {rules} {missing}");
+        engine.ask(&rules.split_whitespace().collect::<Vec<_>>());
+        let faults = inspect_engine(&cluster).err().unwrap_or_default();
+        let faults = faults.join(", ");
+        assert!(faults.contains(words) && faults.is_empty() == words.is_empty(), "{faults}");
+    }
 }

@@ -10,7 +10,9 @@ impl BusLink {
     pub(super) fn greet(&mut self, now: Instant) {
         let user = self.settings.username.as_deref().unwrap_or("default");
         let mut words: Vec<&[u8]> = vec![b"HELLO", b"3"];
-        if let Some(password) = &self.settings.password {
+        // A user without a password is still another one than the engine's default.
+        let password = self.settings.password.as_deref();
+        if let Some(password) = password.or(self.settings.username.as_ref().map(|_| "")) {
             words.extend_from_slice(&[b"AUTH", user.as_bytes(), password.as_bytes()]);
         }
         // The engine refuses names with spaces; `CLIENT LIST` shows it.
@@ -71,6 +73,8 @@ impl BusLink {
                 }
                 Ok(())
             }
+            // Such as MISCONF, or MOVED of a Redis Cluster.
+            Some(BusFault::Other(words)) => Err(words),
             _ => Ok(()),
         }
     }
@@ -132,7 +136,7 @@ fn explain(error: &[u8]) -> String {
     let text = String::from_utf8_lossy(error.get(..200).unwrap_or(error)).into_owned();
     let advice = match error.split(|byte| *byte == b' ').next().unwrap_or_default() {
         b"NOAUTH" => " (set cluster.password_file)".to_owned(),
-        b"WRONGPASS" => " (is cluster.password_file up to date?)".to_owned(),
+        b"WRONGPASS" => " (is cluster.password_file set, and up to date?)".to_owned(),
         b"ERR" | b"NOPROTO" => format!(" ({WANTED} is needed)"),
         _ => String::new(),
     };

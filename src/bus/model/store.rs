@@ -95,6 +95,7 @@ impl ModelStore {
             BusScript::Revoke => self.revoke(call),
             BusScript::Revocations => self.revocations(call),
             BusScript::Lease => self.lease(call),
+            BusScript::Rights => ModelReply::List(Vec::new()),
         };
         (reply, None)
     }
@@ -110,7 +111,9 @@ impl ModelStore {
                 let is_known = self.ids.get(call.key(2)).is_some_and(is_known);
                 !is_known && !is_order && self.heads.contains_key(call.key(0))
             }
-            BusScript::Read => !self.heads.contains_key(call.key(0)),
+            BusScript::Read => {
+                !self.heads.contains_key(call.key(0)) && !call.key(0).ends_with(b":{c}:m")
+            }
             BusScript::TakeKey => true,
             _ => false,
         }

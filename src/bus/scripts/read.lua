@@ -9,16 +9,20 @@ local n, t, asked = tonumber(head[1]), head[2], tonumber(ARGV[1])
 local now, keep_for = tonumber(redis.call('TIME')[1]), tonumber(ARGV[4])
 local begun = not n
 if begun then
+  -- Nobody is admitted before the control log is read. After a write that needs no memory even an engine
+  -- without memory takes it.
+  if string.sub(KEYS[1], -6) == ':{c}:m' then redis.call('HDEL', KEYS[1], '') end
   n, t = asked or 0, asked and ARGV[2] or ARGV[3]
   redis.call('HSET', KEYS[1], 'n', n, 't', t, 'b', 0)
   redis.call('DEL', KEYS[2])
 end
--- A log stays while somebody watches it.
+-- A log stays while somebody watches it. EXPIRE comes first: after it even an engine without memory takes
+-- the rest, so that what it has can be read.
 local expiry_set = tonumber(head[3])
 if begun or not expiry_set or math.abs(now - expiry_set) >= keep_for then
-  redis.call('HSET', KEYS[1], 'x', now)
   redis.call('EXPIRE', KEYS[1], keep_for * 3)
   redis.call('EXPIRE', KEYS[2], keep_for * 3)
+  redis.call('HSET', KEYS[1], 'x', now)
 end
 -- The tag before the entry at this index of the list: bytes 16 to 21 of the entry name it.
 local length = redis.call('LLEN', KEYS[2])

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use crate::bus::{BusCommand, BusEvent, BusLink, BusReply, EngineInfo, LinkSettings};
+use crate::bus::{BusCommand, BusEvent, BusLink, BusReply, EngineInfo, LinkSettings, LogName};
 use crate::config::{Cluster, ClusterAddress, ClusterUrl, counted};
 use crate::net::clock::Clock;
 #[cfg(any(feature = "backend", feature = "jwks-url"))]
@@ -135,20 +135,40 @@ fn ask(
     };
     let mut link = BusLink::new(settings, &seed);
     let now = || clock.now().monotonic;
+    let log = || LogName::Room("vestibule check".into());
     link.handle_timeout(now());
     link.connected(now());
     let until = now() + PATIENCE;
     let mut buffer = vec![0; 16 << 10];
-    loop {
+    // An engine that sends a byte now and then does not hold this up.
+    while now() < until {
         while let Some(event) = link.poll() {
             match event {
                 BusEvent::Up => {
-                    let sent = link.send(now(), 0, BusCommand::Inspect, until);
+                    let sent = link.send(now(), 0, BusCommand::Subscribe(vec![log()]), until);
                     sent.map_err(|fault| fault.to_string())?;
                 }
-                BusEvent::Down { reason } => return Err(reason),
+                BusEvent::Subscribed(_) => {
+                    let leave = BusCommand::Unsubscribe(vec![log()]);
+                    for command in [leave, BusCommand::TryRights, BusCommand::Inspect] {
+                        let sent = link.send(now(), 0, command, until);
+                        sent.map_err(|fault| fault.to_string())?;
+                    }
+                }
+                BusEvent::NotSubscribed { fault, .. } => return Err(explain(fault.to_string())),
+                BusEvent::Down { reason } => return Err(explain(reason)),
                 BusEvent::Reply { result: Ok(BusReply::Inspected(info)), .. } => return Ok(info),
-                BusEvent::Reply { result: Err(fault), .. } => return Err(fault.to_string()),
+                BusEvent::Reply { result: Ok(BusReply::Refused(refused)), .. }
+                    if !refused.is_empty() =>
+                {
+                    return Err(format!(
+                        "the engine's user may not run {}: docs/cluster.md, The engine, has the ACL",
+                        refused.join(", ")
+                    ));
+                }
+                BusEvent::Reply { result: Err(fault), .. } => {
+                    return Err(explain(fault.to_string()));
+                }
                 _ => {}
             }
         }
@@ -164,6 +184,15 @@ fn ask(
         }
         link.received(now(), buffer.get(..length).unwrap_or_default());
     }
+    Err(format!("it did not answer within {PATIENCE:?}"))
+}
+
+/// The engine's words, and what they mean where they do not say it.
+fn explain(words: String) -> String {
+    if words.starts_with("MOVED ") || words.starts_with("CLUSTERDOWN ") {
+        return format!("{words} (it is a node of a Redis Cluster, which is not supported)");
+    }
+    words
 }
 
 fn describe(address: String, info: &EngineInfo) -> InspectedEngine {

@@ -105,6 +105,38 @@ pub(crate) enum Word {
     Unknown,
 }
 
+/// Readings of the revocations that the engine keeps. One that has failed is to be done again from the
+/// beginning: what is not known here would be missed for good.
+#[derive(Debug, Default)]
+pub(crate) struct RevocationReading {
+    /// The newest one's number: what an earlier one has not got, it gets.
+    number: u64,
+    has_failed: bool,
+}
+
+impl RevocationReading {
+    /// Begins another one. Its number.
+    pub(crate) fn begin(&mut self) -> u64 {
+        self.number += 1;
+        self.has_failed = false;
+        self.number
+    }
+
+    pub(crate) fn is_newest(&self, number: u64) -> bool {
+        self.number == number
+    }
+
+    /// This one gets no further.
+    pub(crate) fn fail(&mut self, number: u64) {
+        self.has_failed |= self.is_newest(number);
+    }
+
+    /// Is another one to be begun?
+    pub(crate) fn is_due(&self) -> bool {
+        self.has_failed
+    }
+}
+
 pub(crate) fn write(value: &impl Serialize) -> Box<[u8]> {
     serde_json::to_vec(value).unwrap_or_default().into_boxed_slice()
 }

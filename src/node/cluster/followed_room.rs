@@ -22,6 +22,8 @@ pub(super) struct FollowedRoom {
     pub(super) head: Option<Position>,
     /// When somebody wanted to join it last.
     pub(super) wanted: Instant,
+    /// In which history of the engine it was read last; `None`: that is not known.
+    pub(super) history: Option<u64>,
     /// Connections that join when it was read.
     pub(super) waiting: Vec<ConnId>,
     /// Its head is compared after the next message's time, which is in `compares`.
@@ -49,6 +51,7 @@ impl FollowedRoom {
             state: FollowState::Lost,
             head: None,
             wanted: now,
+            history: None,
             waiting,
             is_compared_soon: false,
             compared: now,

@@ -41,6 +41,7 @@ use std::time::Duration;
 use hashbrown::HashMap;
 use smol_str::SmolStr;
 
+use self::control::RevocationReading;
 use self::fault_log::FaultLog;
 pub(crate) use self::message_id::{content_hash, message_id};
 use self::nodes::Nodes;
@@ -97,6 +98,7 @@ pub(crate) struct ClusterMember {
     pub(crate) hears_orders: bool,
     /// Revocations were read at least once: nobody is admitted before.
     pub(crate) has_revocations: bool,
+    pub(crate) reading: RevocationReading,
     /// Connections that join when revocations were read.
     pub(crate) early: BTreeSet<ConnId>,
     /// When other nodes may be told of forged tokens again.
@@ -171,6 +173,7 @@ impl ClusterMember {
             control_head: None,
             hears_orders: true,
             has_revocations: false,
+            reading: RevocationReading::default(),
             early: BTreeSet::new(),
             tells_forged_at: Instant::START,
             reads: 0,

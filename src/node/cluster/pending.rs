@@ -24,8 +24,8 @@ pub(crate) enum Pending {
     Read { room: SmolStr, head: Option<Position> },
     /// The head of a room was compared.
     Compare { room: SmolStr },
-    /// A page of the revocations.
-    Revocations,
+    /// A page of the revocations, which this reading of them began with.
+    Revocations { reading: u64 },
     /// The control log.
     Control,
     /// An operator's order: its revocation.
@@ -42,6 +42,8 @@ pub(crate) enum Pending {
     Release { key: IdempotencyKey },
     /// This node's lease, and when it was asked for.
     Lease { asked_at: Instant },
+    /// What the engine is.
+    Engine,
     /// Whatever comes of it.
     Nothing,
 }

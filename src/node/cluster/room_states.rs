@@ -20,6 +20,7 @@ use smol_str::SmolStr;
 
 pub(crate) use super::followed_room::FollowState;
 use super::followed_room::FollowedRoom;
+use super::wanted::EngineHistory;
 pub(crate) use super::wanted::{EntryStep, LinkView, RoomVisit, Wanted};
 use crate::bus::{EntryKind, LogEntry};
 use crate::id::{ConnId, Seed, SeededState};
@@ -56,6 +57,7 @@ pub(crate) struct FollowedRooms {
     /// are not `is_queued` were read.
     awaited_reads: VecDeque<SmolStr>,
     other_reads: VecDeque<SmolStr>,
+    pub(crate) history: EngineHistory,
     pub(crate) fault: Fault,
 }
 
@@ -68,6 +70,7 @@ impl FollowedRooms {
             compares: VecDeque::new(),
             awaited_reads: VecDeque::new(),
             other_reads: VecDeque::new(),
+            history: EngineHistory::default(),
             fault: Fault::default(),
         }
     }
@@ -168,6 +171,7 @@ impl FollowedRooms {
     pub(crate) fn read(&mut self, now: Instant, room: &str, head: Position) -> Vec<ConnId> {
         let Some(room) = self.rooms.get_mut(room) else { return Vec::new() };
         (room.state, room.head, room.compared) = (FollowState::Live, Some(head), now);
+        room.history = self.history.current();
         std::mem::take(&mut room.waiting)
     }
 
@@ -188,6 +192,12 @@ impl FollowedRooms {
             (room.state, room.is_queued) = (FollowState::Lost, false);
             (*room.place(true), *room.place(false)) = (false, false);
         }
+    }
+
+    /// The room was read in the history of the engine that goes on.
+    pub(crate) fn is_of_this_history(&self, room: &str) -> bool {
+        let history = self.rooms.get(room).and_then(|room| room.history);
+        history.is_some() && history == self.history.current()
     }
 
     fn compare_soon(&mut self, now: Instant, name: &SmolStr) {

@@ -1,4 +1,5 @@
 //! What somebody who wants to join a room of the cluster has to wait for, and what becomes of its entries.
+//! And whether the engine is the one that it was.
 
 use smol_str::SmolStr;
 
@@ -51,4 +52,33 @@ pub(crate) enum RoomVisit {
     /// It could not be read, and is tried again.
     Read(SmolStr),
     Nothing,
+}
+
+/// Which history of an engine the node is in: another one after each restart of the engine and each fail-over,
+/// as something may be lost with it.
+#[derive(Debug, Default)]
+pub(crate) struct EngineHistory {
+    /// What the engine has called it, and its number here.
+    last: (String, u64),
+    is_known: bool,
+}
+
+impl EngineHistory {
+    /// The number of the one that this connection is in; `None`: the engine has not said it.
+    pub(crate) fn current(&self) -> Option<u64> {
+        self.is_known.then_some(self.last.1)
+    }
+
+    /// There is another connection to an engine.
+    pub(crate) fn forget(&mut self) {
+        self.is_known = false;
+    }
+
+    /// What the engine calls it; empty: nobody knows.
+    pub(crate) fn set(&mut self, name: String) {
+        self.is_known = !name.is_empty();
+        if self.is_known && name != self.last.0 {
+            self.last = (name, self.last.1 + 1);
+        }
+    }
 }

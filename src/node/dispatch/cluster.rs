@@ -9,8 +9,6 @@ mod publications;
 mod revocations;
 mod user_counts;
 
-use std::time::Duration;
-
 use smol_str::SmolStr;
 
 use crate::bus::{BusCommand, BusEvent, BusFault, BusReply, LogEntry, LogName};
@@ -22,7 +20,6 @@ use crate::node::cluster::nodes::{ListedNode, NodeInfo, run_of};
 use crate::node::cluster::room_states::{EntryStep, RoomVisit};
 use crate::node::cluster::{COMMAND_TIME, Pending};
 use crate::node::work::port::{BusInput, BusOrder};
-use crate::protocol::CloseReason;
 use crate::time::Now;
 
 /// Rooms that are looked at in one call; what is left is due at once again.
@@ -121,10 +118,10 @@ impl Node {
         let command = BusCommand::Lease { ttl_ms: ttl, info: control::write(&info) };
         let pending = Pending::Lease { asked_at: now };
         let _ = cluster.send(now, command, (pending, now + COMMAND_TIME));
-        if cluster.control_head.is_some() {
-            // The announcement of an order may be lost, and no later one may come to show it.
-            self.read_control();
-        }
+        // The announcement of an order may be lost, and no later one may come to show it; or the engine has
+        // refused to have the log or the revocations read before.
+        self.read_control();
+        self.repeat_revocations();
     }
 
     /// This node's name in the cluster. `None`: the server is alone.
@@ -174,6 +171,10 @@ impl Node {
         cluster.down_since = None;
         cluster.is_fenced = false;
         cluster.nodes.renew_at_once();
+        cluster.rooms.history.forget();
+        // First: what rooms are read for depends on it.
+        let engine = (Pending::Engine, now + COMMAND_TIME);
+        let _ = cluster.send(now, BusCommand::Inspect, engine);
         // What the engine has refused before is not wanted any more, as far as the link knows.
         let refused = cluster.rooms.take_all_unsubscribed().into_iter().map(LogName::Room);
         let _ = cluster.link.send(now, 0, BusCommand::Subscribe(refused.collect()), now);
@@ -240,7 +241,7 @@ impl Node {
                 self.read_queued();
             }
             Some(Pending::Compare { room }) => self.compared(&room, &result),
-            Some(Pending::Revocations) => self.revocations_read(result),
+            Some(Pending::Revocations { reading }) => self.revocations_read(reading, result),
             Some(Pending::Control) => self.control_read(result),
             Some(Pending::Revocation { ticket, user, at, count }) => {
                 self.revocation_kept(ticket, (user, at, count), &result);
@@ -264,6 +265,7 @@ impl Node {
                     self.nodes_listed(asked_at, &before);
                 }
             }
+            Some(Pending::Engine) => self.engine_inspected(result),
             Some(Pending::Nothing) | None => {}
         }
     }
@@ -362,25 +364,6 @@ impl Node {
         let all = self.connections.iter();
         let members = all.filter(|(_, it)| it.session.phase().is_authenticated());
         members.map(|(slot, _)| slot).collect()
-    }
-
-    /// Closes all connections of a node that could not hear for too long whose sessions were ended.
-    fn fence(&mut self) {
-        let fence = self.cx.policy.cluster_fence;
-        let Some(cluster) = &mut self.cluster else { return };
-        let Some(since) = cluster.down_since.filter(|_| fence > Duration::ZERO) else { return };
-        if cluster.is_fenced || !cluster.has_revocations || since + fence > self.cx.now.monotonic {
-            return;
-        }
-        cluster.is_fenced = true;
-        // All is read again before anybody is admitted.
-        (cluster.has_revocations, cluster.control_head) = (false, None);
-        log::error!(
-            "all connections are closed, as the cluster's engine was not reached for {fence:?}"
-        );
-        for slot in self.authenticated() {
-            self.close(slot, CloseReason::BackendUnavailable);
-        }
     }
 
     /// An entry of a room was announced.

@@ -52,11 +52,15 @@ pub fn without_memory(socket: &Path) {
     let mut peer = up(settings("memory"), socket);
     assert!(matches!(peer.ask(publish(1)), Ok(BusReply::Published { .. })));
     let before = peer.ask(read(None)).unwrap();
+    // Its expiry is set again, as it is long ago that it was.
+    order(socket, "HSET memory:{r:lobby}:m x 1");
     order(socket, "CONFIG SET maxmemory 1");
     assert_eq!(peer.ask(publish(2)), Err(BusFault::OutOfMemory));
     assert_eq!(peer.ask(read(None)), Ok(before));
     let other = BusCommand::Read { log: LogName::Room("other".into()), head: None, fresh: 1 };
     assert_eq!(peer.ask(other), Err(BusFault::OutOfMemory));
+    let orders = BusCommand::Read { log: LogName::Control, head: None, fresh: 1 };
+    assert!(matches!(peer.ask(orders), Ok(BusReply::Entries { adopted: true, .. })));
     let lease = BusCommand::Lease { ttl_ms: 15_000, info: b"info".as_slice().into() };
     assert!(matches!(peer.ask(lease), Ok(BusReply::Nodes { .. })));
     let revocation = BusCommand::StoreRevocation {
@@ -184,12 +188,22 @@ pub fn with_least_permissions(socket: &Path) {
         BusCommand::Leave,
         BusCommand::Tell { node: None, payload: [1].into() },
         BusCommand::Inspect,
+        BusCommand::TryRights,
     ] {
         let reply = peer.ask(command.clone());
         assert!(reply.is_ok(), "{command:?}: {reply:?}");
     }
     peer.serve_until(&|peer| peer.link.counts().probe.is_some());
     assert_eq!(peer.link.counts().faults, [0; BusFault::LABELS.len()]);
+    // Each of them that is called by a script is missed by its name.
+    let of_scripts = LEAST_PERMISSIONS.split_whitespace().filter_map(|rule| rule.strip_prefix('+'));
+    let direct = ["hello", "evalsha", "script|load", "subscribe", "unsubscribe", "info"];
+    for command in of_scripts.filter(|command| !direct.contains(command)) {
+        order(socket, &format!("ACL SETUSER least -{command}"));
+        assert_eq!(peer.ask(BusCommand::TryRights), Ok(BusReply::Refused(vec![command.into()])));
+        order(socket, &format!("ACL SETUSER least +{command}"));
+    }
+    assert_eq!(peer.ask(BusCommand::TryRights), Ok(BusReply::Refused(Vec::new())));
     order(socket, "ACL DELUSER least");
 }
 
@@ -219,6 +233,17 @@ pub fn with_few_permissions(socket: &Path) {
         order(socket, &format!("ACL DELUSER {user}"));
     }
     order(socket, "ACL DELUSER few");
+}
+
+/// A user that the engine asks for no password is not taken for its default one.
+pub fn without_a_password(socket: &Path) {
+    order(socket, "ACL SETUSER open on nopass ~open:* resetchannels &open:* +@all");
+    let settings = LinkSettings { username: Some("open".to_owned()), ..settings("open") };
+    let peer = up(settings, socket);
+    let clients = operate(socket, "CLIENT LIST");
+    assert!(clients.contains("user=open"), "{clients}");
+    drop(peer);
+    order(socket, "ACL DELUSER open");
 }
 
 /// A password that is wrong, or missing, is named by its key; a new one is used at once.

@@ -82,6 +82,13 @@ impl Node {
         self.connections.weigh_input(slot);
     }
 
+    /// The engine has said what it is, or has not.
+    pub(super) fn engine_inspected(&mut self, result: Result<BusReply, BusFault>) {
+        if let (Some(cluster), Ok(BusReply::Inspected(engine))) = (&mut self.cluster, result) {
+            cluster.rooms.history.set(engine.history);
+        }
+    }
+
     /// The room of a connection that waits for it was read, or cannot be.
     pub(super) fn room_is_read(&mut self, id: ConnId) {
         if let Some(accepted) = self.wake(id) {
@@ -185,6 +192,14 @@ impl Node {
                 for entry in &entries {
                     self.deliver_read(room, entry);
                 }
+            }
+            // The engine has dropped what this node did not get in time, as a log has a bound: the others have it.
+            Some(head)
+                if base.number() > head.number() && cluster.rooms.is_of_this_history(room) =>
+            {
+                self.cx.metrics.cluster_breaks += 1;
+                self.mirror(room, base, &entries);
+                self.close_members(room);
             }
             Some(_) => {
                 // The engine has lost what this node has delivered. Other nodes may not have got it,

@@ -161,13 +161,13 @@ impl Node {
             // What was ordered before is in the revocations.
             None => {
                 cluster.control_head = Some(newest);
-                self.read_revocations(None);
+                self.begin_revocations();
             }
             Some(_) if follows => entries.iter().for_each(|entry| self.carry_out_new(entry)),
             // Orders are missing, and the revocations are not all of them.
             Some(_) => {
                 cluster.control_head = Some(newest);
-                self.read_revocations(None);
+                self.begin_revocations();
                 self.ask_everybody_for_auth();
             }
         }

@@ -1,5 +1,7 @@
 //! Revocations that every node of the cluster is to carry out: they are kept by the engine.
 
+use std::time::Duration;
+
 use smol_str::SmolStr;
 
 use crate::bus::{BusCommand, BusFault, BusReply, StoredRevocation};
@@ -84,18 +86,40 @@ impl Node {
         self.close_all(members, CloseReason::SessionRevoked)
     }
 
-    /// Asks the engine for all revocations.
-    pub(super) fn read_revocations(&mut self, after: Option<StoredRevocation>) {
+    /// Reads all revocations.
+    pub(super) fn begin_revocations(&mut self) {
+        if let Some(cluster) = &mut self.cluster {
+            let reading = cluster.reading.begin();
+            self.read_revocations(reading, None);
+        }
+    }
+
+    /// Reads them again, if that has failed.
+    pub(super) fn repeat_revocations(&mut self) {
+        if self.cluster.as_ref().is_some_and(|cluster| cluster.reading.is_due()) {
+            self.begin_revocations();
+        }
+    }
+
+    /// Asks the engine for a page of revocations. What fails begins again with the next lease.
+    fn read_revocations(&mut self, reading: u64, after: Option<StoredRevocation>) {
         let now = self.cx.now.monotonic;
         let Some(cluster) = &mut self.cluster else { return };
-        let pending = (Pending::Revocations, now + COMMAND_TIME);
-        let _ = cluster.send(now, BusCommand::ReadRevocations { after }, pending);
+        let pending = (Pending::Revocations { reading }, now + COMMAND_TIME);
+        if cluster.send(now, BusCommand::ReadRevocations { after }, pending).is_err() {
+            cluster.reading.fail(reading);
+        }
     }
 
     /// All revocations, as the engine keeps them. Those that are news here were given while this node
     /// did not hear.
-    pub(super) fn revocations_read(&mut self, result: Result<BusReply, BusFault>) {
-        let Ok(BusReply::Revocations { page, complete }) = result else { return };
+    pub(super) fn revocations_read(&mut self, reading: u64, result: Result<BusReply, BusFault>) {
+        let Ok(BusReply::Revocations { page, complete }) = result else {
+            if let Some(cluster) = &mut self.cluster {
+                cluster.reading.fail(reading);
+            }
+            return;
+        };
         for revocation in &page {
             let at = UnixTime::from_millis(revocation.at);
             let hash = self.cx.hash(&[&revocation.user]);
@@ -103,13 +127,34 @@ impl Node {
                 self.revoke_here(&revocation.user, at);
             }
         }
+        let Some(cluster) = self.cluster.as_mut().filter(|it| it.reading.is_newest(reading)) else {
+            return;
+        };
         if !complete && let Some(last) = page.into_iter().next_back() {
-            return self.read_revocations(Some(last));
+            return self.read_revocations(reading, Some(last));
         }
-        let Some(cluster) = &mut self.cluster else { return };
         cluster.has_revocations = true;
         for id in std::mem::take(&mut cluster.early) {
             self.revocations_are_read(id);
+        }
+    }
+
+    /// Closes all connections of a node that could not hear for too long whose sessions were ended.
+    pub(super) fn fence(&mut self) {
+        let fence = self.cx.policy.cluster_fence;
+        let Some(cluster) = &mut self.cluster else { return };
+        let Some(since) = cluster.down_since.filter(|_| fence > Duration::ZERO) else { return };
+        if cluster.is_fenced || !cluster.has_revocations || since + fence > self.cx.now.monotonic {
+            return;
+        }
+        cluster.is_fenced = true;
+        // All is read again before anybody is admitted.
+        (cluster.has_revocations, cluster.control_head) = (false, None);
+        log::error!(
+            "all connections are closed, as the cluster's engine was not reached for {fence:?}"
+        );
+        for slot in self.authenticated() {
+            self.close(slot, CloseReason::BackendUnavailable);
         }
     }
 }

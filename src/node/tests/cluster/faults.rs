@@ -357,3 +357,35 @@ fn who_ends_before_revocations_are_read_is_forgotten() {
     }
     assert!(world.node.cluster.as_ref().unwrap().early.is_empty());
 }
+
+/// The node was away for longer than the log reaches. Were it a fault of the engine's, all would have to hear
+/// of it.
+#[test]
+fn a_node_that_is_behind_closes_its_own_only() {
+    for has_failed_over in [false, true] {
+        let mut cluster = ClusterWorld::new(0);
+        (0..2).for_each(|_| _ = cluster.add(|config| config.cluster.keep = 4));
+        cluster.seconds(1);
+        let (a, b) = (cluster.connected(0, "soup", "ann"), cluster.connected(1, "soup", "bob"));
+        cluster.chat(0, a, "one");
+        cluster.cut(1);
+        for _ in 0..6 {
+            cluster.chat(0, a, "more");
+        }
+        if has_failed_over {
+            cluster.engine.take_snapshot();
+            cluster.engine.fail_over(false);
+            cluster.seconds(6);
+        }
+        cluster.mend(1);
+        cluster.seconds(10);
+        assert_eq!(cluster.see(1, b).pop().unwrap()["reason"], "Messages missed");
+        let is_closed = cluster.see(0, a).iter().any(|message| !message["close"].is_null());
+        assert_eq!(is_closed, has_failed_over);
+        let c = cluster.connected(1, "soup", "cat");
+        if !has_failed_over {
+            cluster.chat(0, a, "again");
+            assert_eq!(cluster.contents(1, c), ["again"]);
+        }
+    }
+}

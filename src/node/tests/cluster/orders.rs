@@ -1,6 +1,7 @@
 //! Orders and revocations on all nodes.
 
 use super::*;
+use crate::bus::model::RefusedScripts;
 use crate::node::app::OrderKind;
 
 fn order(
@@ -78,6 +79,43 @@ fn orders_that_were_missed_have_everybody_asked() {
     cluster.seconds(10);
     let asked = cluster.see(1, b).pop().unwrap();
     assert_eq!(asked["type"], "auth_required", "{asked}");
+}
+
+/// An order is missing in the log, and so is the revocation that would make up for it.
+#[test]
+fn revocations_are_read_until_they_are_known() {
+    let mut cluster = ClusterWorld::new(2);
+    let b = cluster.connected(1, "soup", "cat");
+    cluster.engine.take_snapshot();
+    order(&mut cluster, 0, "ann");
+    cluster.cut(1);
+    cluster.engine.fail_over(false);
+    cluster.engine.close(None);
+    cluster.seconds(8);
+    order(&mut cluster, 0, "cat");
+    cluster.mend(1);
+    cluster.engine.faults.refused = RefusedScripts::Revocations;
+    cluster.seconds(10);
+    assert!(cluster.see(1, b).iter().all(|message| message["close"].is_null()));
+    cluster.engine.faults.refused = RefusedScripts::None;
+    cluster.seconds(6);
+    assert_eq!(cluster.see(1, b).pop().unwrap()["reason"], "Session revoked");
+}
+
+/// The engine's user is given the right that it lacked.
+#[test]
+fn a_node_that_could_not_read_at_first_admits() {
+    for scripts in [RefusedScripts::Logs, RefusedScripts::Revocations] {
+        let mut cluster = ClusterWorld::new(0);
+        let node = cluster.add(|_| {});
+        cluster.engine.faults.refused = scripts;
+        cluster.seconds(20);
+        let token = cluster.nodes[node].token("ann", 900);
+        assert_eq!(refused(&mut cluster, node, &token), "", "{scripts:?}");
+        cluster.engine.faults.refused = RefusedScripts::None;
+        cluster.seconds(6);
+        cluster.connected(node, "soup", "bob");
+    }
 }
 
 #[test]
