@@ -59,15 +59,17 @@ section! {
     addresses: usize = 65_536, "0 or more addresses", reload + memory;
 
     /// Accepted tokens per minute of one user, and the burst, over all connections. Further ones are
-    /// closed with `Too many authentication attempts`. 0: unlimited, for load tests as one user.
+    /// closed with `Too many authentication attempts`. Refresh tokens of one account have an allowance
+    /// of the same size; further refreshes get 429. 0: unlimited, for load tests as one user.
     auth_per_minute_per_user: u32 = 60, "0 to 1000000 tokens", reload;
 
     /// How many users to track for this rate limit, and, once their last connection is gone, for that
     /// of messages. When the table is full, the user with the least used is dropped. 0: unlimited.
     users: usize = 65_536, "0 or more users", reload + memory;
 
-    /// Chat messages per minute of one user, and the burst, over all connections. Ignored messages of
-    /// an unknown type count too. Control frames have an allowance of the same size. 0:
+    /// Chat messages per minute of one user, and the burst, over all connections. A message counts once
+    /// more for each 4 KiB of it, and for each 16 KiB of an answer that its room gets, too. Ignored
+    /// messages of an unknown type count too. Control frames have an allowance of the same size. 0:
     /// unlimited, for trusted clients and load tests.
     messages_per_minute: u32 = 30, "0 to 4294967295 messages", reload;
 

@@ -329,14 +329,14 @@ impl Session {
         })
     }
 
-    /// Judges a message of an authenticated client (protocol, sections 5 to 7), which is charged to
-    /// its user's `allowance`: that of control frames for a `ping`.
+    /// Judges a message of an authenticated client (protocol, sections 5 to 7), of so many `bytes`, which
+    /// is charged to its user's `allowance`: that of control frames for a `ping`.
     pub(crate) fn judge<'a>(
         &mut self,
         now: Instant,
         policy: &Policy,
         allowance: &mut ChatAllowance,
-        parsed: &'a Parsed<'_>,
+        (parsed, bytes): (&'a Parsed<'_>, usize),
     ) -> Verdict<'a> {
         // One that is ignored was not understood either.
         if !matches!(parsed, Err(_) | Ok(ClientMessage::Unknown)) {
@@ -344,10 +344,12 @@ impl Session {
         }
         match parsed {
             Ok(ClientMessage::Auth { id, token, .. }) => self.judge_auth(now, id, token.as_deref()),
-            Ok(ClientMessage::Chat { id, content, data }) => match allowance.charge(now, policy) {
-                Ok(()) => Verdict::Chat(Said { id, content, data: *data }),
-                Err(retry_after) => self.rate_limited(now, Some(id), retry_after),
-            },
+            Ok(ClientMessage::Chat { id, content, data }) => {
+                match allowance.take(now, policy, bytes) {
+                    Ok(()) => Verdict::Chat(Said { id, content, data: *data }),
+                    Err(retry_after) => self.rate_limited(now, Some(id), retry_after),
+                }
+            }
             Ok(ClientMessage::Ping { id }) => match allowance.charge(now, policy) {
                 Ok(()) => Verdict::Pong { id: id.as_deref() },
                 Err(retry_after) => self.rate_limited(now, id.as_deref(), retry_after),
