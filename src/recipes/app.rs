@@ -307,6 +307,7 @@ impl App for RecipesApp {
     fn on_reload(&mut self, config: &Config) {
         self.keys.replace(config);
         self.bounds.reload(config);
+        self.accounts.reload(&config.limits);
         self.session_ends.set_max_users(config.limits.revocations);
         if let Some(shared) = &self.shared_bounds {
             *shared.lock().unwrap_or_else(PoisonError::into_inner) = self.bounds;
