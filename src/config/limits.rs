@@ -73,8 +73,9 @@ section! {
     /// unlimited, for trusted clients and load tests.
     messages_per_minute: u32 = 30, "0 to 4294967295 messages", reload;
 
-    /// HTTP requests per minute of one user, in points, and the burst: each request costs 1, and 1 for
-    /// each 16 KiB of its answer. Further ones get 429. 0: unlimited.
+    /// HTTP requests per minute of one user, in points, and the burst: each request costs 1, 1 for each
+    /// 16 KiB of its answer, and 1 for each KiB that it has others in a room read. Further ones get 429.
+    /// 0: unlimited.
     requests_per_minute_per_user: u32 = 600, "0 to 1000000 points", reload;
 
     /// The same for requests without a token of one address: sign-ins, and the files of a page. An
