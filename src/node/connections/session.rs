@@ -329,14 +329,14 @@ impl Session {
         })
     }
 
-    /// Judges a message of an authenticated client (protocol, sections 5 to 7), of this `size`, which
+    /// Judges a message of an authenticated client (protocol, sections 5 to 7), `len` bytes long, which
     /// is charged to its user's `allowance`: that of control frames for a `ping`.
     pub(crate) fn judge<'a>(
         &mut self,
         now: Instant,
         policy: &Policy,
         allowance: &mut ChatAllowance,
-        (parsed, size): (&'a Parsed<'_>, usize),
+        (parsed, len): (&'a Parsed<'_>, usize),
     ) -> Verdict<'a> {
         // One that is ignored was not understood either.
         if !matches!(parsed, Err(_) | Ok(ClientMessage::Unknown)) {
@@ -345,7 +345,7 @@ impl Session {
         match parsed {
             Ok(ClientMessage::Auth { id, token, .. }) => self.judge_auth(now, id, token.as_deref()),
             Ok(ClientMessage::Chat { id, content, data }) => {
-                match allowance.take(now, policy, size) {
+                match allowance.pay(now, policy, len) {
                     Ok(()) => Verdict::Chat(Said { id, content, data: *data }),
                     Err(retry_after) => self.rate_limited(now, Some(id), retry_after),
                 }

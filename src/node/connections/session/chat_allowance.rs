@@ -29,7 +29,7 @@ impl ChatAllowance {
     /// # Errors
     /// How long to wait for one.
     pub(crate) fn charge(&mut self, now: Instant, policy: &Policy) -> Result<(), Duration> {
-        self.take(now, policy, 0)
+        self.pay(now, policy, 0)
     }
 
     /// The same of a message of so many bytes, which takes several parts if it is long, and never more
@@ -37,7 +37,7 @@ impl ChatAllowance {
     ///
     /// # Errors
     /// How long to wait for them.
-    pub(crate) fn take(
+    pub(crate) fn pay(
         &mut self,
         now: Instant,
         policy: &Policy,
