@@ -365,7 +365,7 @@ impl Session {
                 if self.invalid_in_a_row >= MAX_INVALID_IN_A_ROW {
                     return Verdict::Close(CloseReason::TooManyInvalidMessages);
                 }
-                self.refuse(now, refusal(malformed))
+                self.refuse(now, allowance::refusal(malformed))
             }
         }
     }
@@ -383,16 +383,6 @@ impl Session {
             None => Verdict::Close(CloseReason::MissingToken),
         }
     }
-}
-
-fn refusal<'a>(malformed: &'a MalformedMessage<'_>) -> Verdict<'a> {
-    let (error, message, request_id) = match malformed {
-        MalformedMessage::Json => (ErrorCode::InvalidJson, ErrorCode::InvalidJson.message(), None),
-        MalformedMessage::Field { id, fault, .. } => {
-            (ErrorCode::InvalidMessage, fault.text(), id.as_deref())
-        }
-    };
-    Verdict::Refuse { error, message, request_id, retry_after: None }
 }
 
 /// How long the peer has to answer a close frame.

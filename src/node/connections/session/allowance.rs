@@ -7,7 +7,7 @@ use crate::node::connections::session::chat_allowance::ChatAllowance;
 use crate::node::connections::session::flags::Flags;
 use crate::node::connections::session::{Session, Verdict};
 use crate::node::policy::Policy;
-use crate::protocol::{CloseReason, ErrorCode, MAX_REFUSED_A_MINUTE};
+use crate::protocol::{CloseReason, ErrorCode, MAX_REFUSED_A_MINUTE, MalformedMessage};
 use crate::time::Instant;
 
 impl Session {
@@ -68,4 +68,15 @@ impl Session {
         self.refused += 1;
         refusal
     }
+}
+
+/// What a message that is not understood is answered with.
+pub(super) fn refusal<'a>(malformed: &'a MalformedMessage<'_>) -> Verdict<'a> {
+    let (error, message, request_id) = match malformed {
+        MalformedMessage::Json => (ErrorCode::InvalidJson, ErrorCode::InvalidJson.message(), None),
+        MalformedMessage::Field { id, fault, .. } => {
+            (ErrorCode::InvalidMessage, fault.text(), id.as_deref())
+        }
+    };
+    Verdict::Refuse { error, message, request_id, retry_after: None }
 }
