@@ -39,7 +39,9 @@ use self::tokens::{RefreshToken, TokenIssuer};
 use super::completions::{CompletionSink, HttpAnswer};
 use super::http::{self, AccountCall, Fields};
 use super::storage::sessions::{self, RefreshResult};
-use super::storage::{Storage, TaskClass, TaskError, TaskOrigin, invitations as stored};
+use super::storage::{
+    Storage, StorageHealth, TaskClass, TaskError, TaskOrigin, invitations as stored,
+};
 use crate::auth::Address;
 use crate::config::{Config, Limits};
 use crate::id::{Seed, SeededState};
@@ -58,6 +60,7 @@ pub(super) struct AccountService {
     /// What the accounts have used of their refreshes, by their keys in the database. Each stores a token,
     /// which stays until it expires, and is no guess: the address may be that of many.
     refreshes: Arc<Mutex<Allowances<i64>>>,
+    health: Arc<StorageHealth>,
     /// Hashes emails, so that nobody can make two of them collide.
     hashing: SeededState,
 }
@@ -78,8 +81,7 @@ impl AccountService {
     pub(super) fn new(
         config: &Config,
         storage: Storage,
-        completions: CompletionSink,
-        keys: SigningKeys,
+        (completions, keys, health): (CompletionSink, SigningKeys, Arc<StorageHealth>),
     ) -> io::Result<Self> {
         let accounts = &config.accounts;
         let handler = AccountHandler {
@@ -101,6 +103,7 @@ impl AccountService {
                 config.limits.auth_per_minute_per_user,
                 accounts.remembered,
             ))),
+            health,
             hashing,
         })
     }
@@ -187,6 +190,7 @@ impl AccountService {
         let (old, new) = (token.hash(), successor.hash());
         let times = (now, now + handler.refresh_ttl);
         let (refreshes, at) = (Arc::clone(&self.refreshes), request.at);
+        let health = Arc::clone(&self.health);
         self.store(
             request.ticket,
             TaskOrigin::new(TaskClass::Access, payer(request)).until(request.start),
@@ -197,6 +201,9 @@ impl AccountService {
                 })
             },
             move |used| {
+                if matches!(used, RefreshResult::TooOften(_)) {
+                    health.count_refused_refresh();
+                }
                 let event = match &used {
                     RefreshResult::Reused(user) | RefreshResult::TooMany(user) => {
                         Some(AppEvent::SessionEnded { user: user.clone() })

@@ -200,6 +200,10 @@ fn an_account_has_60_refreshes_a_minute() {
     test.at = test.at + Duration::from_secs(1);
     assert_eq!(test.refresh(&sessions[0]).status, 200);
     assert_eq!(test.refresh(&sessions[1]).status, 429);
+    let readings = test.app.probe().unwrap()();
+    let name = "vestibule_storage_refreshes_refused_total";
+    let counted = readings.iter().find(|it| it.name() == name);
+    assert_eq!(counted.and_then(|it| it.value(&[])).map(|it| it as u64), Some(2));
 }
 
 #[test]
