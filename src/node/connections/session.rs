@@ -365,7 +365,7 @@ impl Session {
                 if self.invalid_in_a_row >= MAX_INVALID_IN_A_ROW {
                     return Verdict::Close(CloseReason::TooManyInvalidMessages);
                 }
-                self.refuse(now, allowance::refusal(malformed))
+                self.refuse_malformed(now, malformed)
             }
         }
     }

@@ -59,6 +59,15 @@ impl Session {
         self.refuse(now, Verdict::Refuse { error, message, request_id, retry_after })
     }
 
+    /// Refuses a message that is not understood, and says what is wrong with it.
+    pub(super) fn refuse_malformed<'a>(
+        &mut self,
+        now: Instant,
+        malformed: &'a MalformedMessage<'_>,
+    ) -> Verdict<'a> {
+        self.refuse(now, refusal(malformed))
+    }
+
     /// An `error` is an answer too, and answers have an end.
     pub(crate) fn refuse<'a>(&mut self, now: Instant, refusal: Verdict<'a>) -> Verdict<'a> {
         self.begin_minute(now);
@@ -70,8 +79,7 @@ impl Session {
     }
 }
 
-/// What a message that is not understood is answered with.
-pub(super) fn refusal<'a>(malformed: &'a MalformedMessage<'_>) -> Verdict<'a> {
+fn refusal<'a>(malformed: &'a MalformedMessage<'_>) -> Verdict<'a> {
     let (error, message, request_id) = match malformed {
         MalformedMessage::Json => (ErrorCode::InvalidJson, ErrorCode::InvalidJson.message(), None),
         MalformedMessage::Field { id, fault, .. } => {
