@@ -58,7 +58,7 @@
 //! [`Allowances`] keeps it, in one moment for each address.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use super::error::TokenError;
@@ -71,7 +71,8 @@ const FORGED_COST: u32 = 10;
 /// What is counted as one address: an IPv4 address, or an IPv6 /64, which is what one subscriber gets.
 ///
 /// In 8 bytes: the first half of an IPv6 address. IPv4, mapped or not, is put where the multicast
-/// addresses are, from which nobody connects.
+/// addresses are, from which nobody connects. So is what a translator has made of it for a server that has
+/// IPv6 only (RFC 6052, RFC 7755): otherwise all clients with IPv4 would be one address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Address(u64);
 
@@ -79,9 +80,18 @@ impl From<IpAddr> for Address {
     fn from(ip: IpAddr) -> Self {
         match ip.to_canonical() {
             IpAddr::V4(ip) => Self(0xffff_ffff << 32 | u64::from(ip.to_bits())),
-            IpAddr::V6(ip) => Self((ip.to_bits() >> 64) as u64),
+            IpAddr::V6(ip) => match translated(ip) {
+                Some(ip) => Self::from(IpAddr::V4(ip)),
+                None => Self((ip.to_bits() >> 64) as u64),
+            },
         }
     }
+}
+
+/// The IPv4 address in one with the prefix of translators, 64:ff9b::/96.
+fn translated(ip: Ipv6Addr) -> Option<Ipv4Addr> {
+    let bits = ip.to_bits();
+    (bits >> 32 == 0x64_ff9b << 64).then(|| Ipv4Addr::from(bits as u32))
 }
 
 impl Address {

@@ -59,7 +59,8 @@ section! {
     addresses: usize = 65_536, "0 or more addresses", reload + memory;
 
     /// Accepted tokens per minute of one user, and the burst, over all connections. Further ones are
-    /// closed with `Too many auth attempts`. 0: unlimited, for load tests as one user.
+    /// closed with `Too many auth attempts`. Refresh tokens of one account have an allowance
+    /// of the same size; further refreshes get 429. 0: unlimited, for load tests as one user.
     auth_per_minute_per_user: u32 = 60, "0 to 1000000 tokens", reload;
 
     /// How many users to track for the rate limits of users, that of messages once their last
@@ -67,13 +68,15 @@ section! {
     /// unlimited.
     users: usize = 65_536, "0 or more users", reload + memory;
 
-    /// Chat messages per minute of one user, and the burst, over all connections. Ignored messages of
-    /// an unknown type count too. Control frames have an allowance of the same size. 0:
+    /// Chat messages per minute of one user, and the burst, over all connections. A message counts once
+    /// more for each 4 KiB of it, and for each 16 KiB of an answer that its room gets, too. Ignored
+    /// messages of an unknown type count too. Control frames have an allowance of the same size. 0:
     /// unlimited, for trusted clients and load tests.
     messages_per_minute: u32 = 30, "0 to 4294967295 messages", reload;
 
-    /// HTTP requests per minute of one user, in points, and the burst: each request costs 1, and 1 for
-    /// each 16 KiB of its answer. Further ones get 429. 0: unlimited.
+    /// HTTP requests per minute of one user, in points, and the burst: each request costs 1, 1 for each
+    /// 16 KiB of its answer, and 1 for each KiB that it has others in a room read. Further ones get 429.
+    /// 0: unlimited.
     requests_per_minute_per_user: u32 = 600, "0 to 1000000 points", reload;
 
     /// The same for requests without a token of one address: sign-ins, and the files of a page. An

@@ -155,9 +155,9 @@ impl RecipesApp {
         let (storage, join_guard) =
             Storage::start(opened, queue_limits, commit).map_err(StorageError::Thread)?;
         let (completions, keys) = (CompletionSink::default(), SigningKeys::new(config));
+        let shared = (completions.clone(), keys.clone(), Arc::clone(&health));
         let accounts =
-            AccountService::new(config, storage.clone(), completions.clone(), keys.clone())
-                .map_err(StorageError::Thread)?;
+            AccountService::new(config, storage.clone(), shared).map_err(StorageError::Thread)?;
         let reader = Reader::start(queue_limits).map_err(StorageError::Thread)?;
         let tasks = TaskSender { storage, reader, completions: completions.clone(), model: None };
         let app = Self {
@@ -307,6 +307,7 @@ impl App for RecipesApp {
     fn on_reload(&mut self, config: &Config) {
         self.keys.replace(config);
         self.bounds.reload(config);
+        self.accounts.reload(&config.limits);
         self.session_ends.set_max_users(config.limits.revocations);
         if let Some(shared) = &self.shared_bounds {
             *shared.lock().unwrap_or_else(PoisonError::into_inner) = self.bounds;

@@ -24,7 +24,7 @@ use super::ingredient::Ingredient;
 use super::quantity::Number;
 use super::ratio::Ratio;
 use super::read::{ReadError, ReadRecipe, duration, read};
-use super::recipe::{Recipe, Step};
+use super::recipe::{MAX_TAGS, Recipe, Step};
 use super::sentences::sentences;
 use crate::time::UnixTime;
 
@@ -242,7 +242,8 @@ fn set(recipe: &mut Recipe, command: ChatCommand<'_>) -> EditResult {
         ChatCommand::AddTag(names) => {
             let parts = names.split(',').flat_map(|part| part.split(" and ")).map(str::trim);
             for name in parts.filter(|name| !name.is_empty()) {
-                if !recipe.tags.iter().any(|tag| tag == name) {
+                // One beyond the bound is refused with all others, which are not looked through then.
+                if recipe.tags.len() <= MAX_TAGS && !recipe.tags.iter().any(|tag| tag == name) {
                     recipe.tags.push(name.to_owned());
                 }
             }

@@ -30,6 +30,15 @@ fn ipv6_64_is_one_address_and_mapped_ipv4_is_ipv4() {
     assert_ne!(address("::1"), address("::ffff:0.0.0.1"));
 }
 
+/// Where a translator stands before a server with IPv6 only, all IPv4 has one /64.
+#[test]
+fn translated_ipv4_is_the_ipv4_address() {
+    assert_eq!(address("64:ff9b::192.0.2.1"), address("192.0.2.1"));
+    assert_ne!(address("64:ff9b::192.0.2.1"), address("64:ff9b::192.0.2.2"));
+    assert_eq!(address("64:ff9b:0:0:1::1"), address("64:ff9b:0:0:2::2"), "not of that form");
+    assert_eq!(address("64:ff9b:1::1"), address("64:ff9b:1::2"));
+}
+
 #[test]
 fn thirteenth_forged_token_shuts_its_address_for_5s() {
     let mut limiter = AddressLimiter::new(120, 0);

@@ -329,14 +329,14 @@ impl Session {
         })
     }
 
-    /// Judges a message of an authenticated client (protocol, sections 5 to 7), which is charged to
-    /// its user's `allowance`: that of control frames for a `ping`.
+    /// Judges a message of an authenticated client (protocol, sections 5 to 7), `len` bytes long, which
+    /// is charged to its user's `allowance`: that of control frames for a `ping`.
     pub(crate) fn judge<'a>(
         &mut self,
         now: Instant,
         policy: &Policy,
         allowance: &mut ChatAllowance,
-        parsed: &'a Parsed<'_>,
+        (parsed, len): (&'a Parsed<'_>, usize),
     ) -> Verdict<'a> {
         // One that is ignored was not understood either.
         if !matches!(parsed, Err(_) | Ok(ClientMessage::Unknown)) {
@@ -344,10 +344,12 @@ impl Session {
         }
         match parsed {
             Ok(ClientMessage::Auth { id, token, .. }) => self.judge_auth(now, id, token.as_deref()),
-            Ok(ClientMessage::Chat { id, content, data }) => match allowance.charge(now, policy) {
-                Ok(()) => Verdict::Chat(Said { id, content, data: *data }),
-                Err(retry_after) => self.rate_limited(now, Some(id), retry_after),
-            },
+            Ok(ClientMessage::Chat { id, content, data }) => {
+                match allowance.pay(now, policy, len) {
+                    Ok(()) => Verdict::Chat(Said { id, content, data: *data }),
+                    Err(retry_after) => self.rate_limited(now, Some(id), retry_after),
+                }
+            }
             Ok(ClientMessage::Ping { id }) => match allowance.charge(now, policy) {
                 Ok(()) => Verdict::Pong { id: id.as_deref() },
                 Err(retry_after) => self.rate_limited(now, id.as_deref(), retry_after),
@@ -363,7 +365,7 @@ impl Session {
                 if self.invalid_in_a_row >= MAX_INVALID_IN_A_ROW {
                     return Verdict::Close(CloseReason::TooManyInvalidMessages);
                 }
-                self.refuse(now, refusal(malformed))
+                self.refuse_malformed(now, malformed)
             }
         }
     }
@@ -381,16 +383,6 @@ impl Session {
             None => Verdict::Close(CloseReason::MissingToken),
         }
     }
-}
-
-fn refusal<'a>(malformed: &'a MalformedMessage<'_>) -> Verdict<'a> {
-    let (error, message, request_id) = match malformed {
-        MalformedMessage::Json => (ErrorCode::InvalidJson, ErrorCode::InvalidJson.message(), None),
-        MalformedMessage::Field { id, fault, .. } => {
-            (ErrorCode::InvalidMessage, fault.text(), id.as_deref())
-        }
-    };
-    Verdict::Refuse { error, message, request_id, retry_after: None }
 }
 
 /// How long the peer has to answer a close frame.

@@ -299,7 +299,8 @@ impl Node {
         let is_ping = matches!(parsed, Ok(ClientMessage::Ping { .. }));
         let allowance = if is_ping { &mut share.frames } else { &mut share.chat };
         let now = self.cx.now.monotonic;
-        let verdict = connection.session.judge(now, &self.cx.policy, allowance, parsed);
+        let verdict =
+            connection.session.judge(now, &self.cx.policy, allowance, (parsed, text.len()));
         self.carry_out(slot, verdict);
     }
 

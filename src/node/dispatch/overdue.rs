@@ -130,7 +130,8 @@ impl Node {
             let Some(share) = self.rooms.users.shared_mut(slot) else { return };
             let now = self.cx.now.monotonic;
             let allowance = &mut share.chat;
-            match connection.session.judge(now, &self.cx.policy, allowance, &parsed) {
+            let sent = (&parsed, text.len());
+            match connection.session.judge(now, &self.cx.policy, allowance, sent) {
                 Verdict::Chat(said) => self.chat_unasked(slot, said),
                 verdict => self.carry_out(slot, verdict),
             }

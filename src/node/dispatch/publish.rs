@@ -112,11 +112,14 @@ impl Node {
         if self.rooms.breaks_log(stored) {
             self.break_log(&stored.room);
         }
-        let Self { cx, connections, rooms, work, .. } = self;
+        let Self { cx, connections, rooms, work, gate, .. } = self;
         let reached = rooms.deliver_publication(cx, connections, (stored, ticket));
-        let question = work.questions.find(ticket).map(|question| &mut question.kind);
-        if let Some(QuestionKind::Publish { publication }) = question {
-            publication.add_reached(reached);
+        match work.questions.find(ticket).map(|question| &mut question.kind) {
+            Some(QuestionKind::Publish { publication }) => publication.add_reached(reached),
+            Some(QuestionKind::Request { payer }) if reached > 0 => {
+                gate.limits.charge_told(cx, *payer, stored.message.as_str().len());
+            }
+            _ => {}
         }
         self.close_slow_members();
     }

@@ -30,6 +30,9 @@ const PENDING_RETRY_SECONDS: u32 = 5;
 
 /// An answer in HTTP costs a point for each of so many bytes, beside that of its request.
 const BYTES_A_POINT: usize = 16 << 10;
+/// What a request has told a room, which everybody there has to read, costs a point for each of so many.
+/// So a user's requests tell it 600 KiB a minute.
+const TOLD_BYTES_A_POINT: usize = 1 << 10;
 /// The most points that one answer costs, and that a debt can be.
 const MAX_POINTS_OF_ANSWER: u32 = 60;
 
@@ -244,7 +247,16 @@ impl Limits {
     /// Charges the answer to a request by its length: it is known only now, and was made all the
     /// same.
     pub(crate) fn charge_answer(&mut self, cx: &Cx, payer: RequestPayer, bytes: usize) {
-        let (now, points) = (cx.now.monotonic, u32::try_from(bytes / BYTES_A_POINT));
+        self.force(cx, payer, bytes / BYTES_A_POINT);
+    }
+
+    /// Charges a request for what it has told a room, in the same way.
+    pub(crate) fn charge_told(&mut self, cx: &Cx, payer: RequestPayer, bytes: usize) {
+        self.force(cx, payer, bytes / TOLD_BYTES_A_POINT);
+    }
+
+    fn force(&mut self, cx: &Cx, payer: RequestPayer, points: usize) {
+        let (now, points) = (cx.now.monotonic, u32::try_from(points));
         let points = points.unwrap_or(u32::MAX).min(MAX_POINTS_OF_ANSWER);
         match payer.user {
             Some(user) => self.user_requests.force(now, user, points, MAX_POINTS_OF_ANSWER),

@@ -265,7 +265,13 @@ impl Rooms {
                     connections.get(slot).is_some_and(|it| it.session.supports_resume());
                 let room = self.rooms.name_of(slot).filter(|_| supports_resume);
                 let position = room.and_then(|room| self.logs.head(room));
-                update_frame(cx, &update, Some(id), position)
+                let frame = update_frame(cx, &update, Some(id), position);
+                if update.broadcast
+                    && let Some(share) = self.users.shared_mut(slot)
+                {
+                    share.chat.charge_answer(cx.now.monotonic, &cx.policy, frame.len());
+                }
+                frame
             }
             Err((error, message)) => error_frame(cx, error, message, Some(id), None),
         };

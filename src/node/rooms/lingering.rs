@@ -12,7 +12,7 @@
 //! A claimed leave stays where it is until its join is decided: in between its user is neither gone
 //! nor there twice.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 
 use slab::Slab;
@@ -24,8 +24,9 @@ use crate::node::connections::wheel::Wheel;
 use crate::protocol::CloseReason;
 use crate::time::Instant;
 
-/// What a leave takes beside its names: its place, its timer, and its place in the order by rooms.
-const LEAVE_BYTES: usize = 160;
+/// What a leave takes beside its names: its place, its timer, its place in the order by rooms, and its
+/// room's count.
+const LEAVE_BYTES: usize = 208;
 /// Which part of `limits.history_bytes` leaves may take.
 const PART: usize = 4;
 
@@ -58,6 +59,9 @@ pub(crate) struct LingeringLeaves {
     leaves: Slab<Lingering>,
     /// Room, user and place of each.
     by_room: BTreeSet<(SmolStr, SmolStr, u32)>,
+    /// How many there are of each room. Each join to a large room asks for it: when all its members come
+    /// back at once, nobody counts those that are still away.
+    counts: BTreeMap<SmolStr, usize>,
     wheel: Wheel,
     bytes: usize,
     /// Leaves that did not linger, as others took all the space.
@@ -97,6 +101,7 @@ impl LingeringLeaves {
         let (room, user) = (leave.room.clone(), leave.user.clone());
         let key = self.leaves.insert(Lingering { leave, is_claimed: false, is_over: false });
         self.wheel.arm(key, due);
+        *self.counts.entry(room.clone()).or_default() += 1;
         self.by_room.insert((room, user, key as u32));
         Ok(())
     }
@@ -163,6 +168,11 @@ impl LingeringLeaves {
         }
     }
 
+    /// How many connections of `room` have left, and linger.
+    pub(crate) fn count(&self, room: &str) -> usize {
+        if self.counts.is_empty() { 0 } else { self.counts.get(room).copied().unwrap_or(0) }
+    }
+
     /// The users whose leave of `room` lingers; each as often as it has connections.
     pub(crate) fn users_in(&self, room: &SmolStr) -> impl Iterator<Item = &SmolStr> {
         let from = (room.clone(), SmolStr::default(), 0);
@@ -179,6 +189,12 @@ impl LingeringLeaves {
         let leave = self.leaves.try_remove(key)?.leave;
         self.wheel.cancel(key);
         self.bytes = self.bytes.saturating_sub(leave.bytes());
+        if let Some(count) = self.counts.get_mut(&leave.room) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.counts.remove(&leave.room);
+            }
+        }
         self.by_room.remove(&(leave.room.clone(), leave.user.clone(), key as u32));
         Some(leave)
     }

@@ -104,10 +104,21 @@ impl Rooms {
         }
     }
 
-    /// May its watchers have a list?
+    /// May its watchers have a list? Those who have left and may come back are on it.
     fn is_small(&self, cx: &Cx, group: u32) -> bool {
         let (elsewhere, is_listed) = self.elsewhere(group);
-        is_listed && self.rooms.size(group) + elsewhere <= cx.policy.presence_members
+        let here = self.rooms.size(group) + self.lingering_in(group);
+        is_listed && here + elsewhere <= cx.policy.presence_members
+    }
+
+    /// Connections that have left this room, and linger.
+    fn lingering_in(&self, group: u32) -> usize {
+        if self.lingering.len() == 0 {
+            return 0;
+        }
+        let member = self.rooms.first(group);
+        let room = member.and_then(|member| self.rooms.name_of(member));
+        room.map_or(0, |room| self.lingering.count(room))
     }
 
     /// Connections at other nodes, and whether their users are known.
@@ -160,7 +171,7 @@ impl Rooms {
         users.sort_unstable();
         users.dedup();
         let connections =
-            (self.rooms.size(group) + lingering().count() + self.elsewhere(group).0) as u64;
+            (self.rooms.size(group) + self.lingering_in(group) + self.elsewhere(group).0) as u64;
         cx.message(Presence { users: with_users.then_some(&users), connections })
     }
 }

@@ -204,9 +204,8 @@ impl Rooms {
 
     /// What this node reports of a room, and a hash of it.
     fn report_of(&self, cx: &Cx, name: &SmolStr, watches: bool) -> (RoomWord, u64) {
-        let lingering = self.lingering.users_in(name);
         let members = self.rooms.members(name);
-        let connections = self.rooms.count(name) as usize + lingering.count();
+        let connections = self.rooms.count(name) as usize + self.lingering.count(name);
         let users = (connections <= cx.policy.presence_members).then(|| {
             let members = members.filter_map(|slot| self.users.name_of(slot));
             let mut users: Vec<SmolStr> =
@@ -225,6 +224,6 @@ impl Rooms {
 
     /// Is somebody in the room here, or may come back?
     fn has_presence(&self, name: &SmolStr) -> bool {
-        self.rooms.number_of(name).is_some() || self.lingering.users_in(name).next().is_some()
+        self.rooms.number_of(name).is_some() || self.lingering.count(name) > 0
     }
 }

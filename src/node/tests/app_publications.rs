@@ -24,6 +24,8 @@ struct Disk {
     /// Messages that are not answered: by what they say.
     asked: Vec<(String, Ticket, RoomMessage, ConnId)>,
     publishing: Vec<Ticket>,
+    /// Requests that are not answered.
+    editing: Vec<Ticket>,
     /// Joins are answered later: by these answers.
     holds_joins: bool,
     joining: Vec<(Ticket, Update)>,
@@ -152,6 +154,15 @@ impl App for Storing {
 
     fn on_publish(&mut self, publish: &Publish<'_>) -> Reply<Answer> {
         self.0.lock().publishing.push(publish.ticket);
+        Reply::Held
+    }
+
+    fn serves(&self, path: &str) -> bool {
+        path == "/edit"
+    }
+
+    fn on_request(&mut self, request: &Request<'_>) -> Reply<Response> {
+        self.0.lock().editing.push(request.ticket);
         Reply::Held
     }
 }
@@ -338,4 +349,33 @@ fn late_sender_hears_of_its_change_like_the_others() {
     disk.commit(&mut world, "change it", Ok(news.into()));
     let seen = payloads(&mut world, alice);
     assert_eq!((contents(&seen), &seen[0]["request_id"]), (vec!["changed"], &json!(null)));
+}
+
+/// An edit over HTTP is short, and everybody in the room has to read the whole recipe.
+#[test]
+fn request_pays_for_what_its_room_is_told() {
+    let disk = SharedDisk::default();
+    let mut world = disk.start(|config| config.limits.requests_per_minute_per_user = 60);
+    let token = world.token("mallory", 900);
+    let edit = |world: &mut World| {
+        let id = world.accept();
+        let head =
+            format!("GET /edit HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\n\r\n");
+        world.bytes(id, head.as_bytes());
+        let ticket = disk.lock().editing.pop();
+        if let Some(ticket) = ticket {
+            let said = ("m", &*"x".repeat(10 << 10));
+            let message = RoomMessage::chat(world.now.unix, "mallory", said, None);
+            let told = Outcome::Event(disk.lock().store("soup", message, None));
+            for outcome in [told, Outcome::Response(Response::json(200, &json!({})))] {
+                world.node.handle_completion(world.now, Completion { ticket, outcome });
+                world.settle();
+            }
+        }
+        world.raw(id).starts_with("HTTP/1.1 200 ")
+    };
+    // Nobody is there: each costs one point.
+    assert_eq!((0..5).filter(|_| edit(&mut world)).count(), 5);
+    enter(&mut world, "bob", None);
+    assert_eq!((0..10).filter(|_| edit(&mut world)).count(), 5);
 }

@@ -172,7 +172,7 @@ fn who_is_sent_away_for_good_has_left_at_once() {
 #[test]
 fn leaves_beyond_their_space_do_not_linger() {
     let (mut world, calls, _) = world(|config| {
-        config.limits.history_bytes = crate::config::Size::bytes(4 * 400);
+        config.limits.history_bytes = crate::config::Size::bytes(4 * 500);
     });
     let all = ["a", "b", "c"].map(|user| world.connected("soup", user));
     take(&calls);
@@ -243,4 +243,39 @@ fn watchers_see_no_leave_of_who_comes_back() {
     world.seconds(7);
     let left = json!({ "users": ["bob", "carol"], "connections": 2 });
     assert_eq!(lists(&mut world).last(), Some(&left));
+}
+
+/// Those who have left, and may be back within `resume.linger`, are on the list, so they count.
+#[test]
+fn list_ends_where_too_many_come_and_go() {
+    let (mut world, _, _) = world(|config| config.limits.presence_members = 3);
+    let alice = world.authenticating("soup");
+    let token = world.token("alice", 900);
+    world.say(alice, "auth", json!({ "token": crate::logs::known(&token), "presence": true }));
+    for n in 0..5 {
+        let id = world.connected("soup", &format!("user {n}"));
+        world.connected("bread", &format!("user {n}"));
+        cut(&mut world, id);
+        let lingering = &world.node.rooms.lingering;
+        assert_eq!((lingering.count("soup"), lingering.count("bread")), (n + 1, 0));
+        world.seconds(1);
+    }
+    let told = |world: &mut World| -> Vec<Value> {
+        let seen = world.see(alice).into_iter().filter_map(|seen| match seen {
+            Seen::Message(message) if message["type"] == "presence" => {
+                Some(message["payload"].clone())
+            }
+            _ => None,
+        });
+        seen.collect()
+    };
+    let before = told(&mut world);
+    let lists = before.iter().filter_map(|told| told["users"].as_array());
+    assert_eq!(lists.map(Vec::len).max(), Some(3), "{before:?}");
+    assert!(before.iter().any(|told| told["users"].is_null()), "{before:?}");
+    // They did not come back.
+    world.seconds(11);
+    assert_eq!(world.node.rooms.lingering.count("soup"), 0);
+    let alone = json!({ "users": ["alice"], "connections": 1 });
+    assert_eq!(told(&mut world).last(), Some(&alone));
 }

@@ -1,5 +1,7 @@
 //! What one user or one address can take from the others: nothing.
 
+use std::sync::Arc;
+
 use super::*;
 use crate::node::RequestPlace;
 use crate::node::app::{Answer, Incoming, Reply, Update};
@@ -46,6 +48,56 @@ fn connections_of_a_user_share_their_messages() {
     let ids = ["soup", "stew", "cake"].map(|room| world.connected(room, "alice"));
     let taken = (0..20).map(|_| ids.iter().filter(|&&id| is_taken(&mut world, id)).count());
     assert_eq!(taken.sum::<usize>(), 30);
+}
+
+/// Says as much as one user may at once, as fast as it is answered. Nobody in the room reads it yet.
+fn say_all(world: &mut World, payload: &Value) -> usize {
+    let mallory = world.connected("soup", "mallory");
+    let bob = world.connected("soup", "bob");
+    world.room.insert(bob, 0);
+    let mut taken = 0;
+    for _ in 0..31 {
+        world.say(mallory, "chat_message", payload.clone());
+        match world.see(mallory).last() {
+            Some(Seen::Message(message)) if message["type"] == "recipe_update" => taken += 1,
+            Some(Seen::Message(message)) => {
+                assert_eq!(message["payload"]["error"], "rate_limited");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(world.node.metrics().slow_consumers, 0, "after {taken} messages");
+    taken
+}
+
+#[test]
+fn all_that_one_user_says_at_once_closes_no_reader() {
+    for (payload, most) in [
+        (json!({ "content": "x".repeat(3_800) }), 30),
+        (json!({ "content": "x".repeat(16_384) }), 6),
+        // Each is six bytes to whoever gets it.
+        (json!({ "content": "\u{1}".repeat(10_000) }), 2),
+        (json!({ "content": "x", "data": { "x": "x".repeat(60_000) } }), 2),
+    ] {
+        assert_eq!(say_all(&mut World::new(), &payload), most);
+    }
+}
+
+/// A short message may be answered with a large recipe, which everybody in the room gets.
+#[test]
+fn recipe_for_the_room_is_charged_by_its_length() {
+    struct Baker;
+
+    impl App for Baker {
+        fn on_message(&mut self, _: &Incoming<'_>) -> Reply<Answer> {
+            let content = "x".repeat(60_000).into();
+            Reply::Now(Ok(Arc::new(Update { content, broadcast: true, ..Update::default() })))
+        }
+    }
+
+    let mut world = World::with_app(Config::default(), Box::new(Baker));
+    let mallory = world.connected("soup", "mallory");
+    assert_eq!((0..30).filter(|_| is_taken(&mut world, mallory)).count(), 8);
 }
 
 #[test]

@@ -153,6 +153,7 @@ impl AccountHandler {
         let (user, session) = match used {
             sessions::RefreshResult::Accepted(user, session) => (user, session),
             sessions::RefreshResult::Unknown => return stale(),
+            sessions::RefreshResult::TooOften(wait) => return http::refreshed_too_often(wait),
             sessions::RefreshResult::TooMany(user) => {
                 log::warn!("user {user} refreshed a session too often: the session was ended");
                 return stale();

@@ -23,7 +23,7 @@ mod tokens;
 mod tries;
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use self::email::Email;
 use self::handler::{AccountHandler, stale, wrong_password};
@@ -39,12 +39,15 @@ use self::tokens::{RefreshToken, TokenIssuer};
 use super::completions::{CompletionSink, HttpAnswer};
 use super::http::{self, AccountCall, Fields};
 use super::storage::sessions::{self, RefreshResult};
-use super::storage::{Storage, TaskClass, TaskError, TaskOrigin, invitations as stored};
+use super::storage::{
+    Storage, StorageHealth, TaskClass, TaskError, TaskOrigin, invitations as stored,
+};
 use crate::auth::Address;
-use crate::config::Config;
+use crate::config::{Config, Limits};
 use crate::id::{Seed, SeededState};
 use crate::node::app::{Invite, Reply};
 use crate::node::{AppEvent, Payer, Request, Response, Ticket};
+use crate::shares::Allowances;
 
 /// The account endpoints: validates requests and hands their work to other threads.
 #[derive(Debug)]
@@ -54,13 +57,17 @@ pub(super) struct AccountService {
     completions: CompletionSink,
     sign_ups: SignUps,
     max_invitations: usize,
+    /// What the accounts have used of their refreshes, by their keys in the database. Each stores a token,
+    /// which stays until it expires, and is no guess: the address may be that of many.
+    refreshes: Arc<Mutex<Allowances<i64>>>,
+    health: Arc<StorageHealth>,
     /// Hashes emails, so that nobody can make two of them collide.
     hashing: SeededState,
 }
 
 impl AccountService {
-    /// What is remembered of the attempts of an account or an address.
-    pub(super) const ATTEMPT_BYTES: usize = HashPool::ENTRY_BYTES;
+    /// What is remembered of the attempts of an account or an address, and of an account's refreshes.
+    pub(super) const ATTEMPT_BYTES: usize = HashPool::ENTRY_BYTES + Allowances::<i64>::ENTRY_BYTES;
 
     /// What reads the counters.
     pub(super) fn counts(&self) -> HashCounts {
@@ -74,8 +81,7 @@ impl AccountService {
     pub(super) fn new(
         config: &Config,
         storage: Storage,
-        completions: CompletionSink,
-        keys: SigningKeys,
+        (completions, keys, health): (CompletionSink, SigningKeys, Arc<StorageHealth>),
     ) -> io::Result<Self> {
         let accounts = &config.accounts;
         let handler = AccountHandler {
@@ -93,8 +99,20 @@ impl AccountService {
             completions,
             sign_ups: SignUps::new(accounts),
             max_invitations: accounts.invitations,
+            refreshes: Arc::new(Mutex::new(Allowances::new(
+                config.limits.auth_per_minute_per_user,
+                accounts.remembered,
+            ))),
+            health,
             hashing,
         })
+    }
+
+    /// Goes by `limits` from here on.
+    pub(super) fn reload(&self, limits: &Limits) {
+        let mut refreshes = self.refreshes.lock().unwrap_or_else(PoisonError::into_inner);
+        let capacity = refreshes.capacity();
+        refreshes.set_allowance(limits.auth_per_minute_per_user, capacity);
     }
 
     /// Answers a request. Only its body is validated here; other threads do the rest.
@@ -170,17 +188,29 @@ impl AccountService {
         let (handler, now) = (Arc::clone(&self.handler), request.now);
         let successor = handler.tokens.successor(&token).map_err(|_| http::internal_error())?;
         let (old, new) = (token.hash(), successor.hash());
-        let expires_at = now + handler.refresh_ttl;
+        let times = (now, now + handler.refresh_ttl);
+        let (refreshes, at) = (Arc::clone(&self.refreshes), request.at);
+        let health = Arc::clone(&self.health);
         self.store(
             request.ticket,
             TaskOrigin::new(TaskClass::Access, payer(request)).until(request.start),
-            move |database| sessions::refresh(database, &old, &new, now, expires_at),
+            move |database| {
+                sessions::refresh(database, &old, &new, times, |account| {
+                    let mut refreshes = refreshes.lock().unwrap_or_else(PoisonError::into_inner);
+                    refreshes.charge(at, account, 1)
+                })
+            },
             move |used| {
+                if matches!(used, RefreshResult::TooOften(_)) {
+                    health.count_refused_refresh();
+                }
                 let event = match &used {
                     RefreshResult::Reused(user) | RefreshResult::TooMany(user) => {
                         Some(AppEvent::SessionEnded { user: user.clone() })
                     }
-                    RefreshResult::Accepted(..) | RefreshResult::Unknown => None,
+                    RefreshResult::Accepted(..)
+                    | RefreshResult::TooOften(_)
+                    | RefreshResult::Unknown => None,
                 };
                 HttpAnswer::with(handler.refreshed(used, &successor, now), event)
             },

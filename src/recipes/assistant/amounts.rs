@@ -18,6 +18,11 @@ pub(super) fn removed(recipe: &mut Recipe, names: &str) -> EditResult {
         return Ok(removed_at(recipe, index));
     }
     let parts = listed_names(names);
+    if parts.len() > MAX_REMOVED {
+        return Err(format!(
+            "I can remove at most {MAX_REMOVED} ingredients at once. Nothing has changed."
+        ));
+    }
     if parts.len() < 2 {
         return removed_one(recipe, names);
     }
@@ -280,3 +285,7 @@ fn naming_none(recipe: &Recipe, name: &str) -> bool {
     };
     !recipe.ingredients.iter().any(has)
 }
+
+/// Each ingredient of a list is looked for among all of the recipe, and its name in all steps: with more,
+/// a message of a few hundred bytes would keep the database waiting for a tenth of a second.
+const MAX_REMOVED: usize = 16;

@@ -290,3 +290,19 @@ fn an_empty_recipe_answers_every_command() {
         assert!(!said.is_empty() && same.ingredients.is_empty(), "{request}");
     }
 }
+
+/// The work for a message is that of a few commands, whatever it lists.
+#[test]
+fn long_list_of_a_message_is_not_gone_through() {
+    let names = |count: usize| (0..count).map(|n| format!("herb{n}")).collect::<Vec<_>>();
+    let mut recipe = recipe();
+    recipe.ingredients = names(20).iter().map(|name| Ingredient::parse(name)).collect();
+    let (said, same) = ask(&recipe, &format!("Remove {}", names(17).join(", ")));
+    assert_eq!(said, "I can remove at most 16 ingredients at once. Nothing has changed.");
+    assert_eq!(same, recipe);
+    let (_, fewer) = ask(&recipe, &format!("Remove {}", names(16).join(", ")));
+    assert_eq!(ingredients(&fewer), ["herb16", "herb17", "herb18", "herb19"]);
+    let tags = names(2_000).join(",");
+    let _ = carried_out(&mut recipe, ChatCommand::AddTag(&tags), Pasted::Nothing);
+    assert_eq!(recipe.tags.len(), MAX_TAGS + 1);
+}

@@ -1,6 +1,7 @@
 //! The responses that the handlers share, refusals most of them.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -71,6 +72,13 @@ pub(crate) fn refused_hash(seconds: Option<u64>) -> Response {
     let Some(seconds) = seconds else { return busy() };
     let message = "Too many sign-ins or wrong passwords: try again later";
     Response::error(429, "too_many_attempts", message).with("Retry-After", seconds.to_string())
+}
+
+/// 429: the account has refreshed its tokens too often. The token stays good.
+pub(crate) fn refreshed_too_often(wait: Duration) -> Response {
+    let seconds = wait.as_millis().div_ceil(1_000).max(1);
+    let message = "Too many refreshes of this account: try again later";
+    Response::error(429, "too_many_requests", message).with("Retry-After", seconds.to_string())
 }
 
 /// 503: the disk is full, the database's file is gone, or another process has locked it.

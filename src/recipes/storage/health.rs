@@ -122,6 +122,7 @@ pub(crate) struct StorageHealth {
     pub(super) refused_lost: AtomicU64,
     failures: [AtomicU64; FailureCause::ALL.len()],
     refused_members: AtomicU64,
+    refused_refreshes: AtomicU64,
     /// Whether the thread gets on.
     pub(super) progress: WorkProgress,
     /// How long commits took, in microseconds.
@@ -142,6 +143,7 @@ impl Default for StorageHealth {
             refused_lost: AtomicU64::default(),
             failures: Default::default(),
             refused_members: AtomicU64::default(),
+            refused_refreshes: AtomicU64::default(),
             progress: WorkProgress::default(),
             commits: Mutex::default(),
         }
@@ -152,6 +154,11 @@ impl StorageHealth {
     /// A recipe or an address had as many members and invitations as it may have.
     pub(crate) fn count_refused_member(&self) {
         self.refused_members.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// An account has refreshed its tokens more often than it may.
+    pub(crate) fn count_refused_refresh(&self) {
+        self.refused_refreshes.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Whether what makes the database grow is refused.
@@ -256,8 +263,13 @@ impl StorageHealth {
             ),
             Reading::new(
                 "vestibule_storage_members_refused_total",
-                "Invitations to a recipe that had recipes.members, or of an address that had 1,000.",
+                "Invitations to a recipe or of an address that had as many as it may have.",
                 count(&self.refused_members),
+            ),
+            Reading::new(
+                "vestibule_storage_refreshes_refused_total",
+                "Refreshes of an account beyond limits.auth_per_minute_per_user.",
+                count(&self.refused_refreshes),
             ),
             Reading::micros(
                 "vestibule_storage_commit_seconds",

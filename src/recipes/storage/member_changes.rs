@@ -15,8 +15,10 @@ use crate::node::AppEvent;
 use crate::node::app::Update;
 use crate::time::UnixTime;
 
-/// The most recipes that are shared with one address. Others cannot fill its user's list beyond that.
-const MAX_SHARED: usize = 1_000;
+/// The most recipes that are shared with one address. Others cannot fill its user's list beyond that; and
+/// each owner has at most half of what the other owners leave, so that one of them, who may own as many
+/// recipes as that by default, does not keep all others from sharing.
+const MAX_SHARED: usize = 2_000;
 
 /// The most memberships that are forgotten in one task.
 const MAX_FORGOTTEN: i64 = 64;
@@ -92,12 +94,14 @@ pub(crate) fn invite(
             return Ok(InviteOutcome::Done(id, Guest::event(guest, database, room, new.now)?));
         }
     }
-    let count = |sql: &str, value: &dyn rusqlite::ToSql| -> rusqlite::Result<usize> {
-        let count: i64 = database.prepare_cached(sql)?.query_row([value], |row| row.get(0))?;
-        Ok(usize::try_from(count).unwrap_or(usize::MAX))
-    };
-    if count("SELECT count(*) FROM members WHERE recipe = ?", &recipe)? >= most
-        || count("SELECT count(*) FROM members WHERE email = ?", &email)? >= MAX_SHARED
+    let count: i64 = database
+        .prepare_cached("SELECT count(*) FROM members WHERE recipe = ?")?
+        .query_row([recipe], |row| row.get(0))?;
+    if usize::try_from(count).is_ok_and(|count| count >= most) {
+        return Ok(InviteOutcome::TooMany);
+    }
+    if let Some(email) = &email
+        && !may_share(database, owner, email)?
     {
         return Ok(InviteOutcome::TooMany);
     }
@@ -108,6 +112,19 @@ pub(crate) fn invite(
         )?
         .execute(params![new.id, recipe, is_editor, email, code, millis(new.now), expires_at])?;
     Ok(InviteOutcome::Done(new.id, None))
+}
+
+/// Whether `owner` may share one more recipe with this address.
+fn may_share(database: &Connection, owner: &str, email: &str) -> rusqlite::Result<bool> {
+    let (all, own): (i64, i64) = database
+        .prepare_cached(
+            "SELECT count(*), coalesce(sum(owner = ?1), 0)
+             FROM members JOIN recipes ON recipes.key = recipe WHERE email = ?2",
+        )?
+        .query_row([owner, email], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let [all, own] = [all, own].map(|count| usize::try_from(count).unwrap_or(usize::MAX));
+    let left_by_others = MAX_SHARED.saturating_sub(all.saturating_sub(own));
+    Ok(own < left_by_others / 2)
 }
 
 /// Changes the role of a member or an invitation of a recipe of `owner`. The event tells the member.

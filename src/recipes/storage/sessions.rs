@@ -7,6 +7,7 @@
 //! from the owner, it ends the session (RFC 9700, section 4.14.2).
 
 use std::fmt;
+use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
@@ -75,21 +76,24 @@ pub(crate) enum RefreshResult {
     Unknown,
     /// The token was used before, so its session was ended. Holds the account's id.
     Reused(String),
+    /// The account has refreshed too often: after how long it may again.
+    TooOften(Duration),
     /// The session had too many unexpired tokens, so it was ended. Holds the account's id.
     TooMany(String),
 }
 
 /// Uses the refresh token with this hash. `successor` is derived from the token, so that both uses
-/// within the grace give the same one.
+/// within the grace give the same one. `charge` is asked before it is stored, with the account's key.
 pub(crate) fn refresh(
     database: &Connection,
     token: &TokenHash,
     successor: &TokenHash,
-    now: UnixTime,
-    expires_at: UnixTime,
+    (now, expires_at): (UnixTime, UnixTime),
+    charge: impl FnOnce(i64) -> Result<(), Duration>,
 ) -> rusqlite::Result<RefreshResult> {
     struct TokenRow {
         session: i64,
+        user: i64,
         n: i64,
         used_at: Option<i64>,
         user_id: String,
@@ -98,7 +102,7 @@ pub(crate) fn refresh(
     let now = millis(now);
     let found = database
         .prepare_cached(
-            "SELECT session, n, refresh_tokens.used_at, users.id, sessions.id
+            "SELECT session, n, refresh_tokens.used_at, users.id, sessions.id, users.key
              FROM refresh_tokens JOIN sessions ON sessions.key = session
              JOIN users ON users.key = sessions.user
              WHERE refresh_tokens.hash = ? AND expires_at > ? AND locked_at IS NULL",
@@ -110,6 +114,7 @@ pub(crate) fn refresh(
                 used_at: row.get(2)?,
                 user_id: row.get(3)?,
                 id: row.get(4)?,
+                user: row.get(5)?,
             })
         })
         .optional()?;
@@ -128,6 +133,9 @@ pub(crate) fn refresh(
             Ok(RefreshResult::TooMany(found.user_id))
         }
         None => {
+            if let Err(wait) = charge(found.user) {
+                return Ok(RefreshResult::TooOften(wait));
+            }
             database
                 .prepare_cached("UPDATE refresh_tokens SET used_at = ? WHERE hash = ?")?
                 .execute(params![now, token.0])?;

@@ -165,7 +165,9 @@ fn concurrent_refreshes_get_the_same_token() {
 #[test]
 fn reused_refresh_token_ends_its_session_only() {
     let scratch = ScratchDir::new();
-    let mut test = TestApp::open(&config(&scratch));
+    let mut config = config(&scratch);
+    config.limits.auth_per_minute_per_user = 0;
+    let mut test = TestApp::open(&config);
     let (_, stolen) = tokens(&test.sign_up("ann@example.com"));
     let (_, other) = tokens(&test.sign_in("ann@example.com", "correct horse"));
     let (_, good) = tokens(&test.refresh(&stolen));
@@ -177,10 +179,39 @@ fn reused_refresh_token_ends_its_session_only() {
     assert_eq!(test.refresh(&other).status, 200);
 }
 
+/// Each refresh stores a token, also on a full disk.
+#[test]
+fn an_account_has_60_refreshes_a_minute() {
+    let scratch = ScratchDir::new();
+    let mut test = TestApp::open(&config(&scratch));
+    let (_, first) = tokens(&test.sign_up("ann@example.com"));
+    let (_, second) = tokens(&test.sign_in("ann@example.com", "correct horse"));
+    let mut sessions = [first, second];
+    for round in 0..60 {
+        let newest = &mut sessions[round % 2];
+        *newest = tokens(&test.refresh(newest)).1;
+    }
+    let refused = test.refresh(&sessions[0]);
+    assert_eq!(error_of(&refused), fault(429, "too_many_requests"));
+    assert!(refused.headers.iter().any(|line| line.0 == "Retry-After" && line.1 == "1"));
+    // Others have their own, and the token that was refused is good when time has passed.
+    let (_, others) = tokens(&test.sign_up("bob@example.com"));
+    assert_eq!(test.refresh(&others).status, 200);
+    test.at = test.at + Duration::from_secs(1);
+    assert_eq!(test.refresh(&sessions[0]).status, 200);
+    assert_eq!(test.refresh(&sessions[1]).status, 429);
+    let readings = test.app.probe().unwrap()();
+    let name = "vestibule_storage_refreshes_refused_total";
+    let counted = readings.iter().find(|it| it.name() == name);
+    assert_eq!(counted.and_then(|it| it.value(&[])).map(|it| it as u64), Some(2));
+}
+
 #[test]
 fn stolen_refresh_token_is_never_forgotten() {
     let scratch = ScratchDir::new();
-    let mut test = TestApp::open(&config(&scratch));
+    let mut config = config(&scratch);
+    config.limits.auth_per_minute_per_user = 0;
+    let mut test = TestApp::open(&config);
     let (_, stolen) = tokens(&test.sign_up("ann@example.com"));
     let mut newest = stolen.clone();
     let mut refreshed = 0;

@@ -336,3 +336,32 @@ fn export_of_the_owner_has_the_members() {
     assert_eq!(test.delete(&format!("/v1/recipes/{id}"), &ann).status, 204);
     assert_eq!(body(&test.get("/v1/recipes", &bob)), json!({ "recipes": [] }));
 }
+
+/// Whoever fills somebody's list leaves room in it for others.
+#[test]
+fn one_owner_leaves_others_half_of_an_address() {
+    let scratch = ScratchDir::new();
+    let mut config = config(&scratch);
+    config.recipes.members = 1_000;
+    let mut test = TestApp::open(&config);
+    test.recipe("mallory", "Spam");
+    drop(test);
+    // As many as a user has recipes by default, without as many calls.
+    let database = rusqlite::Connection::open(scratch.path().join("recipes.db")).unwrap();
+    database
+        .execute_batch(
+            "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 1000)
+             INSERT INTO members (id, recipe, is_editor, email, created_at)
+             SELECT 'm' || n, (SELECT key FROM recipes), 0, 'bob@example.com', 0 FROM n",
+        )
+        .unwrap();
+    drop(database);
+    let mut test = TestApp::open(&config);
+    let bob = json!({ "email": "bob@example.com", "role": "reader" });
+    let more = test.recipe("mallory", "More spam");
+    assert_eq!(error_of(&test.share(&more, "mallory", &bob)), fault(409, "too_many_members"));
+    let elsewhere = json!({ "email": "carol@example.com", "role": "reader" });
+    assert_eq!(test.share(&more, "mallory", &elsewhere).status, 201);
+    let soup = test.recipe("alice", "Soup");
+    assert_eq!(test.share(&soup, "alice", &bob).status, 201);
+}

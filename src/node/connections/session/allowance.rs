@@ -7,7 +7,7 @@ use crate::node::connections::session::chat_allowance::ChatAllowance;
 use crate::node::connections::session::flags::Flags;
 use crate::node::connections::session::{Session, Verdict};
 use crate::node::policy::Policy;
-use crate::protocol::{CloseReason, ErrorCode, MAX_REFUSED_A_MINUTE};
+use crate::protocol::{CloseReason, ErrorCode, MAX_REFUSED_A_MINUTE, MalformedMessage};
 use crate::time::Instant;
 
 impl Session {
@@ -59,6 +59,15 @@ impl Session {
         self.refuse(now, Verdict::Refuse { error, message, request_id, retry_after })
     }
 
+    /// Refuses a message that is not understood, and says what is wrong with it.
+    pub(super) fn refuse_malformed<'a>(
+        &mut self,
+        now: Instant,
+        malformed: &'a MalformedMessage<'_>,
+    ) -> Verdict<'a> {
+        self.refuse(now, refusal(malformed))
+    }
+
     /// An `error` is an answer too, and answers have an end.
     pub(crate) fn refuse<'a>(&mut self, now: Instant, refusal: Verdict<'a>) -> Verdict<'a> {
         self.begin_minute(now);
@@ -68,4 +77,14 @@ impl Session {
         self.refused += 1;
         refusal
     }
+}
+
+fn refusal<'a>(malformed: &'a MalformedMessage<'_>) -> Verdict<'a> {
+    let (error, message, request_id) = match malformed {
+        MalformedMessage::Json => (ErrorCode::InvalidJson, ErrorCode::InvalidJson.message(), None),
+        MalformedMessage::Field { id, fault, .. } => {
+            (ErrorCode::InvalidMessage, fault.text(), id.as_deref())
+        }
+    };
+    Verdict::Refuse { error, message, request_id, retry_after: None }
 }

@@ -160,18 +160,58 @@ fn the_first_message_must_be_a_whole_auth() {
 fn chat_allows_30_messages_then_one_every_2_seconds() {
     let (policy, mut session) = (policy(), connected(900));
     let mut allowance = ChatAllowance::default();
-    let mut send =
-        |seconds| match session.judge(at(seconds), &policy, &mut allowance, &parse(&chat(1))) {
-            Verdict::Chat(_) => None,
-            Verdict::Refuse { error: ErrorCode::RateLimited, retry_after, .. } => retry_after,
-            other => panic!("{other:?}"),
-        };
+    let mut send = |seconds| match session.judge(
+        at(seconds),
+        &policy,
+        &mut allowance,
+        (&parse(&chat(1)), 0),
+    ) {
+        Verdict::Chat(_) => None,
+        Verdict::Refuse { error: ErrorCode::RateLimited, retry_after, .. } => retry_after,
+        other => panic!("{other:?}"),
+    };
     assert!((0..30).all(|_| send(0).is_none()));
     assert_eq!(send(0), Some(Duration::from_secs(2)));
     assert_eq!(send(1), Some(Duration::from_secs(1)));
     assert_eq!(send(2), None);
     assert_eq!(send(2), Some(Duration::from_secs(2)));
     assert!((0..30).all(|_| send(100).is_none()));
+}
+
+/// Each reader has to take it: by its bytes, and what its user may say at once is half of a queue.
+#[test]
+fn long_message_takes_a_part_for_each_4_kib() {
+    let (policy, text) = (policy(), chat(1));
+    let refused = |bytes: usize, count: usize| {
+        let (mut session, mut allowance) = (connected(900), ChatAllowance::default());
+        (0..count).find_map(|_| {
+            let parsed = parse(&text);
+            match session.judge(at(0), &policy, &mut allowance, (&parsed, bytes)) {
+                Verdict::Chat(_) => None,
+                Verdict::Refuse { retry_after, .. } => retry_after,
+                other => panic!("{other:?}"),
+            }
+        })
+    };
+    let seconds = |seconds| Some(Duration::from_secs(seconds));
+    assert_eq!((refused(4_095, 30), refused(4_095, 31)), (None, seconds(2)));
+    assert_eq!((refused(4_096, 15), refused(4_096, 16)), (None, seconds(4)));
+    assert_eq!((refused(64 << 10, 1), refused(64 << 10, 2)), (None, seconds(2 * (2 * 17 - 30))));
+    // A whole allowance is enough for any.
+    assert_eq!((refused(1 << 20, 1), refused(usize::MAX, 1)), (None, None));
+}
+
+#[test]
+fn answers_for_the_room_use_up_a_minute_in_advance() {
+    let (policy, mut allowance) = (policy(), ChatAllowance::default());
+    allowance.charge_answer(at(0), &policy, 16_383);
+    assert_eq!(allowance, ChatAllowance { used_until: at(0) });
+    allowance.charge_answer(at(0), &policy, 64 << 10);
+    assert_eq!(allowance, ChatAllowance { used_until: at(8) });
+    for _ in 0..100 {
+        allowance.charge_answer(at(0), &policy, 64 << 10);
+    }
+    assert_eq!(allowance, ChatAllowance { used_until: at(120) });
 }
 
 #[test]
@@ -181,11 +221,11 @@ fn more_than_thirty_refusals_in_a_minute_close() {
     for _ in 0..60 {
         let text = chat(1);
         let parsed = parse(&text);
-        let verdict = session.judge(at(0), &policy, &mut allowance, &parsed);
+        let verdict = session.judge(at(0), &policy, &mut allowance, (&parsed, 0));
         assert!(!matches!(verdict, Verdict::Close(_)));
     }
     let closed = Verdict::Close(CloseReason::RateLimited);
-    assert_eq!(session.judge(at(0), &policy, &mut allowance, &parse(&chat(1))), closed);
+    assert_eq!(session.judge(at(0), &policy, &mut allowance, (&parse(&chat(1)), 0)), closed);
 }
 
 #[test]
@@ -195,19 +235,19 @@ fn ten_invalid_messages_in_a_row_close() {
     for round in 0..2 {
         for _ in 0..9 {
             let nope = parse("nope");
-            let refused = session.judge(at(round * 60), &policy, &mut allowance, &nope);
+            let refused = session.judge(at(round * 60), &policy, &mut allowance, (&nope, 0));
             assert!(matches!(refused, Verdict::Refuse { error: ErrorCode::InvalidJson, .. }));
         }
         assert!(matches!(
-            session.judge(at(round * 60), &policy, &mut allowance, &parse(&chat(1))),
+            session.judge(at(round * 60), &policy, &mut allowance, (&parse(&chat(1)), 0)),
             Verdict::Chat(_)
         ));
     }
     for _ in 0..9 {
-        session.judge(at(120), &policy, &mut allowance, &parse("{}"));
+        session.judge(at(120), &policy, &mut allowance, (&parse("{}"), 0));
     }
     let closed = Verdict::Close(CloseReason::TooManyInvalidMessages);
-    assert_eq!(session.judge(at(120), &policy, &mut allowance, &parse("{}")), closed);
+    assert_eq!(session.judge(at(120), &policy, &mut allowance, (&parse("{}"), 0)), closed);
 }
 
 #[test]
@@ -219,21 +259,24 @@ fn sixth_unasked_auth_in_a_minute_closes() {
             at(second),
             &policy,
             &mut allowance,
-            &Ok(ClientMessage::Auth {
-                id: "a".into(),
-                token: Some("t".into()),
-                wants: Wants::default(),
-            }),
+            (
+                &Ok(ClientMessage::Auth {
+                    id: "a".into(),
+                    token: Some("t".into()),
+                    wants: Wants::default(),
+                }),
+                0,
+            ),
         ) == Verdict::Authenticate { id: "a", token: "t", wants: Wants::default() };
         assert!(verdict);
     }
     let closed = Verdict::Close(CloseReason::TooManyAuthAttempts);
-    assert_eq!(session.judge(at(59), &policy, &mut allowance, &parse(AUTH)), closed);
+    assert_eq!(session.judge(at(59), &policy, &mut allowance, (&parse(AUTH), 0)), closed);
     let mut asked = connected(900);
     assert!(matches!(asked.due(at(840), &policy), Due::AskReauth { .. }));
     for _ in 0..6 {
         assert!(matches!(
-            asked.judge(at(840), &policy, &mut allowance, &parse(AUTH)),
+            asked.judge(at(840), &policy, &mut allowance, (&parse(AUTH), 0)),
             Verdict::Authenticate { .. }
         ));
     }
