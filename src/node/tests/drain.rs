@@ -300,3 +300,21 @@ fn who_begins_to_resume_in_a_drain_is_closed_too() {
     let seen = world.see(id);
     assert_eq!(seen.last(), Some(&close_frame(CloseReason::ShuttingDown)), "{seen:?}");
 }
+
+/// What a client hears late would be counted from too late a moment.
+#[test]
+fn no_more_are_told_than_the_driver_writes_to() {
+    let mut world = World::new();
+    (0..200).for_each(|n| drop(resuming(&mut world, &format!("ann{n}"))));
+    world.node.handle_shutdown(world.now);
+    let told = |world: &mut World| {
+        world.node.handle_timeout(world.now);
+        world.node.metrics().slots
+    };
+    assert_eq!([told(&mut world), told(&mut world)], [64, 64]);
+    world.settle();
+    assert_eq!([told(&mut world), told(&mut world)], [128, 128]);
+    // Nobody waits for sockets to which nothing can be written.
+    world.now.monotonic = world.now.monotonic + Duration::from_millis(100);
+    assert_eq!(told(&mut world), 192);
+}
