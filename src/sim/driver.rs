@@ -77,16 +77,18 @@ impl Engine {
 
     /// Queues `link` for the poller if it has unreported edges.
     pub(super) fn wake_poller(&mut self, link: LinkId) {
-        if let Some(open) = self.link(link)
-            && open.edges != Edges::default()
-            && !mem::replace(&mut open.is_reported, true)
-        {
+        let Some(open) = self.link(link) else { return };
+        let with_input = open.id.filter(|_| open.has_arrived());
+        let has_edges = open.edges != Edges::default();
+        if has_edges && !mem::replace(&mut open.is_reported, true) {
             self.ready.push(link);
         }
+        self.active.with_input.extend(with_input.map(ConnId::index));
     }
 
     /// Reports the poller's events to the turn in random order, up to its limit for one turn.
     fn report(&mut self, node: &Node, turn: &mut Turn<LinkId>) {
+        turn.begin(self.now.monotonic);
         if mem::take(&mut self.is_listener_ready) {
             turn.on_listener(0);
         }
@@ -134,6 +136,7 @@ impl Engine {
             && let Some(transport) = self.transport(id)
         {
             transport.waiting_since.get_or_insert(units);
+            self.active.touched.insert(id.index());
         }
     }
 
@@ -175,7 +178,8 @@ impl Io for Engine {
     type Socket = LinkId;
 
     fn now(&self) -> Now {
-        self.now
+        let spent = self.clock.spent;
+        Now { monotonic: self.now.monotonic + spent, unix: self.now.unix + spent }
     }
 
     fn accept(&mut self, _: &Node, _: usize) -> Accepted<LinkId> {
@@ -219,6 +223,7 @@ impl Io for Engine {
         buffer: &'a mut [u8],
         most: usize,
     ) -> Input<'a> {
+        self.clock.spend(node.metrics(), self.scenario.turn);
         let phase = node.phase(id).unwrap_or(Phase::Closing);
         self.note_read(node, id, phase);
         let input = Input::read(buffer, most, |room| match self.link(*link) {
@@ -255,6 +260,7 @@ impl Io for Engine {
         output: &[IoSlice<'_>],
     ) -> io::Result<Written> {
         let link = *link;
+        self.clock.spend(node.metrics(), self.scenario.turn);
         let Some(room) = self.link(link).and_then(|link| link.room()) else {
             self.hung_up(id, true);
             return Err(ErrorKind::BrokenPipe.into());
@@ -267,16 +273,19 @@ impl Io for Engine {
         let written = bytes.get(..bytes.len().min(room)).unwrap_or_default();
         let length = written.len();
         let is_closing = node.phase(id) == Some(Phase::Closing);
+        let mut touched = None;
         if let Some(transport) = self.transport(id) {
             let was_full = mem::replace(&mut transport.is_full, length < bytes.len());
             if length > 0 {
                 *transport.written.get_or_insert_default() |= was_full;
+                touched = Some(id.index());
             }
             if is_closing && !was_full {
                 self.pending_units += 1;
                 self.last_write = Some(id);
             }
         }
+        self.active.touched.extend(touched);
         if length > 0 {
             self.note(&TraceEvent::Write { id, bytes: written });
             self.on_link(link, |link, now, rng| link.wrote(now, rng, length));

@@ -13,10 +13,11 @@ use super::check::{Expect, Times};
 use super::issuer::Issuer;
 use super::ledger::SharedLedger;
 use super::network::{Conditions, Link, LinkId};
+use super::return_counts::TurnClock;
 use super::scenario::{Disturbance, Scenario};
 use super::served::ServedWork;
 use super::trace::{Trace, TraceEvent};
-use super::transport::Transport;
+use super::transport::{ActiveTransports, Transport};
 use super::wire::Seen;
 use crate::id::{ConnId, Rng};
 use crate::node::{Command, Completion, KeyNews, Phase, StartFlag};
@@ -94,6 +95,8 @@ pub(super) struct Engine {
     pub(super) links: Vec<Option<Box<Link>>>,
     // State of the driver, beside the turn's own.
     pub(super) transports: Vec<Option<Transport>>,
+    pub(super) active: ActiveTransports,
+    pub(super) clock: TurnClock,
     pub(super) mail: VecDeque<MailboxItem>,
     /// The first connection that ended too early. A node that sheds connections may end them early.
     pub(super) dropped: Option<String>,
@@ -172,6 +175,8 @@ impl Engine {
             failure: None,
             links: Vec::new(),
             transports: Vec::new(),
+            active: ActiveTransports::default(),
+            clock: TurnClock::default(),
             mail: VecDeque::new(),
             dropped: None,
             closed_in_turn: 0,

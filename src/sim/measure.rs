@@ -28,21 +28,30 @@ impl Engine {
 
     pub(super) fn begin_turn(&mut self, node: &Node) {
         self.closed_in_turn = 0;
+        self.clock.begin_turn(node.metrics());
+        // All others have no input, as they had none before.
+        let mut with_input = mem::take(&mut self.active.with_input);
         let mut transports = mem::take(&mut self.transports);
-        for transport in transports.iter_mut().flatten() {
+        with_input.retain(|&index| {
+            let transport = transports.get_mut(index).and_then(Option::as_mut);
+            let Some(transport) = transport else { return false };
             let is_open = node.phase(transport.id).is_some_and(|phase| phase != Phase::Closing);
             let has_input = self.link(transport.link).is_some_and(|link| link.has_arrived());
             transport.is_unread = is_open && has_input && node.wants_input(transport.id);
-        }
-        self.transports = transports;
+            has_input
+        });
+        (self.transports, self.active.with_input) = (transports, with_input);
     }
 
     pub(super) fn end_turn(&mut self, node: &Node) {
         self.count_frames(node);
         self.take_held();
         let now = self.now.monotonic;
+        let mut touched = mem::take(&mut self.active.touched);
         let mut transports = mem::take(&mut self.transports);
-        for transport in transports.iter_mut().flatten() {
+        touched.retain(|&index| {
+            let transport = transports.get_mut(index).and_then(Option::as_mut);
+            let Some(transport) = transport else { return false };
             // Input that was reported but not read was not wanted: it does not wait.
             if !self.link(transport.link).is_some_and(|link| link.is_reported) {
                 transport.waiting_since = None;
@@ -52,8 +61,10 @@ impl Engine {
             {
                 transport.life.is_written(now, was_stalled);
             }
-        }
-        self.transports = transports;
+            transport.waiting_since.is_some()
+        });
+        (self.transports, self.active.touched) = (transports, touched);
+        self.clock.end_turn();
     }
 
     /// Adds the cost of the frames in the last read of a pending connection. The next phase tells

@@ -35,6 +35,33 @@ pub(super) struct TurnCosts {
     pub(super) closing: Duration,
 }
 
+/// How far the clock goes on within a turn: by what its work costs. Where work costs nothing, it stands.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct TurnClock {
+    pub(super) costs: TurnCosts,
+    /// What all work had cost before this turn.
+    before: Duration,
+    pub(super) spent: Duration,
+}
+
+impl TurnClock {
+    pub(super) fn begin_turn(&mut self, metrics: &Metrics) {
+        (self.before, self.spent) = (self.costs.of(metrics), Duration::ZERO);
+    }
+
+    /// Some work is done of a turn that takes `turn` without its costs.
+    pub(super) fn spend(&mut self, metrics: &Metrics, turn: Duration) {
+        let TurnCosts { admission, closing } = self.costs;
+        if !(admission + closing).is_zero() {
+            self.spent = turn + self.costs.of(metrics).saturating_sub(self.before);
+        }
+    }
+
+    pub(super) fn end_turn(&mut self) {
+        self.spent = Duration::ZERO;
+    }
+}
+
 impl TurnCosts {
     /// What has been done so far costs this.
     pub(super) fn of(&self, metrics: &Metrics) -> Duration {

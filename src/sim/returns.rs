@@ -374,6 +374,7 @@ impl ReturnWorld {
             }
         }
         if server.wants_turn() && to >= self.busy_until {
+            server.engine.clock.costs = self.costs;
             let before = self.costs.of(server.node.metrics());
             server.turn();
             let longer = self.costs.of(server.node.metrics()).saturating_sub(before);

@@ -1,10 +1,21 @@
 //! The simulator's state of one connection.
 
+use std::collections::BTreeSet;
+
 use super::check::Life;
 use super::network::LinkId;
 use super::wire::FrameCount;
 use crate::id::ConnId;
 use crate::time::Instant;
+
+/// The connections that a turn may concern, by index. All others have nothing to read, and wait for nothing.
+#[derive(Debug, Default)]
+pub(super) struct ActiveTransports {
+    /// Those that may have input which is not read.
+    pub(super) with_input: BTreeSet<usize>,
+    /// Those whose bytes wait, or whose output was written in this turn.
+    pub(super) touched: BTreeSet<usize>,
+}
 
 /// The simulator's state of one connection.
 #[derive(Debug)]

@@ -59,6 +59,12 @@ impl Connections {
         }
     }
 
+    /// Is there output for `id` that the driver has not tried to write?
+    pub(crate) fn awaits_write(&self, id: ConnId) -> bool {
+        self.find(id).is_some_and(|connection| !connection.outbox.is_empty())
+            && !self.output.has(id.slot())
+    }
+
     /// Is no write asked for that the driver has not begun?
     pub(crate) fn is_all_flushed(&self) -> bool {
         self.flushes == 0

@@ -8,6 +8,10 @@ use crate::node::connections::Connections;
 use crate::node::connections::session::Phase;
 use crate::time::Instant;
 
+/// A driver writes to those that are closed in the same turn or in the next one, unless a peer keeps it from
+/// that.
+const WRITTEN_WITHIN: Duration = Duration::from_millis(100);
+
 /// How a connection leaves that was left open for an answer. It stays what it was when its turn came: a
 /// client may begin to support resuming meanwhile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +47,8 @@ pub(crate) struct Drain {
     leave_together: usize,
     /// When the first of these left.
     told_at: Option<Instant>,
+    /// The last that were closed, each since when, to which the driver may not have written yet.
+    unwritten: Vec<(Instant, ConnId)>,
 }
 
 impl Drain {
@@ -113,6 +119,7 @@ impl Drain {
             found: remaining,
             leave_together: told.len(),
             told_at: None,
+            unwritten: Vec::new(),
             told,
             asked: BTreeMap::new(),
             has_counted_told: false,
@@ -147,6 +154,24 @@ impl Drain {
         now: Instant,
         owes_answer: impl Fn(ConnId) -> bool,
     ) -> Option<ConnId> {
+        let due = self.next_due(now, owes_answer)?;
+        self.unwritten.push((now, due));
+        Some(due)
+    }
+
+    /// To how many of the last that were closed the driver has not written yet. One that it did not come to
+    /// write to for [`WRITTEN_WITHIN`] is not waited for.
+    pub(crate) fn count_unwritten(
+        &mut self,
+        now: Instant,
+        awaits_write: impl Fn(ConnId) -> bool,
+    ) -> usize {
+        let is_recent = |at: Instant| now.since(at) < WRITTEN_WITHIN;
+        self.unwritten.retain(|&(at, id)| is_recent(at) && awaits_write(id));
+        self.unwritten.len()
+    }
+
+    fn next_due(&mut self, now: Instant, owes_answer: impl Fn(ConnId) -> bool) -> Option<ConnId> {
         let is_waiting = now < self.limit;
         while let Some((_, id)) = self.schedule.pop_if(|&mut (at, _)| at <= now) {
             if !(is_waiting && owes_answer(id)) {

@@ -145,3 +145,53 @@ fn nobody_waits_for_longer_than_a_minute() {
     let window = governor.window(8_800, false).as_secs_f64();
     assert!((window - 10.0).abs() < 0.001, "{window}");
 }
+
+/// A process after one that took the capacity for 8,000, and whose slots go on for 13 s. It lets in 2,000 a
+/// second for so many turns of 10 ms.
+fn crowded(turns: u64) -> Governor {
+    let mut governor = Governor::default();
+    governor.restore(measured(8_000), (Duration::ZERO, 0));
+    governor.reserve(at(0), Duration::from_secs(13));
+    run(&mut governor, (0, turns), 20, true);
+    governor
+}
+
+#[test]
+fn crowd_of_earlier_slots_is_given_later_ones() {
+    let (mut governor, mut rng) = (crowded(301), Seed::predictable(1).rng());
+    let millis = Duration::from_millis;
+    assert!(!governor.postpones(at(3_000), millis(1_999)));
+    assert!(governor.postpones(at(3_000), millis(2_000)));
+    assert_eq!(governor.capacity().asked, 2_000);
+    // From here on nobody is left to wait.
+    assert!(governor.postpones(at(3_000), millis(250)));
+    assert!(!governor.postpones(at(3_000), millis(249)));
+    let mut slot = |now| governor.take_slot(at(now), (millis(1_000), false), &mut rng);
+    assert_eq!([slot(3_000), slot(3_000)].map(|slot| slot.as_micros()), [10_000_000, 10_000_568]);
+    // Who came after the earlier slots comes in such a slot, or without one.
+    assert!(governor.postpones(at(14_999), millis(2_000)));
+    assert!(!governor.postpones(at(15_000), millis(2_000)));
+}
+
+/// What came while the process stood still has waited, too.
+#[test]
+fn short_crowd_is_let_in_however_long_it_waited() {
+    let mut governor = crowded(195);
+    assert!(!governor.postpones(at(4_000), Duration::from_secs(3)));
+    governor.end_turn((at(5_000), TOOK), 3_900, true);
+    assert!(!governor.postpones(at(5_000), Duration::from_secs(3)));
+    let mut governor = Governor::default();
+    run(&mut governor, (0, 400), 20, true);
+    assert!(!governor.postpones(at(4_000), Duration::from_secs(3)), "no slots were given");
+}
+
+#[test]
+fn those_sent_away_do_not_lower_the_capacity() {
+    let mut governor = crowded(301);
+    for turn in 301..700 {
+        let now = at(turn * 10);
+        assert!(governor.postpones(now, Duration::from_secs(2)));
+        governor.end_turn((now, TOOK), 6_000 + turn, true);
+    }
+    assert!((1_990..=2_010).contains(&governor.capacity().asked), "{governor:?}");
+}
