@@ -305,9 +305,7 @@ fn who_begins_to_resume_in_a_drain_is_closed_too() {
 #[test]
 fn slots_are_reserved_over_a_restart() {
     let mut world = World::new();
-    for n in 0..9 {
-        resuming(&mut world, &format!("ann{n}"));
-    }
+    (0..9).for_each(|n| drop(resuming(&mut world, &format!("ann{n}"))));
     world.node.handle_shutdown(world.now);
     world.settle();
     world.advance(Duration::from_millis(400));
@@ -348,9 +346,7 @@ fn client_that_waited_in_a_crowd_has_a_slot() {
 #[test]
 fn no_more_are_told_than_the_driver_writes_to() {
     let mut world = World::new();
-    for n in 0..200 {
-        resuming(&mut world, &format!("ann{n}"));
-    }
+    (0..200).for_each(|n| drop(resuming(&mut world, &format!("ann{n}"))));
     world.node.handle_shutdown(world.now);
     let told = |world: &mut World| {
         world.node.handle_timeout(world.now);
