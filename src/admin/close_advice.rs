@@ -176,9 +176,9 @@ fn of_member(reason: CloseReason) -> Option<&'static str> {
         }
         Is::Internal => "A fault of the server's or of the application's. Look at the log",
         Is::Overloaded => {
-            "No worker was free, or the connection held most of what all may hold: look at the \
-             load, at limits.workers, and at vestibule_limit_hits_total. Or too many came back \
-             after a restart: it was told when to come"
+            "There was no worker for what the connection needed, or it held most of what all may \
+             hold. Look at the load, at limits.workers and limits.worker_queue, and at the totals \
+             in vestibule_limit_hits_total"
         }
         Is::MessagesMissed => {
             "The cluster's engine has lost messages of the room, so the client starts again. Look \

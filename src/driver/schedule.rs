@@ -16,10 +16,8 @@
 //! that costs more than one unit is charged for the difference.
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use crate::id::ConnId;
-use crate::time::Instant;
 
 /// One unit of work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,10 +48,10 @@ pub(super) enum Class {
 /// connections as they can, somebody else shares a list with one of them, if with any.
 pub(crate) const LISTS: u8 = 64;
 
-/// Connections that wait, each with since when, in lists that are served in turn.
+/// Connections that wait, in lists that are served in turn.
 #[derive(Debug)]
 struct FairLists {
-    lists: [VecDeque<(ConnId, Instant)>; LISTS as usize],
+    lists: [VecDeque<ConnId>; LISTS as usize],
     /// A bit for each list that is not empty.
     filled: u64,
     /// The list that was served last.
@@ -65,15 +63,15 @@ impl FairLists {
         Self { lists: std::array::from_fn(|_| VecDeque::new()), filled: 0, last: 0 }
     }
 
-    fn push(&mut self, list: u8, entry: (ConnId, Instant)) {
+    fn push(&mut self, list: u8, id: ConnId) {
         let index = list % LISTS;
         if let Some(list) = self.lists.get_mut(usize::from(index)) {
-            list.push_back(entry);
+            list.push_back(id);
             self.filled |= 1 << index;
         }
     }
 
-    fn pop(&mut self) -> Option<(ConnId, Instant)> {
+    fn pop(&mut self) -> Option<ConnId> {
         if self.filled == 0 {
             return None;
         }
@@ -81,11 +79,11 @@ impl FairLists {
         let ahead = self.filled.rotate_right(first).trailing_zeros();
         self.last = (first + ahead) % u32::from(LISTS);
         let list = self.lists.get_mut(self.last as usize)?;
-        let entry = list.pop_front();
+        let id = list.pop_front();
         if list.is_empty() {
             self.filled &= !(1 << self.last);
         }
-        entry
+        id
     }
 
     fn is_empty(&self) -> bool {
@@ -105,10 +103,6 @@ pub(super) struct Schedule {
     share_left: u32,
     /// Which of accepts, pending and ending connections is next in the rotation.
     rotation: u8,
-    /// What is added now waits since then.
-    now: Instant,
-    /// How long the last pending connection has waited.
-    waited: Duration,
 }
 
 impl Schedule {
@@ -123,8 +117,6 @@ impl Schedule {
             authenticated_left: 0,
             share_left: 0,
             rotation: 0,
-            now: Instant::START,
-            waited: Duration::ZERO,
         }
     }
 
@@ -133,19 +125,9 @@ impl Schedule {
     pub(super) fn push(&mut self, id: ConnId, class: Class, list: u8) {
         match class {
             Class::Authenticated => self.authenticated.push_back(id),
-            Class::Pending => self.pending.push(list, (id, self.now)),
-            Class::Ending => self.ending.push(list, (id, self.now)),
+            Class::Pending => self.pending.push(list, id),
+            Class::Ending => self.ending.push(list, id),
         }
-    }
-
-    /// The time goes on: when the poller has returned, and when a turn begins.
-    pub(super) fn set_now(&mut self, now: Instant) {
-        self.now = now;
-    }
-
-    /// How long the pending connection that was taken last was on its list.
-    pub(super) fn waited(&self) -> Duration {
-        self.waited
     }
 
     /// Adds a listener that has connections to accept.
@@ -206,13 +188,11 @@ impl Schedule {
     }
 
     fn pop_pending(&mut self) -> Option<WorkUnit> {
-        let (id, since) = self.pending.pop()?;
-        self.waited = self.now.since(since);
-        Some(WorkUnit::Pending(id))
+        self.pending.pop().map(WorkUnit::Pending)
     }
 
     fn pop_ending(&mut self) -> Option<WorkUnit> {
-        self.ending.pop().map(|(id, _)| WorkUnit::Ending(id))
+        self.ending.pop().map(WorkUnit::Ending)
     }
 }
 
@@ -271,21 +251,6 @@ mod tests {
         schedule.charge(u32::MAX);
         assert_eq!(schedule.next_pending(), None);
         assert_eq!(turn(&mut schedule).len(), 8);
-    }
-
-    #[test]
-    fn pending_connection_waits_since_it_was_added() {
-        let at = |millis: u64| Instant::from_micros(1_000 * millis);
-        let mut schedule = Schedule::new(1);
-        for millis in [5, 8] {
-            schedule.set_now(at(millis));
-            schedule.push(id(0), Class::Pending, 0);
-        }
-        for (millis, waited) in [(9, 4), (2_008, 2_000)] {
-            schedule.set_now(at(millis));
-            assert_eq!(turn(&mut schedule), [WorkUnit::Pending(id(0))]);
-            assert_eq!(schedule.waited(), Duration::from_millis(waited));
-        }
     }
 
     #[test]

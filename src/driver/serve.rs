@@ -28,9 +28,6 @@ impl<S> Turn<S> {
         if class == Class::Ending {
             return self.end(node, io, id);
         }
-        if class == Class::Pending {
-            node.set_waited(self.schedule.waited());
-        }
         self.read(node, io, id);
     }
 

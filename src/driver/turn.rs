@@ -131,7 +131,6 @@ impl<S> Turn<S> {
     /// ([`Metrics::turns`](crate::node::Metrics::turns)).
     pub fn begin(&mut self, now: Instant) {
         self.began = Some(now);
-        self.schedule.set_now(now);
     }
 
     /// The poller reports an event of a connection. Events of closed connections are ignored.
@@ -180,7 +179,6 @@ impl<S> Turn<S> {
     pub fn run(&mut self, node: &mut Node, io: &mut impl Io<Socket = S>) {
         self.now = io.now();
         let began = self.began.take().unwrap_or(self.now.monotonic);
-        self.schedule.set_now(self.now.monotonic);
         self.plant_before_reads(node, io);
         let mut served = 0;
         while let Some(unit) = self.schedule.next_authenticated() {

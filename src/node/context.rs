@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::hash::BuildHasher as _;
-use std::time::Duration;
 
 use crate::auth::Address;
 use crate::id::{MessageIds, Seed, SeededState};
@@ -21,8 +20,6 @@ use crate::time::{Instant, Now, Rfc3339, UnixTime};
 pub(crate) struct Cx {
     /// The moment of the call that is being handled.
     pub(crate) now: Now,
-    /// How long the bytes of the pending connection that is read have waited for the thread.
-    pub(crate) waited: Duration,
     pub(crate) policy: Policy,
     pub(crate) metrics: Metrics,
     /// What became of the last connections.
@@ -44,7 +41,6 @@ impl Cx {
     pub(crate) fn new(policy: Policy, remembered: usize, seed: &Seed) -> Self {
         Self {
             now: Now { monotonic: Instant::START, unix: UnixTime::default() },
-            waited: Duration::ZERO,
             policy,
             metrics: Metrics::default(),
             history: CloseHistory::new(&seed.derive("close history"), remembered),

@@ -77,7 +77,7 @@ impl Hearing {
             _ if self.close.is_some() => return Err(format!("{seen:?} after the close frame")),
             Seen::Upgraded | Seen::Refused(_) => return Err(format!("{seen:?} in a WebSocket")),
             Seen::Close(code, text) => return self.hear_close(*code, text),
-            Seen::Pong | Seen::Message(Message::GoingAway { .. }) => {}
+            Seen::Pong => {}
             Seen::Message(Message::Acknowledged { auth, told }) => {
                 match self.auths.pop_front() {
                     _ if self.is_wild => {}

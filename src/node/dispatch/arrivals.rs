@@ -33,19 +33,6 @@ impl Node {
         self.gate.governor.end_turn((now.monotonic, took), admitted, has_waiting);
     }
 
-    /// The pending connection whose bytes come next has waited for so long, since it had something to read.
-    pub fn set_waited(&mut self, waited: Duration) {
-        self.cx.waited = waited;
-    }
-
-    /// Is the client of `slot`, whose first `auth` has come, to come back later? It came when another
-    /// process's slots brought more than can be let in, and can be told when.
-    pub(crate) fn postpones(&mut self, slot: Slot) -> bool {
-        let Self { cx, connections, gate, .. } = self;
-        connections.get(slot).is_some_and(|it| it.session.supports_resume())
-            && gate.governor.postpones(cx.now.monotonic, cx.waited)
-    }
-
     /// How many clients a second can be let in, as measured. The simulator asks.
     #[cfg(feature = "sim")]
     pub(crate) fn capacity_per_second(&self) -> u64 {

@@ -31,9 +31,6 @@ struct ProcessLine {
     /// How many were told to go together then.
     #[serde(default)]
     told: usize,
-    /// When the last of the slots comes that clients were given, in milliseconds since 1970.
-    #[serde(default)]
-    slots_until: u64,
     /// The generation of the last connection: those of the next process are named differently.
     #[serde(default)]
     generation: u32,
@@ -72,8 +69,6 @@ impl Node {
             capacity: self.gate.governor.capacity(),
             away_since: now.unix_when(away_since).as_millis(),
             told: drain.map_or(0, Drain::leave_together),
-            slots_until: (now.unix + self.gate.governor.last_slot().since(now.monotonic))
-                .as_millis(),
             generation: self.connections.last_generation(),
             leaves: self.rooms.lingering.len(),
         };
@@ -106,12 +101,10 @@ impl Node {
     pub fn read_history(&mut self, now: Now, text: &str) -> Result<usize, HistoryError> {
         self.cx.now = now;
         let (first, mut text) = text.split_once('\n').ok_or(HistoryError::Malformed)?;
-        let ProcessLine { capacity, away_since, told, slots_until, generation, leaves } =
+        let ProcessLine { capacity, away_since, told, generation, leaves } =
             serde_json::from_str(first).map_err(|_| HistoryError::Malformed)?;
         let away = now.unix.since(UnixTime::from_millis(away_since));
         self.gate.governor.restore(capacity, (away, told));
-        let left = UnixTime::from_millis(slots_until).since(now.unix);
-        self.gate.governor.reserve(now.monotonic, left);
         self.connections.begin_after(generation);
         for number in 0..leaves {
             let (line, rest) = text.split_once('\n').ok_or(HistoryError::Malformed)?;

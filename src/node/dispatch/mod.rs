@@ -37,7 +37,7 @@ use crate::node::connections::session::Verdict;
 use crate::node::connections::waiting::PendingResume;
 use crate::node::rooms::chat::error_frame;
 use crate::node::work::port::Action;
-use crate::protocol::{ClientMessage, CloseReason, Parsed, Pong, ResumeFrom};
+use crate::protocol::{ClientMessage, Parsed, Pong, ResumeFrom};
 
 impl Node {
     /// Does what a session has decided about a message.
@@ -57,9 +57,6 @@ impl Node {
                             PendingResume { seen, memo: wants.memo, ..Default::default() };
                         let waiting = connection.waiting.get_or_insert_default();
                         waiting.resume = Some(Box::new(pending));
-                    }
-                    if self.postpones(slot) {
-                        return self.close(slot, CloseReason::Overloaded);
                     }
                 }
                 self.authenticate(slot, id, token);

@@ -49,11 +49,6 @@ const LEAST_ADMISSIONS: u64 = 100;
 /// too much, the last of them is in within twice the time. A backend that admits 2,000 a second, as one in
 /// Python does, thus lets 10,000 clients come within a second.
 const MOST_UNASKED: f64 = 8.0;
-/// A client whose bytes have waited for so long comes in the crowd of slots that were too close together. It
-/// has waited to be accepted, too, perhaps as long, and its patience has an end.
-const LONG_WAIT: Duration = Duration::from_secs(2);
-/// From then on nobody waits for longer than that, until all of those slots have passed.
-const SHORT_WAIT: Duration = Duration::from_millis(250);
 /// A join that takes longer says that the application is beyond its capacity.
 pub(crate) const SLOW_JOIN: Duration = Duration::from_secs(1);
 
@@ -101,14 +96,6 @@ pub(crate) struct Governor {
     away_with: usize,
     /// The first slot that is free.
     next_slot: Instant,
-    /// Until then clients come in slots that an earlier process gave them.
-    reserved_until: Instant,
-    /// Since when somebody has had to wait at each turn, however long that is.
-    crowded_since: Option<Mark>,
-    /// These slots were too close together: clients are given later ones.
-    postpones: bool,
-    /// That has happened since `counted_since`: so long nothing is measured.
-    has_postponed: bool,
 }
 
 impl Default for Governor {
@@ -125,10 +112,6 @@ impl Default for Governor {
             away: Duration::ZERO,
             away_with: 0,
             next_slot: Instant::START,
-            reserved_until: Instant::START,
-            crowded_since: None,
-            postpones: false,
-            has_postponed: false,
         }
     }
 }
@@ -154,45 +137,6 @@ impl Governor {
         // Longer ones are no restarts.
         self.away = if away <= LONGEST { away } else { Duration::ZERO };
         self.away_with = clients;
-    }
-
-    /// When the last slot comes that was given away.
-    pub(crate) fn last_slot(&self) -> Instant {
-        self.next_slot
-    }
-
-    /// The slots of an earlier process go on for so long: later ones come after them.
-    pub(crate) fn reserve(&mut self, now: Instant, left: Duration) {
-        self.reserved_until = now + left.min(2 * LONGEST);
-        self.next_slot = self.reserved_until;
-    }
-
-    /// A client that comes in the slots of an earlier process has `waited` for so long: is it to come back
-    /// later, in a slot of its own? It is, once so many come that some have waited for
-    /// [`LONG_WAIT`]: that process has taken the capacity for too high, and clients that run out of
-    /// patience would come back at any time. Nobody is told so twice, as nobody is told so who comes after
-    /// those slots.
-    pub(crate) fn postpones(&mut self, now: Instant, waited: Duration) -> bool {
-        if now - waited >= self.reserved_until {
-            return false;
-        }
-        if !self.postpones {
-            let measured = self.crowded_since.zip(self.last_turn);
-            let length = |(from, to): &(Mark, Mark)| to.at.since(from.at);
-            let Some((from, to)) = measured.filter(|it| waited.min(length(it)) >= LONG_WAIT) else {
-                return false;
-            };
-            // All that time there was somebody to let in.
-            let seconds = to.at.since(from.at).as_secs_f64();
-            let reached = to.admitted.saturating_sub(from.admitted) as f64 / seconds;
-            self.per_second = self.per_second.min(reached).max(LEAST_PER_SECOND);
-            self.postpones = true;
-        }
-        let is_late = waited >= SHORT_WAIT;
-        if is_late {
-            (self.has_postponed, self.waiting_since) = (true, None);
-        }
-        is_late
     }
 
     /// How long after its clients were told to go the server is back, if a restart takes as long as
@@ -228,8 +172,6 @@ impl Governor {
         admitted: u64,
         has_waiting: bool,
     ) {
-        // Who is sent away takes time that says nothing of those who are let in.
-        let has_waiting = has_waiting && !self.has_postponed;
         self.busy += took;
         let here = Mark { at: now, admitted, busy: self.busy };
         let rate = |since: Mark| {
@@ -252,9 +194,6 @@ impl Governor {
         let counted_since = *self.counted_since.get_or_insert(here);
         let last = self.last_turn.replace(here).unwrap_or(here);
         let is_idle = now.since(last.at) >= PERIOD;
-        // Where turns are so far apart, the process has stood still: those who wait then are no crowd.
-        let crowded_since = self.crowded_since.filter(|_| !is_idle);
-        self.crowded_since = crowded_since.or(Some(here)).filter(|_| has_waiting);
         let until = if is_idle { last } else { here };
         let length = until.at.since(counted_since.at);
         if is_idle || length >= REACHED_WITHIN {
@@ -262,8 +201,7 @@ impl Governor {
             let reached = admitted as f64 / length.max(REACHED_WITHIN).as_secs_f64();
             self.per_second = self.per_second.max(reached);
             let busy = until.busy.saturating_sub(counted_since.busy);
-            let has_postponed = std::mem::take(&mut self.has_postponed);
-            if admitted >= LEAST_ADMISSIONS && !busy.is_zero() && !has_postponed {
+            if admitted >= LEAST_ADMISSIONS && !busy.is_zero() {
                 self.unasked_per_second = admitted as f64 / busy.as_secs_f64();
             }
             self.counted_since = Some(Mark { at: now, ..until });

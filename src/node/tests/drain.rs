@@ -301,47 +301,6 @@ fn who_begins_to_resume_in_a_drain_is_closed_too() {
     assert_eq!(seen.last(), Some(&close_frame(CloseReason::ShuttingDown)), "{seen:?}");
 }
 
-/// The next process knows until when clients come in the slots that this one gave.
-#[test]
-fn slots_are_reserved_over_a_restart() {
-    let mut world = World::new();
-    (0..9).for_each(|n| drop(resuming(&mut world, &format!("ann{n}"))));
-    world.node.handle_shutdown(world.now);
-    world.settle();
-    world.advance(Duration::from_millis(400));
-    let mut text = Vec::new();
-    world.node.write_history(world.now, &mut text).unwrap();
-    let mut next = World::new();
-    (next.now.unix, next.now.monotonic) = (world.now.unix, Instant::START);
-    next.node.read_history(next.now, std::str::from_utf8(&text).unwrap()).unwrap();
-    // The ninth comes after 1,259 ms.
-    assert_eq!(next.node.gate.governor.last_slot().as_micros(), 860_000);
-}
-
-/// Nobody has got in for two seconds, and clients wait at each turn.
-#[test]
-fn client_that_waited_in_a_crowd_has_a_slot() {
-    let mut world = World::new();
-    let (old, new) = (world.authenticating("soup"), world.authenticating("soup"));
-    world.node.gate.governor.reserve(world.now.monotonic, Duration::from_secs(9));
-    for _ in 0..30 {
-        world.node.end_turn(world.now, Duration::ZERO, true);
-        world.advance(Duration::from_millis(100));
-    }
-    world.node.set_waited(Duration::from_secs(2));
-    let token = world.token("ann", 900);
-    world.say(new, "auth", json!({ "token": crate::logs::known(&token), "resume": {} }));
-    let seen = world.see(new);
-    let [Seen::Message(away), close] = &seen[..] else { panic!("{seen:?}") };
-    assert_eq!(close, &close_frame(CloseReason::Overloaded));
-    assert_eq!(away["payload"]["reconnect_after_ms"], 6_000);
-    assert_eq!(world.node.metrics().overload_slots, 1);
-    // Nobody could tell this one when to come back.
-    let token = world.token("bob", 900);
-    world.auth(old, &token);
-    assert_eq!(world.message(old)["type"], "recipe_update");
-}
-
 /// What a client hears late would be counted from too late a moment.
 #[test]
 fn no_more_are_told_than_the_driver_writes_to() {
