@@ -50,6 +50,9 @@ const COUNTED_AT_ONCE: u32 = 4;
 const FORGOTTEN_AT_ONCE: usize = 16;
 /// Entries that are counted with each new one while there are more than the bound: it has been lowered.
 const COUNTED_OVER_BOUND: u32 = 64;
+/// For each entry that is counted, so many numbers may be passed over that have none: of those that were used
+/// while there were more.
+const EMPTY_FOR_EACH: u32 = 64;
 /// Entries that are forgotten with each new one while there are more than the bound.
 const EVICTED_AT_ONCE: usize = 16;
 /// Places for up to so many are reserved, which is address space: 32 bytes each. Beyond that the vectors double,
@@ -118,7 +121,7 @@ impl ReplaySet {
     /// Forgets an entry, or some if the bound was lowered, so that there is room for the new one, `number` of
     /// `user`.
     fn evict(&mut self, number: u32, user: HolderHash) {
-        self.count_until(self.counted.saturating_add(COUNTED_OVER_BOUND));
+        self.count_more(COUNTED_OVER_BOUND);
         if self.counted < self.end {
             // Who has most is not known yet.
             return;
@@ -197,28 +200,33 @@ impl ReplaySet {
             }
             // There are more for a while where the bound was lowered, and a few come until all are counted.
             let entries = reserved(self.capacity.max(len + len / COUNTED_OVER_BOUND as usize));
+            // The numbers go on to the end, as there were more before.
+            let entries = entries.max(self.end as usize);
             self.by_user = Some(Box::new(Holdings::new(&self.seed, entries)));
         } else if self.capacity == 0 || len < self.capacity / 4 {
             (self.by_user, self.counted) = (None, 0);
             return;
         }
-        self.count_until(self.counted.saturating_add(COUNTED_AT_ONCE));
+        self.count_more(COUNTED_AT_ONCE);
     }
 
-    /// Counts the entries up to this number.
-    fn count_until(&mut self, number: u32) {
-        while self.counted < number.min(self.end) {
-            self.count(self.counted);
+    /// Counts so many entries more, if there are.
+    fn count_more(&mut self, entries: u32) {
+        let mut left = entries * EMPTY_FOR_EACH;
+        while left > 0 && self.counted < self.end {
+            let cost = if self.count(self.counted) { EMPTY_FOR_EACH } else { 1 };
+            left = left.saturating_sub(cost);
             self.counted += 1;
         }
     }
 
-    fn count(&mut self, number: u32) {
-        if let Some(entry) = self.entries.get(number)
-            && let Some(by_user) = &mut self.by_user
-        {
+    /// Whether there is such an entry.
+    fn count(&mut self, number: u32) -> bool {
+        let Some(entry) = self.entries.get(number) else { return false };
+        if let Some(by_user) = &mut self.by_user {
             by_user.insert(number, entry.user.key(), 1);
         }
+        true
     }
 
     fn remove(&mut self, number: u32) {

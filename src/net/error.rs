@@ -246,7 +246,7 @@ pub enum TlsProblem {
     OtherKey(String),
     /// Its key is of a kind or size that TLS has no use for here.
     #[error(
-        "not a key for TLS: RSA of 2048 to 8192 bits, P-256, P-384, P-521 or Ed25519 is wanted"
+        "damaged, or not a key for TLS: RSA of 2048 to 8192 bits, P-256, P-384, P-521 or Ed25519 is wanted"
     )]
     UnsupportedKey,
     /// Its content is not supported.

@@ -137,7 +137,6 @@ impl Running {
     }
 }
 
-/// An embedded server listens only where its program says.
 #[test]
 fn values_out_of_range_are_refused() {
     let server = Running::start(&config());
@@ -152,6 +151,7 @@ fn values_out_of_range_are_refused() {
     server.end(());
 }
 
+/// An embedded server listens only where its program says.
 #[test]
 fn a_default_server_has_no_admin_listener() {
     crate::logs::in_process("lib");

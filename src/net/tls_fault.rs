@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::io;
 
-use rustls::{CertificateError, Error, InvalidMessage};
+use rustls::{CertificateError, Error, InvalidMessage, PeerIncompatible as Incompatible};
 
 /// What is wrong with a connection or a file in TLS, and what to do, if that is why `error` came. It
 /// contains nothing of a key.
@@ -36,10 +36,21 @@ fn text(fault: &Error) -> Option<String> {
         Error::AlertReceived(alert) => {
             format!("the other side ended TLS with the alert {}", words(&format!("{alert:?}"), '_'))
         }
-        Error::PeerIncompatible(_) => {
+        Error::PeerIncompatible(
+            Incompatible::NoCipherSuitesInCommon
+            | Incompatible::ServerDoesNotSupportTls12Or13
+            | Incompatible::ServerTlsVersionIsDisabledByOurConfig
+            | Incompatible::SupportedVersionsExtensionRequired
+            | Incompatible::Tls12NotOffered
+            | Incompatible::Tls12NotOfferedOrEnabled,
+        ) => {
             "the other side has no TLS version or cipher suite of this one: it needs TLS 1.2 or 1.3"
                 .to_owned()
         }
+        Error::PeerIncompatible(fault) => format!(
+            "the TLS of the other side does not fit this one's: {}",
+            words(&first_word(fault), ' ')
+        ),
         _ => return None,
     })
 }
@@ -119,7 +130,9 @@ mod tests {
     #[test]
     fn no_fault_names_a_type() {
         let version = Error::PeerIncompatible(PeerIncompatible::Tls12NotOfferedOrEnabled);
-        let faults: [(Error, &str); 8] = [
+        let groups = Error::PeerIncompatible(PeerIncompatible::NoKxGroupsInCommon);
+        let faults: [(Error, &str); 9] = [
+            (groups, "does not fit this one's: no kx groups in common"),
             (other_certificate("UnsupportedCertVersion"), "version 3 is needed"),
             (other_certificate("RequiredEkuNotFound"), "cannot be used: required eku not found"),
             (CertificateError::BadEncoding.into(), "is damaged"),

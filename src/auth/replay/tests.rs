@@ -114,6 +114,23 @@ fn lowered_bound_is_kept_bit_by_bit() {
     assert_eq!(set.reserve(now(0), 9, 1_099, at(60)), Err(TokenError::Replayed));
 }
 
+/// The numbers of many that are gone are passed over faster than entries are counted.
+#[test]
+fn lowered_bound_is_kept_after_many_are_gone() {
+    let mut set = set(0);
+    for hash in 0..20_000 {
+        assert_eq!(set.reserve(now(0), hash % 10, hash, at(60)), Ok(()));
+    }
+    // The last numbers go first, so those that are used again begin at the end.
+    (0..20_000).for_each(|hash| set.release(hash, at(60)));
+    set.set_capacity(100);
+    for hash in 0..1_000 {
+        assert_eq!(set.reserve(now(0), hash % 10, hash, at(60)), Ok(()));
+        assert!(set.len() <= 200, "{}", set.len());
+    }
+    assert_eq!(set.len(), 100);
+}
+
 #[test]
 fn a_new_entry_with_a_used_number_goes_last() {
     let mut set = set(0);

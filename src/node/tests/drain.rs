@@ -305,7 +305,9 @@ fn who_begins_to_resume_in_a_drain_is_closed_too() {
 #[test]
 fn no_more_are_told_than_the_driver_writes_to() {
     let mut world = World::new();
-    (0..200).for_each(|n| drop(resuming(&mut world, &format!("ann{n}"))));
+    for n in 0..200 {
+        resuming(&mut world, &format!("ann{n}"));
+    }
     world.node.handle_shutdown(world.now);
     let told = |world: &mut World| {
         world.node.handle_timeout(world.now);
