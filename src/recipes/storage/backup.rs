@@ -307,8 +307,16 @@ fn verify(path: &Path) -> Result<(), BackupError> {
         )?;
         Ok((found, version as usize, tables))
     });
-    let (found, version, tables) = found.map_err(|error| database_error(path, &error))?;
     let fault = |error: String| BackupError::Database { path: path.to_owned(), error };
+    let (found, version, tables) = found.map_err(|error| match error.sqlite_error_code() {
+        // A database with a log has its index in a third file, which SQLite makes.
+        Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly) if path.is_file() && File::open(path).is_ok() => fault(
+            "SQLite cannot write beside it: copy it, with its -wal if there is one, to a directory that you \
+             may write to"
+                .to_owned(),
+        ),
+        _ => database_error(path, &error),
+    })?;
     if found != "ok" {
         Err(fault(format!("it is damaged: {}", first_fault(&found))))
     } else if tables == 0 {
