@@ -33,6 +33,9 @@ use self::lines::{Format, LineWriter, WholeLines};
 use self::queue::{LineQueue, Sink};
 use super::text::{BoundedLine, one_line};
 
+/// How long an orderly end of the process waits for the last lines to be written.
+pub(super) const LAST_LINES: Duration = Duration::from_secs(2);
+
 /// A handle to the logger: waits for the last lines, counts dropped ones, and opens the file anew.
 #[derive(Clone, Debug)]
 pub(super) struct Logging {

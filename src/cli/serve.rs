@@ -4,7 +4,6 @@ use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use vestibule::config::Config;
 use vestibule::driver::Role;
@@ -17,11 +16,8 @@ use super::output::{self, CommandResult};
 use super::reload::{self, LastReload, Reloader};
 use super::serve_args::ServeArgs;
 use super::settings::{Global, located};
-use super::signals::{self, SignalWatch};
+use super::signals::SignalWatch;
 use super::{application, descriptors, inherited, log, secret};
-
-/// How long the shutdown waits for the last log lines to be written.
-const LAST_LINES: Duration = Duration::from_secs(2);
 
 /// Runs the server until it has drained.
 pub(super) fn run(args: &ServeArgs, global: &Global) -> CommandResult {
@@ -31,9 +27,8 @@ pub(super) fn run(args: &ServeArgs, global: &Global) -> CommandResult {
     // Also before any thread starts: growing the descriptor table stalls a process with threads.
     descriptors::reserve(&config);
     let notify = Notify::from_environment().map_err(|fault| vec![fault])?;
-    let signals = signals::register().map_err(|fault| vec![fault])?;
     let logging = log::start(&config.log).map_err(|fault| vec![fault])?;
-    let signals = SignalWatch::start(signals, logging.clone()).map_err(|fault| vec![fault])?;
+    let signals = SignalWatch::start(logging.clone()).map_err(|fault| vec![fault])?;
     let has_file = !config.log.file.is_empty();
     let hint = if secret::is_wanted(&config) {
         token_hint(global.config.as_deref(), global.data.as_deref())
@@ -52,7 +47,7 @@ pub(super) fn run(args: &ServeArgs, global: &Global) -> CommandResult {
     if logging.dropped() > 0 {
         ::log::warn!("log lines dropped in total: {}", logging.dropped());
     }
-    logging.finish(LAST_LINES);
+    logging.finish(log::LAST_LINES);
     Ok(outcome?)
 }
 
@@ -79,7 +74,7 @@ fn serve(
     server.keep_keys(&config.auth, Path::new(&config.data));
     server.keep_revocations(&revocations(&config)).map_err(|error| error.to_string())?;
     // The engine of a cluster has what rooms have said last.
-    keep_history(&mut server, &config, background.outlives_process && !config.cluster.is_on());
+    let keeps_history = background.outlives_process && !config.cluster.is_on();
     inherited_sockets.log_addresses(&config, &server);
     let background = background.start(&config, &mut server)?;
     let (lines, log) = (logging.clone(), logging.clone());
@@ -95,6 +90,9 @@ fn serve(
     let reloader =
         Reloader { global, flags, handle: handle.clone(), running, reload_targets, last };
     signals.serve(handle, reloader, notify.clone())?;
+    // From here on only this process has what the file had, and `run` writes it at the end. So no step of
+    // the start may fail after this, and a signal must drain the server instead of ending the process.
+    keep_history(&mut server, &config, keeps_history);
     let banner = Banner::of(&server, &config, has_page, hint);
     ::log::info!(
         "listening on {} (admin: {}; metrics only: {}), at most {} connections, {} of them pending",

@@ -17,8 +17,8 @@ use super::log;
 use super::notify::Notify;
 use super::reload::Reloader;
 
-/// How long the process waits for the last log lines when it stops at once.
-const LAST_LINES: Duration = Duration::from_millis(250);
+/// How long a second signal waits for the last log lines.
+const AT_ONCE: Duration = Duration::from_millis(250);
 
 /// The threads, and how far the server is.
 pub(super) struct SignalWatch(Arc<Mutex<ServerPhase>>);
@@ -29,6 +29,13 @@ enum ServerPhase {
         wants_reload: bool,
     },
     Running(Box<RunningServer>),
+}
+
+/// How the process ends without a drain.
+struct ProcessEnd {
+    code: i32,
+    /// How long it waits for the last log lines.
+    last_lines: Duration,
 }
 
 /// What signals are about.
@@ -47,7 +54,10 @@ impl SignalWatch {
     /// From here on, signals are handled by a thread instead of ending the process. SIGHUP reloads the
     /// configuration and opens the log file again, SIGUSR1 does only the latter. The first SIGINT, SIGTERM or
     /// SIGQUIT drains, the second ends the process; during the start, the first one does.
-    pub(super) fn start(mut signals: Signals, logging: log::Logging) -> Result<Self, String> {
+    ///
+    /// The log has started by now: while nobody hears the signals, they end the process.
+    pub(super) fn start(logging: log::Logging) -> Result<Self, String> {
+        let mut signals = register()?;
         let phase = Arc::new(Mutex::new(ServerPhase::Starting { wants_reload: false }));
         let watched = Arc::clone(&phase);
         spawn("signals", move || {
@@ -62,9 +72,9 @@ impl SignalWatch {
                         lock(&watched).request_reload();
                     }
                     _ => {
-                        if let Some(code) = lock(&watched).stop(name(signal)) {
-                            logging.finish(LAST_LINES);
-                            std::process::exit(code);
+                        if let Some(end) = lock(&watched).stop(name(signal)) {
+                            logging.finish(end.last_lines);
+                            std::process::exit(end.code);
                         }
                     }
                 }
@@ -111,16 +121,16 @@ impl ServerPhase {
         }
     }
 
-    /// Stops the server. `Some`: the process ends at once, with this code.
-    fn stop(&mut self, signal: &str) -> Option<i32> {
+    /// Stops the server. `Some`: the process ends without a drain.
+    fn stop(&mut self, signal: &str) -> Option<ProcessEnd> {
         match self {
             Self::Starting { .. } => {
                 ::log::warn!("received {signal} during the start: stopping");
-                Some(0)
+                Some(ProcessEnd { code: 0, last_lines: log::LAST_LINES })
             }
             Self::Running(server) if server.is_draining => {
                 ::log::warn!("received {signal} again: stopping at once");
-                Some(1)
+                Some(ProcessEnd { code: 1, last_lines: AT_ONCE })
             }
             Self::Running(server) => {
                 server.is_draining = true;
@@ -184,7 +194,7 @@ fn name(signal: i32) -> &'static str {
 }
 
 /// The signals that are watched.
-pub(super) fn register() -> Result<Signals, String> {
+fn register() -> Result<Signals, String> {
     Signals::new([SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGXFSZ])
         .map_err(|error| format!("cannot watch for signals: {error}"))
 }

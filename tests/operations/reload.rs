@@ -9,7 +9,7 @@ use rustix::process::Signal;
 use crate::support::client::{Client, exchange};
 use crate::support::process::{Process, Scratch};
 use crate::support::server::{FILE, Server};
-use crate::support::{PATIENCE, now};
+use crate::support::{PATIENCE, now, within_patience};
 use vestibule::testing::upgrade;
 
 const SECRET: &str = "correct horse battery staple, twice over";
@@ -218,8 +218,11 @@ fn hanging_file(path: &Path) {
 }
 
 /// Waits until the server reads the file, and goes on to read it until this is dropped.
+#[track_caller]
 fn await_reader(path: &Path) -> fs::File {
-    fs::OpenOptions::new().write(true).open(path).unwrap()
+    let path = path.to_owned();
+    let open = move || fs::OpenOptions::new().write(true).open(path).unwrap();
+    within_patience("a reader of the file", open)
 }
 
 #[test]

@@ -6,10 +6,10 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use vestibule::testing::{ScratchDir, logs};
 
-use super::PATIENCE;
+use super::{PATIENCE, within_patience};
 
 /// The configuration's file.
 pub(crate) const FILE: &str = "v.toml";
@@ -156,8 +156,16 @@ impl Process {
         kill_process(self.id(), signal).unwrap();
     }
 
-    /// The exit code, once there is one.
+    /// The exit code, once there is one: fails if the process does not end.
+    #[track_caller]
     pub(crate) fn exit_code(&mut self) -> Option<i32> {
+        if let Some(ended) = self.ended() {
+            return ended.code();
+        }
+        let id = WaitId::Pid(self.id());
+        // The status stays there for the `wait` below.
+        let end = move || waitid(id, WaitIdOptions::EXITED | WaitIdOptions::NOWAIT);
+        within_patience("the end of the process", end).unwrap();
         self.0.wait().unwrap().code()
     }
 

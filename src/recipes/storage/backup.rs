@@ -15,7 +15,7 @@ use rustix::fs::OFlags;
 use super::health::text_of;
 use super::migrations::MIGRATIONS;
 use super::place::{part_of, with_suffix};
-use super::schema::{self, BUSY_TIMEOUT, LOCK_FILE};
+use super::schema::{self, BUSY_TIMEOUT, DATABASE_FILE, LOCK_FILE};
 use super::verify::first_fault;
 
 /// Why a copy was not made or put back. The database is the same as before, but for
@@ -65,24 +65,34 @@ pub enum BackupError {
 /// # Errors
 /// [`BackupError`] names the file. There is no copy then.
 pub fn backup(directory: &Path, to: &Path) -> Result<u64, BackupError> {
-    if to.exists() {
-        let text = "there is a file already, and a backup replaces none: name another";
-        return Err(file_error(to, io::Error::new(io::ErrorKind::AlreadyExists, text)));
-    }
-    let part = part_of(to);
+    refuse_existing(to)?;
+    // A name of its own: another backup to the same name may be under way.
+    let number = getrandom::u64().map_err(|error| file_error(to, io::Error::other(error)))?;
+    let part = with_suffix(&part_of(to), &format!("-{number:016x}"));
     let place = to.parent().filter(|it| !it.as_os_str().is_empty());
     if let Some(missing) = place.filter(|it| !it.is_dir()) {
         let text = "there is no such directory: create it";
         return Err(file_error(missing, io::Error::new(io::ErrorKind::NotFound, text)));
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
-    let _locked = create(&part)?;
-    let copied = copy(&schema::path(directory), flags, &part, to).and_then(|()| publish(&part, to));
+    create(&part, OpenOptions::new().create_new(true))?;
+    let copied = copy(&schema::path(directory), flags, &part, to)
+        // Another backup may have taken the name since.
+        .and_then(|()| refuse_existing(to))
+        .and_then(|()| publish(&part, to));
     if copied.is_err() {
         // What is left of a copy that failed is nobody's.
         let _ = fs::remove_file(&part);
     }
     copied
+}
+
+fn refuse_existing(to: &Path) -> Result<(), BackupError> {
+    if to.exists() {
+        let text = "there is a file already, and a backup replaces none: name another";
+        return Err(file_error(to, io::Error::new(io::ErrorKind::AlreadyExists, text)));
+    }
+    Ok(())
 }
 
 /// Where a server keeps its rooms' last messages over a restart, in the same directory.
@@ -103,7 +113,7 @@ pub struct Restored {
 
 /// Puts the copy `from` into `directory`, in place of the database there, which is kept with its log as
 /// `recipes.db.replaced`, or as `recipes.db.replaced-2` and so on: what earlier restores have kept stays.
-/// Blocks.
+/// After a restore that was interrupted, goes on with what that has kept. Blocks.
 ///
 /// # Errors
 /// [`BackupError`]: a server has the directory, the copy is not sound, or a file could not be written or
@@ -113,10 +123,18 @@ pub fn restore(directory: &Path, from: &Path) -> Result<Restored, BackupError> {
     verify(from)?;
     let path = schema::path(directory);
     let part = part_of(&path);
-    let _locked = create(&part)?;
+    let (was_there, was_begun) = (path.exists(), part.exists());
+    let kept = kept_name(directory, &path, was_begun && !was_there)?;
+    // What a killed restore has left is written over. In a directory where others may write, it could lead to
+    // another file.
+    let no_link = OFlags::NOFOLLOW.bits().cast_signed();
+    create(&part, OpenOptions::new().create(true).truncate(true).custom_flags(no_link))?;
     let written = write_part(directory, from, (&path, &part));
-    let restored = written.and_then(|()| replace(directory, &path, &part));
-    if restored.is_err() {
+    let restored = written.and_then(|()| replace(directory, (&path, &part), kept));
+    // Where the database is out of its place, the file stays, as it keeps a server from beginning with an
+    // empty one.
+    let is_in_place = path.exists() || !(was_there || was_begun);
+    if restored.is_err() && is_in_place {
         let _ = fs::remove_file(&part);
     }
     restored
@@ -133,17 +151,18 @@ fn write_part(
     copy(from, OpenFlags::SQLITE_OPEN_READ_ONLY, part, path)
 }
 
-/// Renames the database and its log, and has `part` in its place. If that fails, all of it is undone.
-fn replace(directory: &Path, path: &Path, part: &Path) -> Result<Restored, BackupError> {
-    let kept = free_name(path)?;
-    let (mut moves, mut was_there) = (Vec::new(), false);
+/// Renames the database and its log to `kept`, and has `part` in its place. If that fails, all of it is undone.
+fn replace(
+    directory: &Path,
+    (path, part): (&Path, &Path),
+    kept: PathBuf,
+) -> Result<Restored, BackupError> {
+    let mut moves = Vec::new();
     // Clients that went on from there would keep recipes that the copy does not have.
     let history = directory.join(HISTORY_FILE);
     let history_moved = set_aside(&history, &with_suffix(&history, ".replaced"), &mut moves);
-    let before = moves.len();
     let kept_files = history_moved.and_then(|()| keep(path, &kept, &mut moves));
     let replaced = kept_files.and_then(|()| {
-        was_there = moves.len() > before;
         let bytes = publish(part, path)?;
         moves.push((part.to_owned(), path.to_owned()));
         Ok(bytes)
@@ -152,7 +171,7 @@ fn replace(directory: &Path, path: &Path, part: &Path) -> Result<Restored, Backu
         Ok(bytes) => {
             // It is out of its place, and that is on disk with the database.
             let _ = fs::remove_file(with_suffix(&history, ".replaced"));
-            Ok(Restored { bytes, kept: was_there.then_some(kept) })
+            Ok(Restored { bytes, kept: kept.exists().then_some(kept) })
         }
         Err(error) => Err(put_back(error, path, &kept, &moves)),
     }
@@ -199,28 +218,32 @@ fn put_back(
     }
 }
 
-/// The first of `.replaced`, `.replaced-2` and so on under which there is neither a database nor a log.
-fn free_name(path: &Path) -> Result<PathBuf, BackupError> {
-    let mut number = 1_u64;
-    loop {
-        let name = match number {
-            1 => with_suffix(path, ".replaced"),
-            _ => with_suffix(path, &format!(".replaced-{number}")),
-        };
-        let mut is_free = true;
-        for suffix in DATABASE_FILES {
-            let file = with_suffix(&name, suffix);
-            // A symbolic link that leads nowhere is there, too.
-            match file.symlink_metadata() {
-                Ok(_) => is_free = false,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(file_error(&file, error)),
-            }
-        }
-        if is_free {
-            return Ok(name);
-        }
-        number = number.saturating_add(1);
+/// The name under which the database and its log are kept: the one after the last that is taken, or the last
+/// one after a restore that was interrupted (`was_cut`), which may have left the database's log behind.
+fn kept_name(directory: &Path, path: &Path, was_cut: bool) -> Result<PathBuf, BackupError> {
+    let mut last = 0;
+    for entry in fs::read_dir(directory).map_err(|error| file_error(directory, error))? {
+        let name = entry.map_err(|error| file_error(directory, error))?.file_name();
+        last = last.max(number_of(&name.to_string_lossy()).unwrap_or(0));
+    }
+    let name = |number: u64| match number {
+        1 => with_suffix(path, ".replaced"),
+        _ => with_suffix(path, &format!(".replaced-{number}")),
+    };
+    let is_in_both = |suffix: &&str| {
+        with_suffix(path, suffix).exists() && with_suffix(&name(last), suffix).exists()
+    };
+    let goes_on = was_cut && name(last).exists() && !DATABASE_FILES.iter().any(is_in_both);
+    Ok(name(if goes_on { last } else { last.saturating_add(1) }))
+}
+
+/// The number in the name of a kept database, or of its log.
+fn number_of(name: &str) -> Option<u64> {
+    let rest = name.strip_prefix(DATABASE_FILE)?.strip_prefix(".replaced")?;
+    let number = DATABASE_FILES.iter().rev().find_map(|suffix| rest.strip_suffix(suffix))?;
+    match number {
+        "" => Some(1),
+        _ => number.strip_prefix('-')?.parse::<u32>().ok().map(u64::from),
     }
 }
 
@@ -284,8 +307,16 @@ fn verify(path: &Path) -> Result<(), BackupError> {
         )?;
         Ok((found, version as usize, tables))
     });
-    let (found, version, tables) = found.map_err(|error| database_error(path, &error))?;
     let fault = |error: String| BackupError::Database { path: path.to_owned(), error };
+    let (found, version, tables) = found.map_err(|error| match error.sqlite_error_code() {
+        // A database with a log has its index in a third file, which SQLite makes.
+        Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly) if path.is_file() && File::open(path).is_ok() => fault(
+            "SQLite cannot write beside it: copy it, with its -wal if there is one, to a directory that you \
+             may write to"
+                .to_owned(),
+        ),
+        _ => database_error(path, &error),
+    })?;
     if found != "ok" {
         Err(fault(format!("it is damaged: {}", first_fault(&found))))
     } else if tables == 0 {
@@ -319,19 +350,10 @@ fn sync_directory(file: &Path) -> io::Result<()> {
     File::open(directory.unwrap_or(Path::new(".")))?.sync_all()
 }
 
-/// An empty file, for its owner alone from the start, which SQLite fills. Locked as long as it is open: of two
-/// copies to one name, one would empty what the other has written.
-fn create(path: &Path) -> Result<File, BackupError> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(false).mode(0o600);
-    // In a directory where others may write, it could lead to another file.
-    options.custom_flags(OFlags::NOFOLLOW.bits().cast_signed());
-    let locked = options.open(path).and_then(|file| {
-        file.try_lock().map_err(|_| io::Error::other("another copy is being written there"))?;
-        file.set_len(0)?;
-        Ok(file)
-    });
-    locked.map_err(|error| file_error(path, error))
+/// Makes an empty file, for its owner alone from the start, which SQLite fills.
+fn create(path: &Path, options: &mut OpenOptions) -> Result<(), BackupError> {
+    let created = options.write(true).mode(0o600).open(path);
+    created.map(drop).map_err(|error| file_error(path, error))
 }
 
 fn file_error(path: &Path, error: io::Error) -> BackupError {

@@ -16,7 +16,7 @@ use crate::time::UnixTime;
 
 /// The database's name in the data directory. While it is open, its write-ahead log `-wal` and the
 /// log's index `-shm` are next to it, so a copy of this file alone is not a backup.
-const DATABASE_FILE: &str = "recipes.db";
+pub(super) const DATABASE_FILE: &str = "recipes.db";
 
 /// Locked while a server uses the directory; holds its process id.
 pub(super) const LOCK_FILE: &str = "vestibule.lock";

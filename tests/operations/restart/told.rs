@@ -1,6 +1,6 @@
 //! What a server takes from its manager, and what it tells it.
 
-use std::fs::Permissions;
+use std::fs::{self, Permissions};
 use std::io::{Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
@@ -10,7 +10,7 @@ use rustix::process::Signal;
 
 use super::manager::{Manager, exchange};
 use crate::support::PATIENCE;
-use crate::support::process::Scratch;
+use crate::support::process::{FILE, Scratch};
 
 #[test]
 fn a_server_serves_on_the_sockets_that_it_is_given() {
@@ -45,7 +45,7 @@ fn inherited_unix_sockets_serve_across_a_restart() {
     let path = |name: &str| directory.path().join(name);
     let bind = |name: &str| {
         let socket = UnixListener::bind(path(name)).unwrap();
-        std::fs::set_permissions(path(name), Permissions::from_mode(0o666)).unwrap();
+        fs::set_permissions(path(name), Permissions::from_mode(0o666)).unwrap();
         OwnedFd::from(socket)
     };
     let config = "listen = '127.0.0.1:1'\ndrain = '0s'\n[http]\ntrusted_proxies = ['unix']\n";
@@ -84,6 +84,24 @@ fn unusable_socket_is_named_with_advice() {
     let said = manager.read("stderr");
     let start = "error: inherited socket 0 (LISTEN_FDS), named `http`, is not a stream socket";
     assert!(said.starts_with(start), "{said}");
+}
+
+/// Only a process that runs writes the file again.
+#[test]
+fn start_that_fails_late_leaves_the_history() {
+    let scratch = Scratch::new("restart");
+    let written = "vestibule history 1 written by 5b3f0c1d9a2e4f60\n";
+    scratch
+        .write(FILE, "[auth]\nsecret = '0123456789abcdef0123456789abcdef'\n[admin]\nlisten = ''\n");
+    fs::create_dir(scratch.path().join("vestibule-data")).unwrap();
+    scratch.write("vestibule-data/history", written);
+    let mut command = scratch.unlimited(&["--config", FILE, "--listen", "127.0.0.1:0"]);
+    // The watchdog is the last that is started.
+    command.env("WATCHDOG_USEC", "soon");
+    let done = scratch.run(&mut command);
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.code() == Some(1) && said.contains("WATCHDOG_USEC"), "{said}");
+    assert_eq!(scratch.read("vestibule-data/history"), written);
 }
 
 #[test]

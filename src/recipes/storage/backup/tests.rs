@@ -145,27 +145,59 @@ fn start_after_an_interrupted_restore_is_refused() {
     drop(schema::open(&data).unwrap());
 }
 
+/// Two renames are never one: a restore may be killed after each of them.
+#[test]
+fn restore_killed_anywhere_keeps_log_and_database() {
+    for moved in 0..=DATABASE_FILES.len() {
+        let scratch = ScratchDir::new();
+        let (data, copy) = (scratch.path().join("data"), scratch.path().join("copy.db"));
+        drop(schema::open(&data).unwrap());
+        backup(&data, &copy).unwrap();
+        for (suffix, text) in [("", "old"), ("-wal", "log"), ("-shm", "index")] {
+            fs::write(data.join(format!("recipes.db{suffix}")), text).unwrap();
+        }
+        // An earlier one was stopped in order, and has no log.
+        fs::write(data.join("recipes.db.replaced"), "earlier").unwrap();
+        fs::write(data.join("recipes.db.part"), "half").unwrap();
+        let kept = data.join("recipes.db.replaced-2");
+        for suffix in DATABASE_FILES.iter().take(moved) {
+            let old = with_suffix(&data.join("recipes.db"), suffix);
+            fs::rename(old, with_suffix(&kept, suffix)).unwrap();
+        }
+        // One more that fails leaves it as it is.
+        fs::write(data.join(HISTORY_FILE), "rooms").unwrap();
+        fs::create_dir(data.join("history.replaced")).unwrap();
+        restore(&data, &copy).unwrap_err();
+        fs::remove_dir(data.join("history.replaced")).unwrap();
+        let start = crate::recipes::storage::space::refuse_lost_database(&data.join("recipes.db"));
+        assert_eq!(start.is_err(), moved > 0, "{moved}");
+        let restored = restore(&data, &copy).unwrap();
+        assert_eq!(restored.kept.as_ref(), Some(&kept), "{moved}");
+        let read = |suffix: &str| fs::read_to_string(with_suffix(&kept, suffix)).unwrap();
+        assert_eq!(DATABASE_FILES.map(read), ["old", "log", "index"], "{moved}");
+        assert!(!data.join("recipes.db.replaced-wal").exists());
+        drop(schema::open(&data).unwrap());
+    }
+}
+
 #[test]
 fn backup_empties_no_file_of_others() {
     let scratch = ScratchDir::new();
     let (data, copy) = (scratch.path().join("data"), scratch.path().join("copy.db"));
     drop(schema::open(&data).unwrap());
-    let (part, other) = (part_of(&copy), scratch.path().join("other"));
-    fs::write(&other, "others'").unwrap();
-    std::os::unix::fs::symlink(&other, &part).unwrap();
-    backup(&data, &copy).unwrap_err();
-    assert_eq!(fs::read_to_string(&other).unwrap(), "others'");
-    fs::remove_file(&part).unwrap();
     // Another copy to the same name is under way.
+    let part = part_of(&copy);
     fs::write(&part, "half").unwrap();
-    let first = File::open(&part).unwrap();
-    first.lock().unwrap();
-    let fault = backup(&data, &copy).unwrap_err().to_string();
-    assert!(fault.contains("another copy"), "{fault}");
-    assert_eq!(fs::read_to_string(&part).unwrap(), "half");
-    // What a killed one has left is written over.
-    drop(first);
     backup(&data, &copy).unwrap();
+    assert_eq!(fs::read_to_string(&part).unwrap(), "half");
+    let fault = create(&part, OpenOptions::new().create_new(true)).unwrap_err().to_string();
+    assert!(fault.contains("exists") && fs::read_to_string(&part).unwrap() == "half", "{fault}");
+    // A link in the data directory leads nowhere either.
+    let other = scratch.path().join("other");
+    fs::write(&other, "others'").unwrap();
+    std::os::unix::fs::symlink(&other, data.join("recipes.db.part")).unwrap();
+    restore(&data, &copy).unwrap_err();
+    assert_eq!(fs::read_to_string(&other).unwrap(), "others'");
     let odd = std::ffi::OsString::from_vec(b"odd\xff.db".to_vec());
     let files = || fs::read_dir(scratch.path()).unwrap().count();
     let before = files();
@@ -191,12 +223,13 @@ fn failed_replacement_puts_everything_back() {
     }
     let before = state(data);
     let (path, part) = (data.join("recipes.db"), data.join("recipes.db.part"));
+    let replace = || replace(data, (&path, &part), kept_name(data, &path, false).unwrap());
     // There is no copy to put in place of it.
-    assert!(matches!(replace(data, &path, &part), Err(BackupError::File { .. })));
+    assert!(matches!(replace(), Err(BackupError::File { .. })));
     assert_eq!(state(data), before);
     assert_eq!(fs::read_to_string(data.join("recipes.db-wal")).unwrap(), "log");
     fs::write(&part, "copy").unwrap();
-    assert_eq!(replace(data, &path, &part).unwrap().bytes, 4);
+    assert_eq!(replace().unwrap().bytes, 4);
     let names = ["recipes.db", "recipes.db.replaced", "recipes.db.replaced-wal"];
     assert_eq!(state(data), (names.map(str::to_owned).into(), "copy".to_owned()));
 }
