@@ -1,10 +1,14 @@
 // Runs what is in examples/migration against a server in each mode, with its token in each place:
 // node scripts/migration.js PATH-TO-VESTIBULE PATH-TO-THE-RUST-EXAMPLE
-// What comes of it must be what docs/migration.md says in its table.
+// What comes of it must be what docs/migration.md says in its table. And each program must end when
+// its message is refused, and when its connection ends.
 import { spawn } from 'node:child_process';
-import { copyFileSync, readFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { build } from 'esbuild';
+import { WebSocketServer } from 'ws';
 import { Server } from './server.js';
 
 const CLIENT = resolve(import.meta.dirname, '..');
@@ -70,6 +74,60 @@ const inWords = (expected) => {
   return expected === REFUSED ? '401' : `1008 \`${expected.slice('closed: 1008 '.length)}\``;
 };
 
+/** What a server does with the first message, and what the program has to say then. */
+const ENDS = {
+  'an error': [
+    (socket, request_id) => {
+      say(socket, 'error', { error: 'invalid_message', message: 'No', request_id });
+    },
+    /^error: invalid_message$/,
+  ],
+  'a restart': [(socket) => socket.close(1001, 'Bye'), /^closed: 1001 Bye$/],
+  'a cut': [(socket) => socket.terminate(), /^closed: 1006|reset/i],
+};
+
+function say(socket, type, payload) {
+  const timestamp = new Date().toISOString();
+  socket.send(JSON.stringify({ type, id: `server_${type}`, timestamp, payload }));
+}
+
+/** A server that accepts any token, and ends each conversation like this. */
+async function endingServer(end) {
+  const server = new WebSocketServer({ host: '127.0.0.1', port: 0 });
+  server.on('connection', (socket) => {
+    socket.on('message', (text) => {
+      const { type, id } = JSON.parse(text);
+      const times = { expires_at: '2031-01-01T00:15:00Z', reauth_at: '2031-01-01T00:14:00Z' };
+      const session = { user_id: 'alice', ...times, ping_interval_ms: 30_000 };
+      const welcome = { request_id: id, content: 'Welcome', recipe_data: null, session };
+      if (type === 'auth') say(socket, 'recipe_update', welcome);
+      if (type === 'chat_message') end(socket, id ?? 'given');
+    });
+  });
+  await once(server, 'listening');
+  return server;
+}
+
+/** How many of the programs in this folder do not end as they should. */
+async function failuresAtTheEnd(folder) {
+  let count = 0;
+  for (const [what, [end, expected]] of Object.entries(ENDS)) {
+    const server = await endingServer(end);
+    const url = `ws://127.0.0.1:${server.address().port}`;
+    for (const [name, command] of Object.entries(await programs(folder))) {
+      for (const place of ['query', 'message']) {
+        const { code, said } = await run(command, url, 'a-token', place);
+        const last = said.split('\n').at(-1);
+        const isRight = code === 1 && expected.test(last);
+        if (!isRight) count += 1;
+        console.log(`${what}: ${name}, ${place}: ${isRight ? 'as' : 'NOT AS'} expected, ${last}`);
+      }
+    }
+    server.close();
+  }
+  return count;
+}
+
 let failures = 0;
 for (const [mode, places] of Object.entries(EXPECTED)) {
   const row = Object.values(places).map(inWords).join(' | ');
@@ -100,4 +158,7 @@ for (const [mode, places] of Object.entries(EXPECTED)) {
     server.remove();
   }
 }
+const folder = mkdtempSync(join(tmpdir(), 'vestibule-'));
+failures += await failuresAtTheEnd(folder);
+rmSync(folder, { recursive: true });
 process.exit(failures > 0 ? 1 : 0);

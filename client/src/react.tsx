@@ -67,15 +67,27 @@ export function useRecipeChat<Recipe = unknown, Data extends object = Json>(
   }
   const key = JSON.stringify([recipeId, String(options.url), options.userId]);
   const stores = shared?.stores;
+  // Counts the times that it changed to another component's store.
+  const [moves, setMoves] = useState(0);
   // Later options are passed on below.
-  const store = useMemo(() => storeOf<Recipe, Data>(stores, key, recipeId, options), [stores, key]);
+  const store = useMemo(
+    () => storeOf<Recipe, Data>(stores, key, recipeId, options),
+    [stores, key, moves],
+  );
   useEffect(() => {
     store.update(options);
-    // A component that was hidden has let go of its store, and takes it again.
-    if (stores?.has(key) === false) stores.set(key, store as unknown as ChatStore<unknown>);
+    // A component that was hidden has let go of its store. It takes it again, or the one that
+    // another component has made since then.
+    const known: unknown = stores?.get(key);
+    if (known === undefined) stores?.set(key, store as unknown as ChatStore<unknown>);
+    else if (known !== store) setMoves((count) => count + 1);
   });
   const snapshot = useSyncExternalStore(store.subscribe, store.snapshot, store.snapshot);
-  useEffect(() => (enabled ? store.hold() : undefined), [store, enabled]);
+  useEffect(() => {
+    // A store that is about to be changed for another one would connect for a moment.
+    const isShared = stores === undefined || stores.get(key) === (store as unknown);
+    return enabled && isShared ? store.hold() : undefined;
+  }, [store, enabled, moves]);
   const { send, retry } = store;
   return useMemo(() => ({ ...snapshot, send, retry }), [snapshot, send, retry]);
 }

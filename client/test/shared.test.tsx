@@ -99,6 +99,29 @@ test('a component that was hidden shares its connection again', async () => {
   expect(seen['two']?.state).toBe('authenticated');
 });
 
+test('a component that was hidden takes the connection that another one has made', async () => {
+  const all = (mode: 'visible' | 'hidden', ...others: ReactNode[]) => [
+    <Activity key="1" mode={mode}>
+      <Chat name="one" />
+    </Activity>,
+    ...others,
+  ];
+  await show(all('visible'));
+  await accept();
+  await show(all('hidden'));
+  const two = <Chat key="2" name="two" />;
+  await show(all('hidden', two));
+  const socket = await accept();
+  await show(all('visible', two));
+  expect([FakeSocket.all.length, socket.closedWith]).toEqual([2, undefined]);
+  await act(async () => void seen['one']?.send('Hello'));
+  expect(seen['two']?.messages).toMatchObject([{ content: 'Hello', state: 'pending' }]);
+  await show(all('visible'));
+  expect(socket.closedWith).toBeUndefined();
+  await show([]);
+  expect([FakeSocket.all.length, socket.closedWith]).toEqual([2, 1_000]);
+});
+
 test('without options and a provider it says what is missing', () => {
   expect(() => renderToString(<Chat name="one" />)).toThrow(/ChatProvider/);
 });

@@ -38,6 +38,7 @@ socket.on('open', () => {
 socket.on('message', (text) => {
   const { type, payload } = JSON.parse(text);
   if (type === 'auth_required') auth(); // Both ways: 14 minutes later.
+  if (type === 'error') end(`error: ${payload.error}`); // The message was refused.
   if (type !== 'recipe_update') return;
   const { request_id: answered, session } = payload;
   if (session) console.log('joined as', session.user_id);

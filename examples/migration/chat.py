@@ -51,11 +51,13 @@ async def main(recipe="soup", server="ws://127.0.0.1:8080"):
             await socket.send(json.dumps({"type": "heartbeat"}))
             hello = bare("chat_message", content="Hello")
         await socket.send(json.dumps(hello))
-        async for text in socket:
-            received = json.loads(text)
+        while True:
+            received = json.loads(await socket.recv())
             payload = received["payload"]
             if received["type"] == "auth_required":  # Both ways: 14 minutes later.
                 await socket.send(auth())
+            elif received["type"] == "error":  # The message was refused, and the connection goes on.
+                sys.exit(f"error: {payload['error']}")
             elif received["type"] == "recipe_update":
                 request_id = payload["request_id"]
                 if session := payload.get("session"):
@@ -70,4 +72,5 @@ try:
 except InvalidStatus as refused:
     sys.exit(f"refused: {refused.response.status_code}")
 except ConnectionClosed as closed:
-    sys.exit(f"closed: {closed.rcvd.code} {closed.rcvd.reason}")
+    end = closed.rcvd  # None if the connection broke.
+    sys.exit(f"closed: {end.code} {end.reason}" if end else "closed: 1006")

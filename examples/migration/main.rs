@@ -87,6 +87,11 @@ fn chat(url: &str, token_in: &str) -> Fallible<()> {
         match field("/type") {
             // Both ways: 14 minutes later.
             Some("auth_required") => socket.send(Message::text(auth()?.to_string()))?,
+            // The message was refused, and the connection goes on.
+            Some("error") => {
+                let code = field("/payload/error").unwrap_or_default();
+                return Err(format!("error: {code}").into());
+            }
             Some("recipe_update") => {
                 let request_id = field("/payload/request_id");
                 let is_mine = |id| hello.get("id").is_none_or(|own| own.as_str() == Some(id));

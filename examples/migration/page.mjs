@@ -14,6 +14,7 @@ function oldChat({ url, recipeId, getToken, onJoined, onEnd }) {
   socket.onmessage = ({ data }) => {
     const { type, payload } = JSON.parse(data);
     if (type === 'auth_required') authenticate();
+    if (type === 'error') onEnd(`error: ${payload.error}`); // The message was refused.
     if (type !== 'recipe_update') return;
     if (payload.session) onJoined(payload.session.user_id);
     else if (payload.request_id) asked.shift()?.({ payload }); // The answers keep the order.
@@ -57,5 +58,5 @@ const chat = openChat({
   onJoined: (user) => console.log('joined as', user),
   onEnd: end,
 });
-const answer = await chat.send('Hello');
+const answer = await chat.send('Hello').catch(({ code }) => end(`error: ${code}`));
 end(`answered: ${answer.payload.content}`, 0);

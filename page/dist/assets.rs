@@ -3,13 +3,13 @@
     Asset {
         path: "/",
         media: "text/html; charset=utf-8",
-        tag: "\"345954f7ebca4f7d\"",
+        tag: "\"6218ec8214b64c85\"",
         body: include_bytes!("page.html.gz"),
     },
     Asset {
-        path: "/assets/page-2c2ce4e4ed401e49.js",
+        path: "/assets/page-fd120ec3d6d298fc.js",
         media: "text/javascript; charset=utf-8",
-        tag: "\"2c2ce4e4ed401e49\"",
+        tag: "\"fd120ec3d6d298fc\"",
         body: include_bytes!("page.js.gz"),
     },
     Asset {
@@ -45,7 +45,7 @@
     Asset {
         path: "/worker.js",
         media: "text/javascript; charset=utf-8",
-        tag: "\"af38a6eb228927df\"",
+        tag: "\"685742c847311a2d\"",
         body: include_bytes!("worker.js.gz"),
     },
 ]

@@ -11,6 +11,7 @@ use std::sync::mpsc::{self, Receiver, TryRecvError};
 use std::thread;
 use std::time::Duration;
 
+use clap::ArgGroup;
 use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tungstenite::{Error, HandshakeError, Message, WebSocket};
@@ -33,15 +34,16 @@ const MAX_MESSAGE_BYTES: usize = 4 << 20;
 
 /// The flags of `vestibule connect`.
 #[derive(Debug, clap::Args)]
+#[command(group = ArgGroup::new("identity").required(true).args(["sub", "token_file"]))]
 pub(super) struct ConnectArgs {
     /// Room to join
     #[arg(value_name = "ROOM")]
     room: String,
     /// User to connect as: a token is signed for it with the configured secret
-    #[arg(long, value_name = "USER", value_parser = token::subject, required_unless_present = "token_file")]
+    #[arg(long, value_name = "USER", value_parser = token::subject)]
     sub: Option<String>,
     /// File with the token to send instead; it is read again when the server asks for a fresh one
-    #[arg(long, value_name = "FILE", conflicts_with = "sub")]
+    #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
     /// Server to connect to: ws://HOST:PORT, or wss://HOST:PORT with --ca-file [default: `listen`]
     #[arg(long, value_name = "URL", value_parser = ServerAddress::parse_any)]

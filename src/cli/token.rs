@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use clap::ArgGroup;
 use serde_json::Value;
 use vestibule::auth::TokenSigner;
 use vestibule::config::{Auth, Config, Length, ParseError};
@@ -15,9 +16,10 @@ const MAX_TTL: Length = Length::from_secs(36_500 * 86_400);
 
 /// The flags of `vestibule token`.
 #[derive(Debug, clap::Args)]
+#[command(group = ArgGroup::new("task").required(true).args(["sub", "check"]))]
 pub(super) struct TokenArgs {
     /// User the token is for, 1 to 256 characters (the `sub` claim)
-    #[arg(long, value_name = "USER", value_parser = subject, required_unless_present = "check")]
+    #[arg(long, value_name = "USER", value_parser = subject)]
     sub: Option<String>,
     /// Lifetime of the token, in whole seconds, such as `90s`, `15m` or `1h`
     #[arg(long, default_value = "15m", value_name = "DURATION", value_parser = whole_seconds)]
@@ -33,7 +35,7 @@ pub(super) struct TokenArgs {
         value_name = "TOKEN",
         num_args = 0..=1,
         default_missing_value = token_check::STANDARD_INPUT,
-        conflicts_with_all = ["sub", "ttl", "claims"]
+        conflicts_with_all = ["ttl", "claims"]
     )]
     pub(super) check: Option<String>,
 }

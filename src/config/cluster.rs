@@ -31,10 +31,11 @@ section! {
     /// same. Empty: the host's name and some random digits.
     name: String = String::new(), "empty, or up to 64 letters, digits, `.`, `_` or `-`", restart;
 
-    /// Messages of a room that the engine keeps for nodes and clients that come back.
+    /// Messages of a room that the engine keeps for nodes and clients that come back; and orders to all
+    /// nodes, such as publications to users.
     keep: usize = 64, "1 to 4096 messages", restart;
 
-    /// Size of these messages of one room together.
+    /// Size of these messages of one room together, and of these orders.
     keep_bytes: Size = Size::kib(64), "`1KiB` to `16MiB`", restart + memory;
 
     /// How long the engine keeps them behind the last one; at least twice `resume.window` counts.

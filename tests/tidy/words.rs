@@ -1,5 +1,7 @@
 //! Words: one for each thing in the documents, those of the glossary, and those that people search for.
 
+use std::collections::BTreeSet;
+
 use crate::{assert_none, read, root, tree};
 
 /// Words that the documents used for what has another name now, or that no reader expects.
@@ -146,6 +148,19 @@ fn prose_has_lines_that_can_be_compared() {
     assert_none(&wrong);
 }
 
+/// The entries that a list has twice, also in other lines: both sides of a merge may bring one.
+fn repeated_entries(document: &str) -> Vec<String> {
+    let entries = document.split("\n- ").skip(1);
+    let entries = entries.map(|entry| entry.split_whitespace().collect::<Vec<_>>().join(" "));
+    let mut seen = BTreeSet::new();
+    entries.filter(|entry| !seen.insert(entry.clone())).collect()
+}
+
+#[test]
+fn changelog_says_nothing_twice() {
+    assert_none(&repeated_entries(&read("CHANGELOG.md")));
+}
+
 #[test]
 fn glossary_has_each_term_once_and_uses_it() {
     let concepts = read("docs/concepts.md");
@@ -185,6 +200,7 @@ fn rules_of_words_can_fail() {
     let long = "x".repeat(LONGEST + 1);
     assert_none(&long_lines(&format!("| {long}\n```sh\n{long}\n```\nshort")));
     assert_eq!(long_lines(&long).len(), 1);
+    assert_eq!(repeated_entries("\n- a b\n- c\n- a\n  b"), ["a b"]);
     assert_eq!(terms("| word | x |\n| --- | --- |\n| room | y |\n"), ["room"]);
     assert_none(&faults_of(&["back-off", "room"], "a room with back-off"));
     assert_eq!(faults_of(&["room", "back-off"], "a room").len(), 2);

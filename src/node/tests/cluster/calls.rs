@@ -310,3 +310,23 @@ fn messages_reach_another_process_of_the_same_name() {
     let (status, answer) = cluster.post(0, "/v1/rooms/soup/publish", json!({ "content": "x" }));
     assert_eq!((status, &answer["delivered"]), (200, &3.into()), "{answer}");
 }
+
+/// A user who is published to takes one of the orders that the engine keeps for nodes that were cut off.
+#[test]
+fn publishing_to_many_users_drops_older_orders() {
+    for (more, expected) in [(0, "recipe_update"), (1, "auth_required")] {
+        let mut cluster = ClusterWorld::new(2);
+        let b = cluster.connected(1, "soup", "bob");
+        cluster.cut(1);
+        let others = (1..64 + more).map(|n| format!("u{n}"));
+        let users: Vec<_> = std::iter::once("bob".to_owned()).chain(others).collect();
+        for users in users.chunks(60) {
+            cluster.post(0, "/v1/publish", json!({ "content": "x", "users": users }));
+        }
+        cluster.mend(1);
+        cluster.seconds(10);
+        let seen = cluster.see(1, b);
+        let kinds: Vec<_> = seen.iter().map(|message| message["type"].as_str()).collect();
+        assert_eq!(kinds, [Some(expected)], "{} users", 64 + more);
+    }
+}
