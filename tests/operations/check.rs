@@ -166,7 +166,7 @@ fn keys_at_an_address_are_fetched_once_unless_offline() {
     let unusable = "no key of the JWK set can be used";
     for (url, reason) in [
         (format!("http://{free}/jwks"), "refused"),
-        (format!("https://{good}/jwks"), "InvalidContentType"),
+        (format!("https://{good}/jwks"), "does not speak TLS"),
         (format!("http://{}/jwks", issuer("500 Broken", String::new())), "the answer is 500"),
         (
             format!("http://{}/jwks", issuer("302 Found\r\nLocation: /", String::new())),
