@@ -69,9 +69,9 @@ section! {
     users: usize = 65_536, "0 or more users", reload + memory;
 
     /// Chat messages per minute of one user, and the burst, over all connections. A message counts once
-    /// more for each 4 KiB of it, and for each 16 KiB of an answer that its room gets, too. Ignored
-    /// messages of an unknown type count too. Control frames have an allowance of the same size. 0:
-    /// unlimited, for trusted clients and load tests.
+    /// more for each 4 KiB of it, unless it is sent again, and for each 4 KiB of an answer that others in
+    /// its room get, too. Ignored messages of an unknown type count too. Control frames have an allowance
+    /// of the same size. 0: unlimited, for trusted clients and load tests.
     messages_per_minute: u32 = 30, "0 to 4294967295 messages", reload;
 
     /// HTTP requests per minute of one user, in points, and the burst: each request costs 1, 1 for each

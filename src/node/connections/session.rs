@@ -42,8 +42,8 @@ use crate::time::Instant;
 pub(crate) enum Verdict<'a> {
     /// Check this token.
     Authenticate { id: &'a str, token: &'a str, wants: Wants },
-    /// Deliver this, and ask the application.
-    Chat(Said<'a>),
+    /// Deliver this, and ask the application. Unless it came before, its length is to be paid.
+    Chat { said: Said<'a>, bytes: usize },
     /// Answer with a `pong`.
     Pong { id: Option<&'a str> },
     /// Answer with an `error`; the connection goes on.
@@ -329,14 +329,14 @@ impl Session {
         })
     }
 
-    /// Judges a message of an authenticated client (protocol, sections 5 to 7), `len` bytes long, which
+    /// Judges a message of an authenticated client (protocol, sections 5 to 7), so many `bytes` long, which
     /// is charged to its user's `allowance`: that of control frames for a `ping`.
     pub(crate) fn judge<'a>(
         &mut self,
         now: Instant,
         policy: &Policy,
         allowance: &mut ChatAllowance,
-        (parsed, len): (&'a Parsed<'_>, usize),
+        (parsed, bytes): (&'a Parsed<'_>, usize),
     ) -> Verdict<'a> {
         // One that is ignored was not understood either.
         if !matches!(parsed, Err(_) | Ok(ClientMessage::Unknown)) {
@@ -345,8 +345,8 @@ impl Session {
         match parsed {
             Ok(ClientMessage::Auth { id, token, .. }) => self.judge_auth(now, id, token.as_deref()),
             Ok(ClientMessage::Chat { id, content, data }) => {
-                match allowance.pay(now, policy, len) {
-                    Ok(()) => Verdict::Chat(Said { id, content, data: *data }),
+                match allowance.charge_message(now, policy, bytes) {
+                    Ok(()) => Verdict::Chat { said: Said { id, content, data: *data }, bytes },
                     Err(retry_after) => self.rate_limited(now, Some(id), retry_after),
                 }
             }

@@ -19,9 +19,9 @@ use crate::node::work::ticket::Ticket;
 use crate::protocol::{CloseReason, ErrorCode, Said};
 
 impl Node {
-    pub(crate) fn chat(&mut self, slot: Slot, said: Said<'_>) {
+    pub(crate) fn chat(&mut self, slot: Slot, said: Said<'_>, bytes: usize) {
         let Self { cx, connections, work, rooms, .. } = self;
-        let step = rooms.chat(cx, connections, work, slot, said);
+        let step = rooms.chat(cx, connections, work, slot, (said, bytes));
         // Before the application is asked: what it answers may be for the room, too.
         self.close_slow_members();
         match step {
@@ -113,6 +113,8 @@ impl Node {
                 self.tell_user_everywhere(&user, Some(&room), &[], &frame);
             }
             AppEvent::RecipeChanged { room, update } => {
+                let json = update.recipe_data.as_ref().map_or(0, |json| json.as_raw().get().len());
+                self.charge_told(&room, ticket, update.content.len().saturating_add(json));
                 // It has no sender, so nobody is told how many it has reached.
                 let _ = self.say_in_room(&room, Ok(update));
             }
@@ -151,9 +153,9 @@ impl Node {
             QuestionKind::Publish { publication } => {
                 self.publish_answered(publication, done.ticket, Ok(&done.outcome));
             }
-            QuestionKind::Message { key, also, room, held, shared } => {
+            QuestionKind::Message { key, also, user, room, held, shared } => {
                 self.cx.metrics.answers_after_timeout += u64::from(question.is_late);
-                let answer = self.settle(&done, (key, &room), (asker, held.as_deref()));
+                let answer = self.settle(&done, (key, &room, &user), (asker, held.as_deref()));
                 if let Some(shared) = shared.filter(|it| it.unpublished.is_none()) {
                     let is_done = !matches!(done.outcome, Outcome::NotBegun | Outcome::Unreached);
                     let kept = is_done.then(|| answer_of(&done.outcome));
@@ -171,7 +173,7 @@ impl Node {
     fn settle(
         &mut self,
         done: &Completion,
-        message: (MessageKey, &str),
+        message: (MessageKey, &str, &str),
         from: (ConnId, Option<&HeldMessage>),
     ) -> Told {
         let Self { cx, connections, rooms, .. } = self;

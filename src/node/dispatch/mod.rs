@@ -61,7 +61,7 @@ impl Node {
                 }
                 self.authenticate(slot, id, token);
             }
-            Verdict::Chat(said) => self.chat(slot, said),
+            Verdict::Chat { said, bytes } => self.chat(slot, said, bytes),
             Verdict::Pong { id } => {
                 self.cx.metrics.pongs_out += 1;
                 let frame = self.cx.message(Pong { request_id: id });

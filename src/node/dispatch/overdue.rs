@@ -43,7 +43,7 @@ impl Node {
         let Self { cx, rooms, work, .. } = self;
         let Some(question) = work.questions.find(ticket) else { return };
         let (asked, is_late) = (question.asked, question.is_late);
-        let QuestionKind::Message { key, also, room, held, shared } = &question.kind else {
+        let QuestionKind::Message { key, also, room, held, shared, .. } = &question.kind else {
             if !is_late && self.publication_becomes_late(ticket) {
                 return;
             }
@@ -132,7 +132,7 @@ impl Node {
             let allowance = &mut share.chat;
             let sent = (&parsed, text.len());
             match connection.session.judge(now, &self.cx.policy, allowance, sent) {
-                Verdict::Chat(said) => self.chat_unasked(slot, said),
+                Verdict::Chat { said, .. } => self.chat_unasked(slot, said),
                 verdict => self.carry_out(slot, verdict),
             }
         } else {

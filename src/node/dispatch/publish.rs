@@ -112,16 +112,28 @@ impl Node {
         if self.rooms.breaks_log(stored) {
             self.break_log(&stored.room);
         }
-        let Self { cx, connections, rooms, work, gate, .. } = self;
+        let Self { cx, connections, rooms, work, .. } = self;
         let reached = rooms.deliver_publication(cx, connections, (stored, ticket));
-        match work.questions.find(ticket).map(|question| &mut question.kind) {
+        let question = work.questions.find(ticket).map(|question| &mut question.kind);
+        match question {
             Some(QuestionKind::Publish { publication }) => publication.add_reached(reached),
-            Some(QuestionKind::Request { payer }) if reached > 0 => {
-                gate.limits.charge_told(cx, *payer, stored.message.as_str().len());
+            // Its length was paid when it came.
+            Some(QuestionKind::Message { .. }) if stored.message.is_chat() => {}
+            _ => self.charge_told(&stored.room, ticket, stored.message.as_str().len()),
+        }
+        self.close_slow_members();
+    }
+
+    /// Charges whoever's question has had others in `room` told of so many bytes.
+    pub(crate) fn charge_told(&mut self, room: &str, ticket: Ticket, bytes: usize) {
+        let Self { cx, rooms, work, gate, .. } = self;
+        match work.questions.find(ticket).map(|question| &question.kind) {
+            Some(QuestionKind::Message { user, .. }) => rooms.charge_told(cx, (room, user), bytes),
+            Some(QuestionKind::Request { payer }) if rooms.tells_others(cx, room, payer.user) => {
+                gate.limits.charge_told(cx, *payer, bytes);
             }
             _ => {}
         }
-        self.close_slow_members();
     }
 
     /// Who is in `room` may have missed something that was stored: the clients resume from there.

@@ -15,7 +15,6 @@ use crate::node::connections::waiting::PendingMessage;
 use crate::node::context::Cx;
 use crate::node::rooms::Rooms;
 use crate::node::rooms::answers::{Lookup, MessageKey};
-use crate::node::rooms::deliveries::Delivered;
 use crate::node::rooms::held::HeldMessage;
 use crate::node::rooms::moderation::is_final;
 use crate::node::work::Workload;
@@ -26,18 +25,27 @@ use crate::protocol::{ErrorCode, ErrorPayload, Position, RecipeUpdate, Said};
 
 impl Rooms {
     /// Takes a message: the others in the room get it, unless the application is asked first. Readers
-    /// that had no room for it are to be closed before anything else is done: [`Rooms::next_slow`].
+    /// that had no room for it are to be closed before anything else is done: [`Rooms::next_slow`]. Its
+    /// length is paid now if it is new: what is sent again reaches nobody else.
     pub(crate) fn chat<'a>(
         &mut self,
         cx: &mut Cx,
         connections: &mut Connections,
         work: &mut Workload,
         slot: Slot,
-        said: Said<'a>,
+        (said, bytes): (Said<'a>, usize),
     ) -> ChatStep<'a> {
         let id = said.id;
         let Some(addressed) = self.address(cx, slot, said) else { return ChatStep::Done };
-        match self.answers.find(cx.now.monotonic, addressed.key) {
+        let known = self.answers.find(cx.now.monotonic, addressed.key);
+        if known.is_none()
+            && let Err(retry_after) = self.pay_length(cx, slot, bytes)
+            && let Some(connection) = connections.get_mut(slot)
+        {
+            let verdict = connection.session.rate_limited(cx.now.monotonic, Some(id), retry_after);
+            return ChatStep::Verdict(verdict);
+        }
+        match known {
             // Whoever publishes it knows that.
             None | Some(Lookup::NotDone) if cx.policy.is_cluster => {
                 cx.metrics.chat_messages += 1;
@@ -97,7 +105,8 @@ impl Rooms {
                     if let Some(held) = &held {
                         self.deliver_held(cx, connections, &room, asker, (held, update));
                     }
-                    self.tell_of_change(cx, connections, &room, Some(asker), update);
+                    let to = (room.as_str(), user.as_str());
+                    self.tell_of_change(cx, connections, to, Some(asker), update);
                 }
                 return self.send_answer(cx, connections, work, slot, (id, told(&answer)));
             }
@@ -105,9 +114,10 @@ impl Rooms {
             Reply::Held => None,
         };
         let held_bytes = held.as_ref().map_or(0, |held| held.text_bytes());
+        let (also, shared) = (Vec::new(), None);
         let question = NewQuestion {
             asker,
-            kind: QuestionKind::Message { key, also: Vec::new(), room, held, shared: None },
+            kind: QuestionKind::Message { key, also, user: user.clone(), room, held, shared },
             deadline: cx.now.monotonic + cx.policy.answer_timeout,
             cost: cost(text).saturating_add(u32::try_from(held_bytes).unwrap_or(u32::MAX)),
             payer: Payer::User(user),
@@ -211,7 +221,7 @@ impl Rooms {
         cx: &mut Cx,
         connections: &mut Connections,
         done: &Completion,
-        (key, room): (MessageKey, &str),
+        (key, room, user): (MessageKey, &str, &str),
         (asker, held): (ConnId, Option<&HeldMessage>),
     ) -> Told {
         let (ticket, now) = (done.ticket, cx.now.monotonic);
@@ -239,7 +249,8 @@ impl Rooms {
             }
             // A sender that was told that it takes too long hears of the change like the others.
             let waits = waits_for(connections, asker, ticket);
-            self.tell_of_change(cx, connections, room, waits.then_some(asker), update);
+            let except = waits.then_some(asker);
+            self.tell_of_change(cx, connections, (room, user), except, update);
         }
         told(&answer)
     }
@@ -265,13 +276,7 @@ impl Rooms {
                     connections.get(slot).is_some_and(|it| it.session.supports_resume());
                 let room = self.rooms.name_of(slot).filter(|_| supports_resume);
                 let position = room.and_then(|room| self.logs.head(room));
-                let frame = update_frame(cx, &update, Some(id), position);
-                if update.broadcast
-                    && let Some(share) = self.users.shared_mut(slot)
-                {
-                    share.chat.charge_answer(cx.now.monotonic, &cx.policy, frame.len());
-                }
-                frame
+                update_frame(cx, &update, Some(id), position)
             }
             Err((error, message)) => error_frame(cx, error, message, Some(id), None),
         };
@@ -281,22 +286,6 @@ impl Rooms {
             self.answer_behind_room(cx, connections, slot, (ticket, id), frame);
         } else {
             connections.reply(cx, slot, frame);
-        }
-    }
-
-    /// The room gets the update too when it changed the recipe, but for who has it as an answer.
-    fn tell_of_change(
-        &mut self,
-        cx: &mut Cx,
-        connections: &mut Connections,
-        room: &str,
-        except: Option<ConnId>,
-        update: &Arc<Update>,
-    ) {
-        let is_news = update.broadcast && update.moderation != Moderation::Refuse;
-        if is_news && !cx.policy.app_publishes {
-            let write = |cx: &mut Cx, position| update_frame(cx, update, None, position);
-            self.publish(cx, connections, room, except, (Delivered::Update, write));
         }
     }
 }

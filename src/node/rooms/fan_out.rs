@@ -1,12 +1,16 @@
 //! From a frame to the outboxes of a room: at once, or [a slice of the members at a
 //! time](super::deliveries).
 
+use std::sync::Arc;
+
 use crate::id::{ConnId, Slot};
+use crate::node::app::{Moderation, Update};
 use crate::node::connections::Connections;
 use crate::node::connections::frame::{Shared, payload_of};
 use crate::node::connections::waiting::PendingMessage;
 use crate::node::context::Cx;
 use crate::node::policy::Policy;
+use crate::node::rooms::chat::update_frame;
 use crate::node::rooms::deliveries::{Delivered, Delivery, Item};
 use crate::node::rooms::{Outgoing, Rooms};
 use crate::node::work::ticket::Ticket;
@@ -49,6 +53,29 @@ impl Rooms {
         }
         let frame = write(cx, position);
         self.distribute_to(cx, connections, (room, to), except, (position, frame, kind))
+    }
+
+    /// The room gets the update too when it changed the recipe, but for who has it as an answer. The user
+    /// whose message did that is charged.
+    pub(super) fn tell_of_change(
+        &mut self,
+        cx: &mut Cx,
+        connections: &mut Connections,
+        (room, user): (&str, &str),
+        except: Option<ConnId>,
+        update: &Arc<Update>,
+    ) {
+        let is_news = update.broadcast && update.moderation != Moderation::Refuse;
+        if is_news && !cx.policy.app_publishes {
+            let mut bytes = 0;
+            let write = |cx: &mut Cx, position| {
+                let frame = update_frame(cx, update, None, position);
+                bytes = frame.len();
+                frame
+            };
+            self.publish(cx, connections, room, except, (Delivered::Update, write));
+            self.charge_told(cx, (room, user), bytes);
+        }
     }
 
     /// Whom a message to `room` is for.

@@ -41,6 +41,7 @@ impl Rooms {
         let kind = QuestionKind::Message {
             key,
             also: Vec::new(),
+            user: user.clone(),
             room,
             held: None,
             shared: Some(Box::new(shared)),

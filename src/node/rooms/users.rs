@@ -1,5 +1,7 @@
 //! What the connections of a user share, and what is left of it when the last of them is gone.
 
+use std::time::Duration;
+
 use smol_str::SmolStr;
 
 use crate::id::Slot;
@@ -38,6 +40,39 @@ impl Rooms {
             self.departed.keep(now, (key, MESSAGES), share.chat.used_until);
             self.departed.keep(now, (key, FRAMES), share.frames.used_until);
         }
+    }
+
+    /// Takes the parts of a new message of `slot` for its length.
+    ///
+    /// # Errors
+    /// How long to wait for them.
+    pub(crate) fn pay_length(&mut self, cx: &Cx, slot: Slot, bytes: usize) -> Result<(), Duration> {
+        let Some(share) = self.users.shared_mut(slot) else { return Ok(()) };
+        share.chat.pay_length(cx.now.monotonic, &cx.policy, bytes)
+    }
+
+    /// Charges `user` for an answer of so many bytes that others in `room` get, too: also a user whose
+    /// connections are gone by then.
+    pub(crate) fn charge_told(&mut self, cx: &Cx, (room, user): (&str, &str), bytes: usize) {
+        let (now, key) = (cx.now.monotonic, cx.user_key(user));
+        if !self.tells_others(cx, room, Some(key)) {
+            return;
+        }
+        let connection = self.users.members(user).next();
+        if let Some(share) = connection.and_then(|slot| self.users.shared_mut(slot)) {
+            return share.chat.charge_answer(now, &cx.policy, bytes);
+        }
+        let key = (key, MESSAGES);
+        let mut left = ChatAllowance { used_until: self.departed.take(key).unwrap_or_default() };
+        left.charge_answer(now, &cx.policy, bytes);
+        self.departed.keep(now, key, left.used_until);
+    }
+
+    /// Is somebody in `room` who is not the user of this key? In a cluster others may be there at other
+    /// nodes, and are taken to be. O(connections of the user).
+    pub(crate) fn tells_others(&self, cx: &Cx, room: &str, user: Option<u64>) -> bool {
+        let mut members = self.rooms.members(room).filter_map(|slot| self.users.shared(slot));
+        cx.policy.is_cluster || members.any(|share| Some(cx.holder_of(share.hash)) != user)
     }
 
     /// `slot` is a connection in `room`, and in no other.

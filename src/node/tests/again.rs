@@ -187,6 +187,61 @@ fn an_id_with_other_content_is_refused() {
     assert_eq!(scene.told(bob), [pair("m1", "did: now four")]);
 }
 
+/// A client that was cut off sends what was not answered again, and need not have used its minute up then.
+#[test]
+fn message_sent_again_pays_for_its_length_once() {
+    let mut scene = Scene::new();
+    let [alice, _bob] = ["alice", "bob"].map(|user| scene.world.connected("soup", user));
+    let long = format!("now changes {}", "x".repeat(10_000));
+    // 3 parts, and as many for the answer, which the room gets, too: 2 for 10 kB of each.
+    scene.send(alice, "m1", &long);
+    for _ in 0..20 {
+        scene.send(alice, "m1", &long);
+    }
+    assert!(scene.told(alice).iter().all(|(_, what)| *what == format!("did: {long}")));
+    let left = (0..6).filter(|n| {
+        scene.send(alice, &format!("short {n}"), "now");
+        scene.told(alice) == [pair(&format!("short {n}"), "did: now")]
+    });
+    assert_eq!(left.count(), 30 - 5 - 20);
+    // Refused for its length, a message takes nothing.
+    scene.world.seconds(4);
+    for _ in 0..2 {
+        scene.send(alice, "m2", &long);
+        assert!(scene.told(alice)[0].1.starts_with("rate_limited"));
+    }
+    scene.world.seconds(2);
+    scene.send(alice, "m2", &long);
+    assert_eq!(scene.told(alice), [pair("m2", &format!("did: {long}"))]);
+}
+
+/// The room is told all the same.
+#[test]
+fn sender_that_has_gone_pays_for_its_answer() {
+    for has_tab in [false, true] {
+        let mut scene = Scene::new();
+        let [alice, bob] = ["alice", "bob"].map(|user| scene.world.connected("soup", user));
+        if has_tab {
+            scene.world.connected("stew", "alice");
+        }
+        let long = format!("held changes {}", "x".repeat(10_000));
+        scene.send(alice, "m1", &long);
+        scene.world.node.handle_hangup(scene.world.now, alice, Hangup::Reset);
+        scene.world.settle();
+        scene.world.see(bob);
+        scene.answer(&long);
+        assert_eq!(scene.told(bob), [pair("-", &format!("did: {long}"))]);
+        let alice = scene.world.connected("soup", "alice");
+        scene.world.see(alice);
+        let left = (0..30).filter(|n| {
+            scene.send(alice, &format!("short {n}"), "now");
+            scene.told(alice) == [pair(&format!("short {n}"), "did: now")]
+        });
+        // 3 for the message, and 2 for its answer.
+        assert_eq!(left.count(), 30 - 3 - 2);
+    }
+}
+
 #[test]
 fn an_id_with_other_data_is_refused() {
     let mut scene = Scene::new();

@@ -374,8 +374,11 @@ fn request_pays_for_what_its_room_is_told() {
         }
         world.raw(id).starts_with("HTTP/1.1 200 ")
     };
-    // Nobody is there: each costs one point.
+    // Nobody else is there: each costs one point.
+    enter(&mut world, "mallory", None);
     assert_eq!((0..5).filter(|_| edit(&mut world)).count(), 5);
-    enter(&mut world, "bob", None);
+    let (bob, ..) = enter(&mut world, "bob", None);
+    world.room.insert(bob, 0);
     assert_eq!((0..10).filter(|_| edit(&mut world)).count(), 5);
+    assert_eq!(world.node.metrics().slow_consumers, 0);
 }

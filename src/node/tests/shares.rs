@@ -97,7 +97,13 @@ fn recipe_for_the_room_is_charged_by_its_length() {
 
     let mut world = World::with_app(Config::default(), Box::new(Baker));
     let mallory = world.connected("soup", "mallory");
-    assert_eq!((0..30).filter(|_| is_taken(&mut world, mallory)).count(), 8);
+    let bob = world.connected("soup", "bob");
+    world.room.insert(bob, 0);
+    assert_eq!((0..30).filter(|_| is_taken(&mut world, mallory)).count(), 2);
+    assert_eq!(world.node.metrics().slow_consumers, 0);
+    // Nobody else is there.
+    let carol = world.connected("stew", "carol");
+    assert!((0..30).all(|_| is_taken(&mut world, carol)));
 }
 
 #[test]

@@ -143,6 +143,8 @@ pub(crate) enum QuestionKind {
         /// Other connections of the same user that sent the message again meanwhile: those that
         /// wait, so no more than a user may have.
         also: Vec<ConnId>,
+        /// Its user, who is charged for what the answer tells the room, whoever waits for it by then.
+        user: SmolStr,
         /// Whose members are told when the answer changes the recipe.
         room: SmolStr,
         /// The message itself, where the application is asked before the others see it.

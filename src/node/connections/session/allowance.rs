@@ -48,7 +48,7 @@ impl Session {
     }
 
     /// Refuses a message that is over the allowance, and says when to send it again.
-    pub(super) fn rate_limited<'a>(
+    pub(crate) fn rate_limited<'a>(
         &mut self,
         now: Instant,
         request_id: Option<&'a str>,

@@ -8,10 +8,11 @@ use crate::time::Instant;
 /// A message takes one part of the allowance more for each of so many bytes.
 ///
 /// Every reader in the room has to take them, and is closed with more than `limits.outbound_bytes`,
-/// 256 KiB. So what a user may say at once, 30 parts, is less than half of that: 120 KiB.
+/// 256 KiB. What a user may say at once, 30 parts, is less than half of that: 120 KiB.
 const BYTES_A_PART: usize = 4 << 10;
-/// The same of an answer that the room gets, too. A usual recipe has fewer.
-const ANSWER_BYTES_A_PART: usize = 16 << 10;
+/// The same of an answer that others in the room get, too. A usual recipe has fewer. The last answer is
+/// made whatever is left, so that is 60 KiB more.
+const ANSWER_BYTES_A_PART: usize = 4 << 10;
 
 /// The allowance of messages, `limits.messages_per_minute`: of a user, and of a connection that has
 /// none yet.
@@ -29,22 +30,44 @@ impl ChatAllowance {
     /// # Errors
     /// How long to wait for one.
     pub(crate) fn charge(&mut self, now: Instant, policy: &Policy) -> Result<(), Duration> {
-        self.pay(now, policy, 0)
+        self.take(now, policy, policy.chat_interval)
     }
 
-    /// The same of a message of so many bytes, which takes several parts if it is long, and never more
-    /// than there are.
+    /// The same of a message of so many bytes. If it is long, [`ChatAllowance::pay_length`] takes more
+    /// parts of it, once it is known that it did not come before.
     ///
     /// # Errors
-    /// How long to wait for them.
-    pub(crate) fn pay(
+    /// How long to wait for all of its parts.
+    pub(crate) fn charge_message(
         &mut self,
         now: Instant,
         policy: &Policy,
         bytes: usize,
     ) -> Result<(), Duration> {
-        let cost = parts(policy, bytes / BYTES_A_PART).saturating_add(policy.chat_interval);
-        let used_until = self.used_until.max(now) + cost.min(policy.chat_burst);
+        self.charge(now, policy).map_err(|wait| wait.saturating_add(further(policy, bytes)))
+    }
+
+    /// Takes the parts of a new message of so many bytes beside the one that is charged: all of them are
+    /// never more than there are.
+    ///
+    /// # Errors
+    /// How long to wait for all of its parts. The message is refused, and the one that is charged is given
+    /// back.
+    pub(crate) fn pay_length(
+        &mut self,
+        now: Instant,
+        policy: &Policy,
+        bytes: usize,
+    ) -> Result<(), Duration> {
+        let taken = self.take(now, policy, further(policy, bytes));
+        if taken.is_err() {
+            self.used_until = self.used_until - policy.chat_interval;
+        }
+        taken
+    }
+
+    fn take(&mut self, now: Instant, policy: &Policy, cost: Duration) -> Result<(), Duration> {
+        let used_until = self.used_until.max(now) + cost;
         let over = used_until.since(now + policy.chat_burst);
         if over.is_zero() {
             self.used_until = used_until;
@@ -54,13 +77,19 @@ impl ChatAllowance {
         }
     }
 
-    /// Takes the parts of an answer of so many bytes that the room gets, too: it was made, so they are
+    /// Takes the parts of an answer of so many bytes that others get, too: it was made, so they are
     /// taken in any case, as long as no more than a second allowance is used in advance.
     pub(crate) fn charge_answer(&mut self, now: Instant, policy: &Policy, bytes: usize) {
         let used_until = self.used_until.max(now);
         let most = used_until.max(now + policy.chat_burst * 2);
         self.used_until = (used_until + parts(policy, bytes / ANSWER_BYTES_A_PART)).min(most);
     }
+}
+
+/// What a message of so many bytes takes beside its first part.
+fn further(policy: &Policy, bytes: usize) -> Duration {
+    let most = policy.chat_burst.saturating_sub(policy.chat_interval);
+    parts(policy, bytes / BYTES_A_PART).min(most)
 }
 
 fn parts(policy: &Policy, count: usize) -> Duration {

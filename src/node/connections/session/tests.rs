@@ -166,7 +166,7 @@ fn chat_allows_30_messages_then_one_every_2_seconds() {
         &mut allowance,
         (&parse(&chat(1)), 0),
     ) {
-        Verdict::Chat(_) => None,
+        Verdict::Chat { .. } => None,
         Verdict::Refuse { error: ErrorCode::RateLimited, retry_after, .. } => retry_after,
         other => panic!("{other:?}"),
     };
@@ -187,7 +187,7 @@ fn long_message_takes_a_part_for_each_4_kib() {
         (0..count).find_map(|_| {
             let parsed = parse(&text);
             match session.judge(at(0), &policy, &mut allowance, (&parsed, bytes)) {
-                Verdict::Chat(_) => None,
+                Verdict::Chat { bytes, .. } => allowance.pay_length(at(0), &policy, bytes).err(),
                 Verdict::Refuse { retry_after, .. } => retry_after,
                 other => panic!("{other:?}"),
             }
@@ -204,10 +204,10 @@ fn long_message_takes_a_part_for_each_4_kib() {
 #[test]
 fn answers_for_the_room_use_up_a_minute_in_advance() {
     let (policy, mut allowance) = (policy(), ChatAllowance::default());
-    allowance.charge_answer(at(0), &policy, 16_383);
+    allowance.charge_answer(at(0), &policy, 4_095);
     assert_eq!(allowance, ChatAllowance { used_until: at(0) });
     allowance.charge_answer(at(0), &policy, 64 << 10);
-    assert_eq!(allowance, ChatAllowance { used_until: at(8) });
+    assert_eq!(allowance, ChatAllowance { used_until: at(32) });
     for _ in 0..100 {
         allowance.charge_answer(at(0), &policy, 64 << 10);
     }
@@ -240,7 +240,7 @@ fn ten_invalid_messages_in_a_row_close() {
         }
         assert!(matches!(
             session.judge(at(round * 60), &policy, &mut allowance, (&parse(&chat(1)), 0)),
-            Verdict::Chat(_)
+            Verdict::Chat { .. }
         ));
     }
     for _ in 0..9 {

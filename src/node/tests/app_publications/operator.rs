@@ -80,3 +80,28 @@ fn late_publication_that_fails_frees_its_key() {
         assert_eq!(disk.lock().publishing.len(), 1);
     }
 }
+
+/// The room is told, though the sender has gone.
+#[test]
+fn sender_that_has_gone_pays_for_what_is_published() {
+    let disk = SharedDisk::default();
+    let mut world = disk.start(|config| config.limits.messages_per_minute = 30);
+    let [alice, _bob] = ["alice", "bob"].map(|user| world.connected("soup", user));
+    world.chat(alice, "change it");
+    world.node.handle_hangup(world.now, alice, Hangup::Reset);
+    world.settle();
+    let news =
+        Update { content: "x".repeat(40 << 10).into(), broadcast: true, ..Update::default() };
+    disk.commit(&mut world, "change it", Ok(news.into()));
+    let alice = world.connected("soup", "alice");
+    let left = (0..30).filter(|_| {
+        world.chat(alice, "more");
+        let is_asked = !disk.lock().asked.is_empty();
+        if is_asked {
+            disk.commit(&mut world, "more", Ok(Update::text("noted")));
+        }
+        is_asked
+    });
+    // 1 for the message, and 10 for its answer.
+    assert_eq!(left.count(), 30 - 1 - 10);
+}

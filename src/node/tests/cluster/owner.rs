@@ -30,6 +30,24 @@ impl App for OwnerApp {
     }
 }
 
+/// Leaves requests to whoever has their tickets.
+struct EditedApp(Arc<Mutex<Vec<Ticket>>>);
+
+impl App for EditedApp {
+    fn on_message(&mut self, _: &Incoming<'_>) -> Reply<Answer> {
+        Reply::Now(Ok(Update::text("yes")))
+    }
+
+    fn serves(&self, path: &str) -> bool {
+        path == "/edit"
+    }
+
+    fn on_request(&mut self, request: &Request<'_>) -> Reply<Response> {
+        self.0.lock().unwrap().push(request.ticket);
+        Reply::Held
+    }
+}
+
 impl ClusterWorld {
     fn add_owner(&mut self) -> (usize, EndedSessions) {
         let ended = EndedSessions::default();
@@ -138,4 +156,39 @@ fn recipes_are_published_where_they_are_kept() {
     cluster.seconds(30);
     let (status, body) = split(&call(&mut cluster, 0, recipe));
     assert_eq!((status, &body["error"]), (409, &json!("recipe_kept_elsewhere")));
+}
+
+#[test]
+fn edit_pays_for_what_rooms_of_all_nodes_are_told() {
+    let mut cluster = ClusterWorld::new(1);
+    let asked = Arc::<Mutex<Vec<Ticket>>>::default();
+    let apps = Arc::clone(&asked);
+    let change = |config: &mut Config| config.limits.requests_per_minute_per_user = 60;
+    let editor = cluster.add_with(change, move || Box::new(EditedApp(Arc::clone(&apps))));
+    cluster.seconds(1);
+    let bob = cluster.connected(0, "soup", "bob");
+    let token = cluster.nodes[editor].token("mallory", 900);
+    let edits = (0..10).filter(|_| {
+        let world = &mut cluster.nodes[editor];
+        let id = world.accept();
+        let head =
+            format!("GET /edit HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\n\r\n");
+        world.bytes(id, head.as_bytes());
+        if let Some(ticket) = asked.lock().unwrap().pop() {
+            let content = "x".repeat(10 << 10).into();
+            let update = Arc::new(Update { content, ..Update::default() });
+            let told = AppEvent::RecipeChanged { room: "soup".to_owned(), update };
+            let answer = Outcome::Response(Response::json(200, &json!({})));
+            for outcome in [Outcome::Event(told), answer] {
+                world.node.handle_completion(world.now, Completion { ticket, outcome });
+                world.settle();
+            }
+        }
+        let is_done = world.raw(id).starts_with("HTTP/1.1 200 ");
+        cluster.pump();
+        is_done
+    });
+    // Each costs 11 points, of which the last uses some in advance.
+    assert_eq!(edits.count(), 6);
+    assert_eq!(cluster.see(0, bob).len(), 6);
 }
