@@ -279,7 +279,12 @@ impl UsersElsewhere {
         let expected = user.nodes.keys().cloned().collect();
         user.wants = wants;
         let number = self.last_check;
-        user.check = Some(UserCheck { number, until, expected, is_new: true, wants });
+        let check = UserCheck { number, until, expected, is_new: true, wants };
+        if let Some(before) = user.check.replace(check) {
+            // Else the time of that one would end this one, and nodes that had no time to answer would not be
+            // counted any more.
+            self.ends.remove(&(before.until, name.clone()));
+        }
         self.ends.insert((until, name.clone()));
         self.due.insert(name.clone());
     }
@@ -395,5 +400,25 @@ impl UsersElsewhere {
             self.tidy(name);
         }
         words
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_check_has_its_own_time() {
+        let (user, node) = (SmolStr::new("ann"), SmolStr::new("n1"));
+        let at = |millis| Instant::START + Duration::from_millis(millis);
+        let mut users = UsersElsewhere::default();
+        users.begin(at(0), &SmolStr::new("n0"));
+        users.hear(at(0), (&node, 1), &UserWord::about(&user, 3, Vec::new()));
+        users.check(at(0), &user, 1);
+        users.check(at(900), &user, 2);
+        assert_eq!(users.next_overdue(at(1_000), false), None);
+        assert_eq!(users.count("ann"), 3);
+        assert_eq!(users.next_overdue(at(1_900), false), Some(user));
+        assert_eq!(users.count("ann"), 0);
     }
 }

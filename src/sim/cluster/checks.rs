@@ -16,6 +16,8 @@ const SETTLED: Duration = Duration::from_secs(20);
 const COMPARED: Duration = Duration::from_secs(75);
 /// How long a process that was stopped takes to go on.
 const WOKEN: Duration = Duration::from_secs(1);
+/// How long it takes at most until an application is asked what the engine has let its node ask.
+const ON_ITS_WAY: Duration = Duration::from_secs(1);
 
 impl NodesWorld {
     /// The application is asked twice only where whoever has asked it first is gone.
@@ -42,6 +44,7 @@ impl NodesWorld {
         let is_gone = contacts.may_have_lapsed(process, earlier(at, SETTLED), again);
         let was_stopped = contacts.may_have_lapsed(other, earlier(again, WOKEN), again);
         let is_excused = losses != last.losses
+            || self.stage.losses > 0 && self.stage.lost_at >= earlier(at, ON_ITS_WAY)
             || self.stage.is_split
             || self.stage.facts.is_published_again(name)
             || process != other && (is_gone || was_stopped);

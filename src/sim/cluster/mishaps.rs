@@ -147,6 +147,7 @@ impl NodesWorld {
     /// The engine forgets something, or is about to.
     fn lose_memory(&mut self) {
         self.stage.losses += 1;
+        self.stage.lost_at = self.stage.now.monotonic;
         self.stage.counted.losses += 1;
     }
 

@@ -79,6 +79,8 @@ pub(super) struct ClusterStage {
     pub(super) revocations: RevocationRecord,
     /// How often the engine has lost its memory.
     pub(super) losses: u64,
+    /// When it last did.
+    pub(super) lost_at: Instant,
     /// When something has gone wrong last.
     pub(super) disturbed_at: Instant,
     /// Two engines go on, each with its own nodes.
@@ -105,6 +107,7 @@ impl ClusterStage {
             contacts: Contacts::default(),
             revocations: RevocationRecord::default(),
             losses: 0,
+            lost_at: Instant::START,
             disturbed_at: Instant::START,
             is_split: false,
             push_lost_at: Instant::START,
