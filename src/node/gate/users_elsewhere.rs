@@ -13,12 +13,15 @@
 //!
 //! A lost report is replaced within a minute, when all users are asked about again.
 
+mod reports;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::time::Duration;
 
 use smol_str::SmolStr;
 
+use self::reports::{UserCheck, UserReport};
 use super::user_word::{CheckState, UserWord};
 use crate::id::Slot;
 use crate::time::Instant;
@@ -77,34 +80,6 @@ struct UserElsewhere {
     is_asked: bool,
     check: Option<UserCheck>,
     /// What is told of connections too many.
-    wants: usize,
-}
-
-/// What one node has said of a user.
-#[derive(Debug)]
-struct UserReport {
-    /// Drawn by the process: another one of the same name has another one.
-    run: u64,
-    heard: Instant,
-    connections: usize,
-    newest: Vec<u64>,
-    silent: usize,
-    /// It is to be told how many connections there are here.
-    is_owed: bool,
-    /// The check of its that is to be answered.
-    answers: Option<u64>,
-}
-
-/// The other nodes are asked whether they still have their connections.
-#[derive(Debug)]
-struct UserCheck {
-    number: u64,
-    until: Instant,
-    /// Those that have not answered.
-    expected: BTreeSet<SmolStr>,
-    /// It is to be told.
-    is_new: bool,
-    /// How many connections too many it was sent for.
     wants: usize,
 }
 
