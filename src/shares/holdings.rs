@@ -21,7 +21,7 @@ use slab::Slab;
 use super::chains::{Chained, Chains, NONE};
 use crate::id::{Seed, SeededState};
 
-/// The highest bit: more holders than the bits below tell apart are never there.
+/// The highest bit of a hash is set, so that it is never 0. The 31 bits below choose the chain.
 const HASHED: NonZeroU32 = NonZeroU32::new(1 << 31).unwrap();
 /// Classes of weights: 4 for each power of two.
 const CLASSES: usize = 256;

@@ -10,6 +10,12 @@ const share = async (page) => {
   await page.getByRole('button', { name: 'Share', exact: true }).click();
   await page.getByText('Only you.').waitFor();
 };
+/** In the open dialog. */
+const inviteBob = async (page) => {
+  await page.getByLabel('Email address').fill('bob@example.com');
+  await page.keyboard.press('Enter');
+  await page.getByText('bob@example.com is invited.').waitFor();
+};
 const openRecipe = (page) => page.getByRole('link', { name: TITLE, exact: true }).click();
 
 /** Makes a link in the open dialog: its address. */
@@ -28,9 +34,7 @@ scene('an invited address reads, chats, and is let change it', {}, async (world)
   await ann.keyboard.press('Enter');
   await ann.getByText('Is your own.').waitFor();
   await inspect(ann, 'share-refused');
-  await ann.getByLabel('Email address').fill('bob@example.com');
-  await ann.keyboard.press('Enter');
-  await ann.getByText('bob@example.com is invited.').waitFor();
+  await inviteBob(ann);
   assert.equal(await ann.getByLabel('Email address').inputValue(), '');
   // What is not done is not lost.
   await ann.context().setOffline(true);
@@ -119,9 +123,7 @@ scene('a link lets one person in, who signs up on the way', {}, async (world) =>
 scene('who is removed is out at once, and a link can be taken back', {}, async (world) => {
   const ann = await world.kitchen();
   await share(ann);
-  await ann.getByLabel('Email address').fill('bob@example.com');
-  await ann.keyboard.press('Enter');
-  await ann.getByText('bob@example.com is invited.').waitFor();
+  await inviteBob(ann);
   const link = await makeLink(ann);
   const bob = await world.member('bob@example.com');
   await openRecipe(bob);
@@ -175,9 +177,7 @@ scene('who has no access any more is out when that time has come', {}, async (wo
 scene('a guest leaves a recipe from the list', {}, async (world) => {
   const ann = await world.kitchen();
   await share(ann);
-  await ann.getByLabel('Email address').fill('bob@example.com');
-  await ann.keyboard.press('Enter');
-  await ann.getByText('bob@example.com is invited.').waitFor();
+  await inviteBob(ann);
   const bob = await world.member('bob@example.com');
   await bob.getByRole('button', { name: `Actions for ${TITLE}` }).click();
   assert.equal(await bob.getByRole('button', { name: 'Rename' }).count(), 0);
@@ -236,9 +236,7 @@ async function sayAs(world, page, email, id, content) {
 scene('messages of two users under one id are two', {}, async (world) => {
   const ann = await world.kitchen();
   await share(ann);
-  await ann.getByLabel('Email address').fill('bob@example.com');
-  await ann.keyboard.press('Enter');
-  await ann.getByText('bob@example.com is invited.').waitFor();
+  await inviteBob(ann);
   const bob = await world.member('bob@example.com');
   await sayAs(world, ann, 'ann@example.com', '1', 'said by ann');
   await openRecipe(bob);

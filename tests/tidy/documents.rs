@@ -3,7 +3,7 @@
 use vestibule::Config;
 use vestibule::protocol::{CloseReason, ErrorCode, Reconnect};
 
-use crate::{assert_none, read, root, tree};
+use crate::{DOCUMENTS, assert_none, read, root, tree};
 
 /// The advice of the table, in words.
 fn advice(reconnect: Reconnect) -> &'static str {
@@ -315,17 +315,7 @@ fn what_the_documents_name_is_there() {
 #[test]
 fn what_the_documents_link_to_has_its_heading() {
     let mut wrong = Vec::new();
-    let places = [
-        "README.md",
-        "ARCHITECTURE.md",
-        "CONTRIBUTING.md",
-        "SECURITY.md",
-        "benches",
-        "client/README.md",
-        "docs",
-        "examples",
-    ];
-    for (path, text) in tree(&places, &[".md"]) {
+    for (path, text) in tree(&DOCUMENTS, &[".md"]) {
         let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
         let other = |file: &str| {
             std::fs::read_to_string(root().join(folder).join(file)).unwrap_or_default()

@@ -31,6 +31,20 @@ fn read(path: &str) -> String {
     std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
+/// Where documents are.
+const DOCUMENTS: [&str; 10] = [
+    "README.md",
+    "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    "benches",
+    "client/README.md",
+    "docs",
+    "examples",
+    "fuzz/README.md",
+    "tests/fixtures/texts",
+];
+
 /// Every file below `folders` whose name ends in one of `endings`, by its path from the root, with
 /// its text. A folder that is not there has no files.
 fn tree(folders: &[&str], endings: &[&str]) -> Vec<(String, String)> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::{assert_none, read, root, tree};
+use crate::{DOCUMENTS, assert_none, read, root, tree};
 
 /// Words that the documents used for what has another name now, or that no reader expects.
 const NOT_USED: [(&str, &str); 15] = [
@@ -21,20 +21,6 @@ const NOT_USED: [(&str, &str); 15] = [
     ("time-out", "timeout"),
     ("who is in", "connected users, or presence"),
     ("whoever", "the name of the actor"),
-];
-
-/// Where documents are.
-const PLACES: [&str; 10] = [
-    "README.md",
-    "ARCHITECTURE.md",
-    "CONTRIBUTING.md",
-    "SECURITY.md",
-    "benches",
-    "client/README.md",
-    "docs",
-    "examples",
-    "fuzz/README.md",
-    "tests/fixtures/texts",
 ];
 
 /// The longest line of prose, in characters: so that two versions of a page can be compared side by side.
@@ -106,7 +92,7 @@ fn faults_of(terms: &[&str], others: &str) -> Vec<String> {
 fn documents_have_one_word_for_each_thing() {
     let mut wrong = Vec::new();
     // The texts of the command line are documents, too.
-    for (path, text) in tree(&PLACES, &[".md", "help.txt", "errors.txt"]) {
+    for (path, text) in tree(&DOCUMENTS, &[".md", "help.txt", "errors.txt"]) {
         wrong.extend(unwanted(&text).iter().map(|fault| format!("{path}: {fault}")));
     }
     assert_none(&wrong);
@@ -141,7 +127,8 @@ fn texts_of_the_program_have_the_same_words() {
 #[test]
 fn prose_has_lines_that_can_be_compared() {
     let mut wrong = Vec::new();
-    for (path, text) in tree(&PLACES, &[".md"]).into_iter().chain(tree(&["CHANGELOG.md"], &[".md"]))
+    for (path, text) in
+        tree(&DOCUMENTS, &[".md"]).into_iter().chain(tree(&["CHANGELOG.md"], &[".md"]))
     {
         wrong.extend(long_lines(&text).iter().map(|fault| format!("{path}: {fault} characters")));
     }

@@ -63,19 +63,24 @@ fn a_node_that_is_cut_off_misses_no_revocation() {
     assert_eq!(cluster.see(1, b).pop().unwrap()["reason"], "Session revoked");
 }
 
-#[test]
-fn orders_that_were_missed_have_everybody_asked() {
-    let mut cluster = ClusterWorld::new(2);
-    let b = cluster.connected(1, "soup", "bob");
+/// Both nodes carry an order out that the engine then forgets; another one follows, which the second node
+/// does not hear of.
+fn miss_an_order(cluster: &mut ClusterWorld) {
     cluster.engine.take_snapshot();
-    // Both nodes carry an order out that the engine then forgets; another one follows.
-    order(&mut cluster, 0, "ann");
+    order(cluster, 0, "ann");
     cluster.cut(1);
     cluster.engine.fail_over(false);
     cluster.engine.close(None);
     cluster.seconds(8);
-    order(&mut cluster, 0, "cat");
+    order(cluster, 0, "cat");
     cluster.mend(1);
+}
+
+#[test]
+fn orders_that_were_missed_have_everybody_asked() {
+    let mut cluster = ClusterWorld::new(2);
+    let b = cluster.connected(1, "soup", "bob");
+    miss_an_order(&mut cluster);
     cluster.seconds(10);
     let asked = cluster.see(1, b).pop().unwrap();
     assert_eq!(asked["type"], "auth_required", "{asked}");
@@ -86,14 +91,7 @@ fn orders_that_were_missed_have_everybody_asked() {
 fn revocations_are_read_until_they_are_known() {
     let mut cluster = ClusterWorld::new(2);
     let b = cluster.connected(1, "soup", "cat");
-    cluster.engine.take_snapshot();
-    order(&mut cluster, 0, "ann");
-    cluster.cut(1);
-    cluster.engine.fail_over(false);
-    cluster.engine.close(None);
-    cluster.seconds(8);
-    order(&mut cluster, 0, "cat");
-    cluster.mend(1);
+    miss_an_order(&mut cluster);
     cluster.engine.faults.refused = RefusedScripts::Revocations;
     cluster.seconds(10);
     assert!(cluster.see(1, b).iter().all(|message| message["close"].is_null()));
