@@ -222,8 +222,8 @@ impl Node {
 
     /// Bytes came from `slot`: it does not give way to a new connection of its user.
     pub(crate) fn note_sign_of_life(&mut self, slot: Slot) {
-        let Self { connections, rooms, gate, .. } = self;
-        if let Some(newest) = gate.user_limit.note_sign_of_life(connections, rooms, slot) {
+        let Self { cx, connections, rooms, gate, .. } = self;
+        if let Some(newest) = gate.user_limit.note_sign_of_life(cx, connections, rooms, slot) {
             self.end_wait(newest, Some(CloseReason::ConnectionLimit));
         }
     }

@@ -61,6 +61,8 @@ impl Node {
         self.gate.reconfigure(now, config, verifier);
         self.rooms.answers.set_max_weight(config.limits.answer_bytes.get());
         self.rooms.departed.set_allowance(0, config.limits.users);
+        // There may be more places for a user.
+        self.gate.user_limit.free_all();
         self.cx.history.set_capacity(config.limits.recent_ends);
         let old = std::mem::replace(&mut self.cx.policy, Policy::new(config));
         // Listeners begin and cease to speak TLS with the next start only; so does a cluster.

@@ -94,11 +94,17 @@ impl UserLimit {
         self.freed.extend(self.rounds.keys().cloned());
     }
 
-    /// A connection of `user` ends. If others wait, its place is for one of them.
-    pub(crate) fn left(&mut self, user: &SmolStr, id: ConnId) {
-        if self.forget_asked(user, id).is_some_and(|round| !round.waiting.is_empty()) {
+    /// Those of `user` that wait are looked at again.
+    pub(crate) fn free(&mut self, user: &SmolStr) {
+        if self.rounds.get(user).is_some_and(|round| !round.waiting.is_empty()) {
             self.freed.push_back(user.clone());
         }
+    }
+
+    /// A connection of `user` ends. If others wait, its place is for one of them.
+    pub(crate) fn left(&mut self, user: &SmolStr, id: ConnId) {
+        self.forget_asked(user, id);
+        self.free(user);
     }
 }
 
@@ -236,6 +242,7 @@ impl UserLimit {
     /// those that wait is refused, and is what is returned.
     pub(crate) fn note_sign_of_life(
         &mut self,
+        cx: &Cx,
         connections: &Connections,
         rooms: &Rooms,
         slot: Slot,
@@ -247,7 +254,9 @@ impl UserLimit {
             self.elsewhere.tell(user);
         }
         let round = self.rounds.get(user)?;
-        let is_hopeful = round.waiting.len() <= self.hopes(user, round);
+        // A place that is free is about to be taken.
+        let hopes = self.hopes(user, round).saturating_add(self.free_places(cx, rooms, user));
+        let is_hopeful = round.waiting.len() <= hopes;
         if is_hopeful { None } else { self.rounds.get_mut(user)?.waiting.pop_back() }
     }
 

@@ -77,6 +77,18 @@ fn user_whose_connections_answer_is_refused() {
     assert!(is_in(&world, again));
 }
 
+/// The place is free already when the others turn out to be there.
+#[test]
+fn place_of_a_raised_limit_is_taken() {
+    let mut world = World::new();
+    let old = silent(&mut world, 5);
+    let new = newcomer(&mut world);
+    world.reconfigure(|config| config.limits.connections_per_user = 6);
+    old.iter().for_each(|&id| pong(&mut world, id));
+    world.advance(Duration::ZERO);
+    assert!(is_in(&world, new));
+}
+
 #[test]
 fn busy_connections_are_not_asked() {
     let mut world = World::new();

@@ -66,6 +66,8 @@ impl Node {
                 bytes += word.weight();
                 by_node.entry(node).or_default().push(word);
             }
+            // Nothing is remembered of a user who is not here any more, and so nobody's place is taken.
+            limit.free(&user);
             users += 1;
         }
         for (to, users) in by_node {
