@@ -79,6 +79,9 @@ struct UserElsewhere {
     /// All nodes are to be asked.
     is_asked: bool,
     check: Option<UserCheck>,
+    /// The last check, if its time was over before all had answered: its number, and how many connections
+    /// too many it was sent for.
+    unanswered: Option<(u64, usize)>,
     /// What is told of connections too many.
     wants: usize,
 }
@@ -211,6 +214,15 @@ impl UsersElsewhere {
         {
             check.expected.remove(node);
         }
+        if user.check.is_none()
+            && let Some((number, wants)) = user.unanswered
+            && word.answers == Some(number)
+        {
+            // It comes late, and still is an answer. Were another check begun, its answer would be late again
+            // where the way is slow.
+            user.check = Some(UserCheck::answered(now, number, wants));
+            user.wants = wants;
+        }
         let mut newest = word.newest.clone();
         newest.truncate(NEWEST);
         let before = user.nodes.remove(node).filter(|before| before.run == run);
@@ -230,7 +242,8 @@ impl UsersElsewhere {
 
     /// Forgets a user of whom there is nothing to remember.
     fn tidy(&mut self, user: &SmolStr) {
-        let is_empty = |it: &UserElsewhere| it.nodes.is_empty() && !it.is_asked;
+        let is_empty =
+            |it: &UserElsewhere| it.nodes.is_empty() && !it.is_asked && it.unanswered.is_none();
         if self.users.get(user).is_some_and(is_empty) {
             self.forget(user);
         }
@@ -252,7 +265,7 @@ impl UsersElsewhere {
         self.last_check += 1;
         let until = now + CHECKED;
         let expected = user.nodes.keys().cloned().collect();
-        user.wants = wants;
+        (user.wants, user.unanswered) = (wants, None);
         let number = self.last_check;
         let check = UserCheck { number, until, expected, is_new: true, wants };
         if let Some(before) = user.check.replace(check) {
@@ -290,6 +303,9 @@ impl UsersElsewhere {
         if let Some(user) = self.users.get_mut(&name)
             && let Some(check) = &mut user.check
         {
+            if !check.expected.is_empty() {
+                user.unanswered = Some((check.number, check.wants));
+            }
             for node in std::mem::take(&mut check.expected) {
                 if !they_stay {
                     user.nodes.remove(&node);

@@ -33,3 +33,10 @@ pub(super) struct UserCheck {
     /// How many connections too many it was sent for.
     pub(super) wants: usize,
 }
+
+impl UserCheck {
+    /// One to which all have answered.
+    pub(super) fn answered(now: Instant, number: u64, wants: usize) -> Self {
+        Self { number, until: now, expected: BTreeSet::new(), is_new: false, wants }
+    }
+}
