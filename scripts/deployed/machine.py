@@ -47,7 +47,8 @@ TimeoutStartSec=900
 # With a whole run of the tests, the servers log everything. Not below /etc, where `systemctl revert` deletes.
 FINEST = "[Service]\nEnvironment=VESTIBULE_LOG__LEVEL=trace\n"
 DROP_INS = "/usr/local/lib/systemd/system"
-KEPT = ("PATH", "HOME", "CARGO_HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN")
+# With other variables, cargo would build everything anew.
+KEPT = ("PATH", "HOME", "CARGO", "RUST")
 # On this machine, nothing may come to be here, or change.
 UNTOUCHED = (
     "/etc/vestibule", "/etc/systemd/system", "/etc/apt/apt.conf.d", "/etc/fstab", "/etc/letsencrypt",
@@ -101,7 +102,8 @@ class Machine:
         for unit in MASKED:
             self.at(f"/etc/systemd/system/{unit}").unlink(missing_ok=True)
             self.at(f"/etc/systemd/system/{unit}").symlink_to("/dev/null")
-        given = " ".join(f'"{name}={os.environ[name]}"' for name in KEPT if name in os.environ)
+        kept = [f"{name}={value}" for name, value in os.environ.items() if name.startswith(KEPT)]
+        given = " ".join('"' + it.replace("%", "%%") + '"' for it in kept)
         unit = UNIT.format(root=ROOT, environment=given, python=sys.executable)
         self.at("/etc/systemd/system/deployment.service").write_text(unit)
         if "LOGS_OF_TESTS" in os.environ:
