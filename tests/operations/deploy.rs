@@ -1,5 +1,5 @@
 //! What is in `deploy/` goes with the program. The proxies' files are run by `proxies`, the
-//! units and the package by `scripts/package`.
+//! units by `scripts/deployment`, the package by `scripts/package`.
 
 use std::path::Path;
 use std::process::Command;

@@ -15,10 +15,11 @@ use self::search::Search;
 /// Who takes part in a whole run, the least lines that its servers log, and the least of these in
 /// detail: some third of what they do, so that a suite whose logs are lost, or are not at the finest
 /// level, is missed.
-const SUITES: [Suite; 17] = [
+const SUITES: [Suite; 18] = [
     ("backend", 50, 30),
     ("cli", 20, 0),
     ("client", 20, 10),
+    ("deployment", 150, 5),
     ("examples", 5, 2),
     ("lib", 12_000, 4_000),
     ("memory", 1_000, 300),
