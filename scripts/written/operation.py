@@ -1,0 +1,65 @@
+"""The pages for who runs a server: docs/migration.md, docs/operations.md and docs/sizing.md."""
+
+import http.client
+import pathlib
+import shutil
+
+from .admin import CONFIGURATION, SIGN_UP
+from .document import ROOT
+from .terminal import wait_until
+
+BACKUPS = pathlib.Path("/var/backups")
+
+
+def migration(page, terminal):
+    """From tokens in the request to both ways, by a reload."""
+    secret = pathlib.Path("/run/secrets/vestibule")
+    secret.parent.mkdir()
+    secret.write_text("a secret that the old clients' tokens are signed with")
+    file = terminal.folder / "vestibule.toml"
+    file.write_text(page.take("toml"))
+    terminal.start("vestibule --config vestibule.toml --app memory-open", 8080)
+    token = terminal.run("vestibule token --config vestibule.toml --sub alice").strip()
+    assert "Deprecation" not in upgrade(token), "it is deprecated before its time"
+    file.write_text(page.take("toml"))
+    terminal.run(page.take("sh"))
+    announced = page.take("http").strip().splitlines()
+    wait_until(lambda: all(line in upgrade(token) for line in announced), f"{announced} in the 101")
+
+
+def upgrade(token):
+    """The head of the answer to an old client."""
+    connection = http.client.HTTPConnection("127.0.0.1:8080")
+    headers = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
+    headers["Sec-WebSocket-Key"] = "AAAAAAAAAAAAAAAAAAAAAA=="
+    connection.request("GET", "/v1/chat/soup", headers={**headers, "Authorization": f"Bearer {token}"})
+    answer = connection.getresponse()
+    connection.close()
+    assert answer.status == 101, answer.status
+    return "\n".join(f"{name}: {value}" for name, value in answer.getheaders())
+
+
+def operations(page, terminal):
+    """As the package is installed, by its configuration."""
+    terminal.run(page.take("sh"), cwd=ROOT)
+    CONFIGURATION.parent.mkdir(exist_ok=True)
+    shutil.copy(ROOT / "deploy/vestibule.toml", CONFIGURATION)
+    for folder in (pathlib.Path("/var/lib/vestibule"), BACKUPS):
+        folder.mkdir(exist_ok=True)
+    log = terminal.folder / "log"
+    terminal.start(f"vestibule --config {CONFIGURATION}", 8080, stderr=log.open("w"))
+    terminal.run(SIGN_UP)
+    terminal.run(page.take("sh"))
+    wait_until(lambda: "reloaded" in log.read_text(), "a line about the reload")
+    terminal.run(page.take("sh"))
+    terminal.run(f"sqlite3 {BACKUPS}/recipes-2026-11-29.db 'SELECT email FROM users' | grep alice@example.com")
+    standby = terminal.folder / "standby"
+    standby.mkdir()
+    terminal.run(page.take("sh"), env={"STANDBY": str(standby)})
+    [copy] = standby.iterdir()
+    assert copy.read_bytes() == (BACKUPS / copy.name).read_bytes()
+
+
+def sizing(page, terminal):
+    load = terminal.listen(page.take("sh"))
+    load.shows("9000")
