@@ -29,6 +29,11 @@ BLOCKS = {
     "docs/deployment.md": {"": DEPLOYED},
     "docs/cluster.md": {"sudo systemctl disable --now vestibule.socket vestibule.service": DEPLOYED},
     "docs/troubleshooting.md": {"cd /var/lib/vestibule && pid=$(pidof vestibule)": DEPLOYED},
+    "docs/operations.md": {
+        "cd deploy/prometheus": [
+            ("scripts/prometheus", "promtool test rules alerts.test.yml && promtool check config prometheus.yml)\n")
+        ]
+    },
     # Five minutes.
     "docs/security.md": {
         "cargo build --release && cargo build --release -p tyrants": [

@@ -1,7 +1,9 @@
 """Namespaces in which what is typed can change nothing of the machine, and leaves nothing."""
 
 import os
+import signal
 import subprocess
+import sys
 
 from .document import ROOT
 
@@ -15,6 +17,8 @@ def run(command):
     options = ["--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation", "private"]
     if os.geteuid() != 0:
         options.append("--map-root-user")
+    # Then what runs there is killed, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     return subprocess.run(["unshare", *options, "--", *command], check=False).returncode
 
 

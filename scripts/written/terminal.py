@@ -32,7 +32,9 @@ class Terminal:
     def run(self, typed, fails=False, **more):
         """Until it ends; what it printed."""
         print(f"$ {typed.rstrip()}", flush=True)
+        began = time.monotonic()
         done = subprocess.run(**self.command(typed, stdout=subprocess.PIPE, timeout=900, **more), check=False)
+        print(f"({time.monotonic() - began:.1f} s)", flush=True)
         assert (done.returncode != 0) == fails, f"exit code {done.returncode}, and {done.stdout}"
         return done.stdout
 
