@@ -3,6 +3,7 @@
 import json
 import pathlib
 import shutil
+import signal
 
 from .document import ROOT
 
@@ -17,7 +18,7 @@ CONFIGURATION = pathlib.Path("/etc/vestibule/vestibule.toml")
 
 
 def push(page, terminal):
-    terminal.start(CHAT, 8080)
+    terminal.serve(CHAT)
     alice = terminal.join("alice")
     assert json.loads(terminal.run(page.take("sh"))) == {"delivered": 1}
     alice.shows("Dinner is ready")
@@ -31,7 +32,7 @@ def calls(page, terminal):
         if "/lock" in block:
             lock(block, terminal)
             continue
-        server = terminal.start(CHAT, 8080)
+        server = terminal.serve(CHAT)
         for user in ("alice", "bob"):
             terminal.join(user)
         said = terminal.run(block)
@@ -48,7 +49,7 @@ def keep_out(key, terminal):
     """With the key, who does not have it is refused."""
     terminal.run(key)
     assert (terminal.folder / "admin.key").stat().st_mode & 0o777 == 0o600
-    server = terminal.start("VESTIBULE_ADMIN__KEY_FILE=admin.key vestibule", 8080)
+    server = terminal.serve("VESTIBULE_ADMIN__KEY_FILE=admin.key vestibule")
     said = terminal.run("curl -s -X POST localhost:9090/v1/users/alice/require-auth")
     assert json.loads(said)["error"] == "unauthorized", said
     terminal.run("VESTIBULE_ADMIN__KEY_FILE=admin.key vestibule require-auth alice")
@@ -56,7 +57,7 @@ def keep_out(key, terminal):
 
 
 def lock(block, terminal):
-    server = terminal.start("vestibule", 8080)
+    server = terminal.serve("vestibule")
     terminal.run(SIGN_UP)
     said = terminal.run(block)
     assert '"locked":true' in said and '"locked":false' in said, said
@@ -64,7 +65,8 @@ def lock(block, terminal):
 
 
 def clear(server, terminal):
-    terminal.stop(server)
+    # A server that ends by itself waits until its clients have gone.
+    terminal.stop(server, signal.SIGKILL)
     shutil.rmtree(terminal.folder / "vestibule-data")
 
 
@@ -79,7 +81,7 @@ def is_like(shown, answer, is_whole=True):
 
 
 def troubleshooting(page, terminal):
-    terminal.start(CHAT, 8080)
+    terminal.serve(CHAT)
     terminal.join("alice").leave()
     said = terminal.run(page.take("sh"))
     assert said.count("alice  closed by the client") == 2, said

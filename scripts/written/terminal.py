@@ -4,6 +4,7 @@ import contextlib
 import os
 import pathlib
 import signal
+import socket
 import subprocess
 import time
 
@@ -48,8 +49,9 @@ class Terminal:
         assert program.poll() is None, f"it ended with {program.returncode}"
         return program
 
-    def stop(self, program):
-        program.send_signal(signal.SIGINT)
+    def stop(self, program, how=signal.SIGINT):
+        """By Ctrl-C, if nothing else is said."""
+        program.send_signal(how)
         program.wait(PATIENCE)
         self.started.remove(program)
 
@@ -60,6 +62,12 @@ class Terminal:
         program = subprocess.Popen(**self.command(typed, **pipes, start_new_session=True, **more))
         self.started.append(program)
         return Shown(program)
+
+    def serve(self, typed):
+        """A server, whose first connection is then not the one that looks whether it is there."""
+        server = self.listen(f"exec env {typed}")
+        server.shows("Stop:")
+        return server.program
 
     def join(self, user, room="soup", **more):
         """A client that is in this room."""
@@ -116,10 +124,8 @@ class Console:
 
 
 def is_open(port):
-    """Does somebody listen there? Read from the kernel: a connection would be one that the server counts."""
-    listening = "0A"
-    rows = [line.split() for name in ("tcp", "tcp6") for line in open(f"/proc/net/{name}")]
-    return any(row[1].endswith(f":{port:04X}") and row[3] == listening for row in rows)
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def wait_until(is_so, what):
