@@ -2,6 +2,7 @@
 
 import http.client
 import pathlib
+import re
 import shutil
 
 from .admin import CONFIGURATION, SIGN_UP
@@ -19,7 +20,8 @@ def migration(page, terminal):
     secret.chmod(0o600)
     file = terminal.folder / "vestibule.toml"
     file.write_text(page.take("toml"))
-    terminal.start("vestibule --config vestibule.toml --app memory-open", 8080)
+    log = terminal.folder / "log"
+    terminal.start("vestibule --config vestibule.toml --app memory-open", 8080, stderr=log.open("w"))
     token = terminal.run("vestibule token --config vestibule.toml --sub alice").strip()
     head = upgrade(token)
     file.write_text(page.take("toml"))
@@ -28,6 +30,7 @@ def migration(page, terminal):
     announced = page.take("http").strip().splitlines()
     assert not any(line in head for line in announced), head
     wait_until(lambda: all(line in upgrade(token) for line in announced), f"{announced} in the 101")
+    wait_until_logged(page.take("console"), log)
 
 
 def upgrade(token):
@@ -35,11 +38,17 @@ def upgrade(token):
     connection = http.client.HTTPConnection("127.0.0.1:8080")
     headers = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
     headers["Sec-WebSocket-Key"] = "AAAAAAAAAAAAAAAAAAAAAA=="
-    connection.request("GET", "/v1/chat/soup", headers={**headers, "Authorization": f"Bearer {token}"})
+    connection.request("GET", f"/v1/chat/soup?token={token}", headers=headers)
     answer = connection.getresponse()
     connection.close()
     assert answer.status == 101, answer.status
     return "\n".join(f"{name}: {value}" for name, value in answer.getheaders())
+
+
+def wait_until_logged(line, log):
+    """Until the log has a line that differs from this in nothing but numbers."""
+    pattern = re.sub(r"\d+", r"\\d+", re.escape(line.strip()))
+    wait_until(lambda: re.search(f"^{pattern}$", log.read_text(), re.M), line)
 
 
 def operations(page, terminal):
@@ -50,6 +59,7 @@ def operations(page, terminal):
         folder.mkdir(exist_ok=True)
     log = terminal.folder / "log"
     terminal.start(f"vestibule --config {CONFIGURATION}", 8080, stderr=log.open("w"))
+    wait_until_logged(page.take("console"), log)
     terminal.run(SIGN_UP)
     terminal.run(page.take("sh"))
     wait_until(lambda: "reloaded" in log.read_text(), "a line about the reload")
