@@ -86,6 +86,8 @@ def troubleshooting(page, terminal):
     said = terminal.run(page.take("sh"))
     assert said.count("alice  closed by the client") == 2, said
     assert "Connection 00000001-000000 of alice, room soup" in said, said
+    for alive in ("curl -m 2 localhost:9090/healthz", "curl -m 2 localhost:8080/healthz"):
+        assert '"ok"' in terminal.run(page.promises(alive))
 
     CONFIGURATION.parent.mkdir(exist_ok=True)
     shutil.copy(ROOT / "deploy/vestibule.toml", CONFIGURATION)

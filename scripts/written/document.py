@@ -8,7 +8,7 @@ from . import elsewhere
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 # Where `sh` blocks are for somebody to type.
-FOLDERS = ["*.md", "docs/*.md", "client/README.md", "benches/compare/README.md", "examples/cluster/README.md"]
+FOLDERS = ["*.md", "docs/*.md", "client/README.md", "benches/compare/README.md", "examples/*/README.md"]
 
 
 class Document:

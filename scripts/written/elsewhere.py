@@ -1,21 +1,21 @@
 """The `sh` blocks that are not typed, and what runs them instead.
 
-A block is known by its first command; "" stands for all of a page. Each has files with a text that must be in them: who takes a step away there, or
-changes its command, is told that a document relied on it.
+A block is known by its first command; "" stands for all of a page. Each has files with a text that must be in them: a change that takes the step
+away is told that a document relied on it.
 """
 
 import pathlib
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 
-# Under a systemd of their own.
-DEPLOYED = [("test", "scripts/deployment")]
+# They need a systemd, or an engine for containers.
+DEPLOYED = []
 # `./test --all` makes the projects by the commands of the README.
 FRESH = [("test", "scripts/fresh-projects target/release/vestibule"), ("client/scripts/fresh.js", "commandsOf(name)")]
 # All scenarios take 20 minutes. A test of the comparison holds its command line to these.
 COMPARED = [
     ("test", "target/debug/compare --quick --rounds 1 "),
-    ("benches/compare/src/compare/main.rs", "fn commands_of_the_readme_are_accepted()"),
+    ("benches/compare/src/compare/tests.rs", "fn commands_of_the_documents_are_accepted()"),
 ]
 
 BLOCKS = {

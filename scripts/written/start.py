@@ -1,4 +1,4 @@
-"""The pages for those who begin: README.md, the tutorial, the contract of a backend, and the recipe chat."""
+"""The pages for those who begin: README.md, the tutorial, backends and their examples, and the recipe chat."""
 
 import json
 import urllib.request
@@ -57,16 +57,41 @@ def tutorial(page, terminal):
 
 def backend(page, terminal):
     """In front of the example in Node.js, which needs no package."""
-    backend = {"PORT": "8000", "VESTIBULE_BACKEND__CLAIMS": "role"}
-    terminal.start(f"node {ROOT}/examples/node-backend/app.mjs", 8000, env=backend)
-    terminal.start(page.take("sh"), 8080, env=backend)
-    said = terminal.run("vestibule connect soup --sub alice", input="Hello\n")
-    print(said)
+    terminal.start(f"PORT=8000 node {ROOT}/examples/node-backend/app.mjs", 8000)
+    terminal.start(page.take("sh"), 8080)
+    said = terminal.run("vestibule connect soup --sub alice", input="Scale to 8 servings\n")
+    assert "It serves 8 now" in said, said
+
+
+def example_in_python(page, terminal):
+    terminal.folder = ROOT / "examples/fastapi"
+    install, serve = page.take("sh").split("\n", 1)
+    terminal.run(install)
+    terminal.start(serve, 8000)
+    terminal.start(page.take("sh"), 8080)
+    alice = terminal.listen(page.take("sh"))
+    alice.shows('"title":"Tomato soup"')
+    alice.type(page.promises("Scale to 8 servings"))
+    alice.shows('"servings":8')
+    publish_twice(page.take("sh"), terminal, alice)
+
+
+def example_in_node(page, terminal):
+    terminal.folder = ROOT / "examples/node-backend"
+    terminal.start(page.take("sh"), 8000)
+    terminal.start(page.take("sh"), 8080)
+    publish_twice(page.take("sh"), terminal, terminal.join("alice"))
+
+
+def publish_twice(block, terminal, alice):
+    """The second time, nothing is done but to answer as before."""
+    assert terminal.run(block) == terminal.run(block)
+    alice.shows("Dinner is ready")
+    alice.type("What time is it?")
+    assert "Dinner is ready" not in alice.shows("You asked at")
 
 
 def recipes(page, terminal):
-    server = terminal.start(page.take("sh"), 8080)
+    terminal.start(page.take("sh"), 8080)
     recipe = json.loads(terminal.run(page.take("sh")))
     assert (recipe["title"], len(recipe["ingredients"])) == ("Pancakes", 2), recipe
-    terminal.run("vestibule check")
-    terminal.stop(server)

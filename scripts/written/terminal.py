@@ -40,10 +40,11 @@ class Terminal:
         return done.stdout
 
     def start(self, typed, port, **more):
-        """In the background, once it listens at this port."""
+        """In the background, once the command of its last line listens at this port."""
         print(f"$ {typed.rstrip()} &", flush=True)
         assert not is_open(port), f"port {port} is in use: nothing can be tried as it is written"
-        program = subprocess.Popen(**self.command(f"exec env {typed}", start_new_session=True, **more))
+        *before, last = typed.rstrip().split("\n")
+        program = subprocess.Popen(**self.command("\n".join([*before, f"exec env {last}"]), start_new_session=True, **more))
         self.started.append(program)
         wait_until(lambda: is_open(port) or program.poll() is not None, f"somebody who listens at port {port}")
         assert program.poll() is None, f"it ended with {program.returncode}"
