@@ -1,7 +1,7 @@
 """The `sh` blocks that are not typed, and what runs them instead.
 
-A block is known by its first command; "" stands for all of a page. Each has files with a text that must be in them: a change that takes the step
-away is told that a document relied on it.
+A block is known by its first command; "" stands for all blocks of a page. Each has files with a text that must be in
+them: a change that takes the step away is told that a document relied on it.
 """
 
 import pathlib
@@ -66,7 +66,7 @@ BLOCKS = {
 
 
 def has(page, block):
-    """Does something else run this block?"""
+    """Does something else run this block, or a shorter form of it?"""
     commands = [line for line in block.splitlines() if not line.startswith("#")]
     first = commands[0].split("  #")[0].rstrip() if commands else ""
     blocks = BLOCKS.get(page, {})

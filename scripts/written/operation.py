@@ -15,7 +15,7 @@ BACKUPS = pathlib.Path("/var/backups")
 def migration(page, terminal):
     """From tokens in the request to both ways, by a reload."""
     secret = pathlib.Path("/run/secrets/vestibule")
-    secret.parent.mkdir()
+    secret.parent.mkdir(exist_ok=True)
     secret.write_text("a secret that the old clients' tokens are signed with")
     secret.chmod(0o600)
     file = terminal.folder / "vestibule.toml"

@@ -30,13 +30,13 @@ class Terminal:
         environment = {**self.environment, **more.pop("env", {})}
         return {"args": ["bash", "-ec", typed], "cwd": self.folder, "env": environment, "text": True, **more}
 
-    def run(self, typed, fails=False, **more):
+    def run(self, typed, **more):
         """Until it ends; what it printed."""
         print(f"$ {typed.rstrip()}", flush=True)
         began = time.monotonic()
         done = subprocess.run(**self.command(typed, stdout=subprocess.PIPE, timeout=900, **more), check=False)
         print(f"({time.monotonic() - began:.1f} s)", flush=True)
-        assert (done.returncode != 0) == fails, f"exit code {done.returncode}, and {done.stdout}"
+        assert done.returncode == 0, f"exit code {done.returncode}, and {done.stdout}"
         return done.stdout
 
     def start(self, typed, port, **more):
