@@ -1,4 +1,4 @@
-"""The pages for who runs a server: docs/migration.md, docs/operations.md and docs/sizing.md."""
+"""The pages for who runs a server: docs/migration.md, docs/operations.md, docs/sizing.md, and what others show."""
 
 import http.client
 import pathlib
@@ -75,3 +75,24 @@ def operations(page, terminal):
 def sizing(page, terminal):
     """Ends after the load test, whose server stays."""
     assert terminal.listen(page.take("sh")).shows("failed ").split()[-1] == "0"
+
+
+def configuration(page, terminal):
+    """What the table of the memory shows, on the machine that the page describes."""
+    shown = page.take("text").splitlines()
+    page.promises("on two cores with 20,000 descriptors, `check --memory` prints")
+    check = "ulimit -n 20000 && VESTIBULE_LIMITS__MEMORY=64MiB taskset -c 0,1 vestibule check --memory"
+    said = terminal.run(check).splitlines()
+    missing = [line for line in shown if line not in said]
+    assert not missing, f"{missing} in {said}"
+
+
+def cluster(page, terminal):
+    """HAProxy accepts what the page has in place of the last lines of the example."""
+    text = page.take("text")
+    while "frontend chat" not in text:
+        text = page.take("text")
+    first, _ = (ROOT / "examples/cluster/haproxy.cfg").read_text().split("    default_backend nodes\n")
+    _, last = text.split("    ...\n")
+    (terminal.folder / "haproxy.cfg").write_text(first + last)
+    terminal.run("haproxy -c -f haproxy.cfg", env={"BIND": "127.0.0.1:8080"})
