@@ -1,10 +1,13 @@
 """The pages for those who begin: README.md, the tutorial, backends and their examples, and the recipe chat."""
 
+import http.server
 import json
+import threading
 import urllib.request
 
+from .admin import is_like
 from .document import ROOT
-from .terminal import PATIENCE, Console
+from .terminal import PATIENCE, Console, wait_until
 
 
 def quick_starts(readme, terminal):
@@ -55,12 +58,46 @@ def tutorial(page, terminal):
     terminal.start(signed, 8080)
 
 
+class Backend(http.server.BaseHTTPRequestHandler):
+    """Answers as its page does, and keeps what it is asked."""
+
+    asked, answers = {}, {}
+
+    def do_POST(self):
+        self.asked[self.path] = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        answer = json.dumps(self.answers[self.path]).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *_):
+        pass
+
+
 def backend(page, terminal):
-    """In front of the example in Node.js, which needs no package."""
-    terminal.start(f"PORT=8000 node {ROOT}/examples/node-backend/app.mjs", 8000)
-    terminal.start(page.take("sh"), 8080)
-    said = terminal.run("vestibule connect soup --sub alice", input="Scale to 8 servings\n")
-    assert "It serves 8 now" in said, said
+    """With a backend that gives the answers of the page, and is asked what the page says."""
+    command = page.take("sh")
+    join, welcome, message, answer, refused, changed, leave = (json.loads(page.take("json")) for _ in range(7))
+    Backend.answers = {"/join": welcome, "/message": answer, "/leave": {}}
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 8000), Backend)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    own = {"VESTIBULE_BACKEND__MODERATE": "true", "VESTIBULE_BACKEND__CLAIMS": "role"}
+    own["VESTIBULE_RESUME__LINGER"] = "0s"
+    terminal.start(command, 8080, env=own)
+    terminal.run("vestibule token --sub alice --claim role=cook > token.txt")
+    alice = terminal.listen("exec vestibule connect soup --token-file token.txt")
+    for update in (answer, refused, changed):
+        Backend.answers["/message"] = update
+        alice.type(page.promises("Scale to 8 servings"))
+        alice.shows(update.get("content") or update["reason"])
+    alice.leave()
+    wait_until(lambda: "/leave" in Backend.asked, "/leave")
+    # A terminal says less of itself than a browser.
+    del join["client"]
+    for path, shown in (("/join", join), ("/message", message), ("/leave", leave)):
+        assert is_like(shown, Backend.asked[path], is_whole=False), f"{path}: {Backend.asked[path]}"
 
 
 def example_in_python(page, terminal):
