@@ -1,5 +1,6 @@
 """The pages for those who begin: README.md, the tutorial, backends and their examples, and the recipe chat."""
 
+import contextlib
 import http.server
 import json
 import threading
@@ -76,24 +77,33 @@ class Backend(http.server.BaseHTTPRequestHandler):
         pass
 
 
+@contextlib.contextmanager
+def serving():
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 8000), Backend) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield
+        finally:
+            server.shutdown()
+
+
 def backend(page, terminal):
     """With a backend that gives the answers of the page, and is asked what the page says."""
     command = page.take("sh")
     join, welcome, message, answer, refused, changed, leave = (json.loads(page.take("json")) for _ in range(7))
     Backend.answers = {"/join": welcome, "/message": answer, "/leave": {}}
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 8000), Backend)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
     own = {"VESTIBULE_BACKEND__MODERATE": "true", "VESTIBULE_BACKEND__CLAIMS": "role"}
     own["VESTIBULE_RESUME__LINGER"] = "0s"
-    terminal.start(command, 8080, env=own)
-    terminal.run("vestibule token --sub alice --claim role=cook > token.txt")
-    alice = terminal.listen("exec vestibule connect soup --token-file token.txt")
-    for update in (answer, refused, changed):
-        Backend.answers["/message"] = update
-        alice.type(page.promises("Scale to 8 servings"))
-        alice.shows(update.get("content") or update["reason"])
-    alice.leave()
-    wait_until(lambda: "/leave" in Backend.asked, "/leave")
+    with serving():
+        terminal.start(command, 8080, env=own)
+        terminal.run("vestibule token --sub alice --claim role=cook > token.txt")
+        alice = terminal.listen("exec vestibule connect soup --token-file token.txt")
+        for update in (answer, refused, changed):
+            Backend.answers["/message"] = update
+            alice.type(page.promises("Scale to 8 servings"))
+            alice.shows(update.get("content") or update["reason"])
+        alice.leave()
+        wait_until(lambda: "/leave" in Backend.asked, "/leave")
     # A terminal says less of itself than a browser.
     del join["client"]
     for path, shown in (("/join", join), ("/message", message), ("/leave", leave)):

@@ -8,6 +8,8 @@ import socket
 import subprocess
 import time
 
+# What is logged in a whole run of the tests is searched for secrets (src/testing/logs.rs).
+LOGS = os.environ.get("LOGS_OF_TESTS")
 PATIENCE = 60
 KEPT = ("HOME", "CARGO_HOME", "RUSTUP_HOME", "LOGS_OF_TESTS")
 # A browser asks for the token. Node.js has nobody to ask.
@@ -25,6 +27,10 @@ class Terminal:
         self.environment = {**kept, "PATH": path_of_all, "CARGO_INSTALL_ROOT": str(path.parent)}
         # A server that is stopped waits for nobody.
         self.environment["VESTIBULE_DRAIN"] = "0s"
+        self.log = pathlib.Path(LOGS or folder) / f"as-written-{folder.name}.log"
+        self.environment["VESTIBULE_LOG__FILE"] = str(self.log)
+        if LOGS:
+            self.environment["VESTIBULE_LOG__LEVEL"] = "trace"
 
     def command(self, typed, **more):
         environment = {**self.environment, **more.pop("env", {})}
@@ -37,6 +43,8 @@ class Terminal:
         done = subprocess.run(**self.command(typed, stdout=subprocess.PIPE, timeout=900, **more), check=False)
         print(f"({time.monotonic() - began:.1f} s)", flush=True)
         assert done.returncode == 0, f"exit code {done.returncode}, and {done.stdout}"
+        if LOGS and "vestibule token" in typed:
+            self.log.with_suffix(".secrets").open("a").write(done.stdout)
         return done.stdout
 
     def start(self, typed, port, **more):
@@ -82,6 +90,9 @@ class Terminal:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(program.pid, signal.SIGKILL)
             program.wait()
+        for data in (self.folder / "vestibule-data", pathlib.Path("/var/lib/vestibule")):
+            if LOGS and (data / "signing.key").exists():
+                self.log.with_suffix(".secrets").open("a").write((data / "signing.key").read_text() + "\n")
 
 
 class Shown:
