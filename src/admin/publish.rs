@@ -129,7 +129,7 @@ fn update(content: String, recipe_data: Option<Box<RawValue>>) -> Result<Update,
         return Err(bad_request("`content` must have 1 to 16384 characters"));
     }
     if recipe_data.as_ref().is_some_and(|data| !is_forwardable(data)) {
-        let message = "`recipe_data` must be a JSON object of Unicode text, nested at most 32 deep";
+        let message = "`recipe_data` must be a JSON object of Unicode text and finite numbers, nested at most 32 deep";
         return Err(bad_request(message));
     }
     let recipe_data = recipe_data.map(Json::from_raw);

@@ -48,6 +48,9 @@ pub(super) enum Class {
 /// connections as they can, somebody else shares a list with one of them, if with any.
 pub(crate) const LISTS: u8 = 64;
 
+/// How many places that connections have left for another list cost as much as serving one.
+const STALE_PER_UNIT: u32 = 32;
+
 /// Connections that wait, in lists that are served in turn.
 #[derive(Debug)]
 struct FairLists {
@@ -103,6 +106,8 @@ pub(super) struct Schedule {
     share_left: u32,
     /// Which of accepts, pending and ending connections is next in the rotation.
     rotation: u8,
+    /// How many stale places were found since one was charged.
+    stale: u32,
 }
 
 impl Schedule {
@@ -117,6 +122,7 @@ impl Schedule {
             authenticated_left: 0,
             share_left: 0,
             rotation: 0,
+            stale: 0,
         }
     }
 
@@ -181,6 +187,17 @@ impl Schedule {
     /// full of tiny frames. They are subtracted from this turn's share.
     pub(super) fn charge(&mut self, units: u32) {
         self.share_left = self.share_left.saturating_sub(units);
+    }
+
+    /// The current unit was for a connection that had left that list: only so many of those cost one.
+    pub(super) fn found_stale(&mut self, class: Class) {
+        if class == Class::Authenticated {
+            return;
+        }
+        self.stale = (self.stale + 1) % STALE_PER_UNIT;
+        if self.stale > 0 {
+            self.share_left = (self.share_left + 1).min(self.share);
+        }
     }
 
     fn pop_listener(&mut self) -> Option<WorkUnit> {
@@ -251,6 +268,19 @@ mod tests {
         schedule.charge(u32::MAX);
         assert_eq!(schedule.next_pending(), None);
         assert_eq!(turn(&mut schedule).len(), 8);
+    }
+
+    #[test]
+    fn places_that_were_left_cost_next_to_nothing() {
+        let mut schedule = Schedule::new(8);
+        (0..1_000).for_each(|n| schedule.push(id(n), Class::Pending, 0));
+        schedule.begin_turn();
+        let mut served = 0;
+        while schedule.next_pending().is_some() {
+            served += 1;
+            schedule.found_stale(Class::Pending);
+        }
+        assert_eq!(served, 8 * STALE_PER_UNIT);
     }
 
     #[test]

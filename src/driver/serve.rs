@@ -20,10 +20,11 @@ impl<S> Turn<S> {
             WorkUnit::Ending(id) => (id, Class::Ending),
             WorkUnit::Accept(listener) => return self.accept(node, io, listener),
         };
-        let Some(slot) = self.slots.find(id) else { return };
-        if slot.queued != Queued::On(class) {
-            return;
-        }
+        let queued = self.slots.find(id).filter(|slot| slot.queued == Queued::On(class));
+        let Some(slot) = queued else {
+            // It is on another list by now, or gone.
+            return self.schedule.found_stale(class);
+        };
         slot.queued = Queued::Nowhere;
         if class == Class::Ending {
             return self.end(node, io, id);
@@ -44,7 +45,9 @@ impl<S> Turn<S> {
     /// Serves one unit of an ending connection: its last output, and its peer's input.
     fn end(&mut self, node: &mut Node, io: &mut impl Io<Socket = S>, id: ConnId) {
         let Some(slot) = self.slots.find(id) else { return };
-        if slot.has(Facts::BROKEN) && !node.wants_input(id) {
+        // Nobody can hear any more whether a newcomer is let in, so that is not begun. Where an overload makes
+        // thousands wait for longer than they like, it would be all that is done.
+        if slot.has(Facts::BROKEN) && !(node.wants_input(id) && node.is_authenticated(id)) {
             return self.hang_up(node, id, Hangup::Reset);
         }
         let is_due = match slot.stall {

@@ -13,7 +13,10 @@ use crate::memory::{Access, MemoryApp};
 use crate::node::app::{Answer, App, Incoming, Reply, Update};
 use crate::node::planted::Planted;
 use crate::node::{Command, Completion, Hangup, Node, Outcome, Request, Response, Ticket};
+use crate::testing::{frame, message, token, upgrade};
 use crate::time::{Instant, Now, UnixTime};
+
+const SECRET: &str = "a secret that only these tests may have";
 
 /// A request that is refused at once, with a response.
 const REQUEST: &[u8] = b"GET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -110,8 +113,7 @@ impl Scene {
 
     fn with(app: impl FnOnce(&Config, &Seed) -> Box<dyn App>) -> Self {
         let mut config = Config::default();
-        config.auth.secret =
-            crate::logs::known("a secret that only these tests may have").to_owned();
+        config.auth.secret = crate::logs::known(SECRET).to_owned();
         let seed = Seed::predictable(1);
         let node = Node::new(&config, &seed, app(&config, &seed)).unwrap();
         let world = World::default();
@@ -207,6 +209,47 @@ fn connection_whose_tls_fails_is_closed() {
     let (mut scene, id) = Scene::connected();
     scene.read(id, Input { end: Some(Hangup::Tls), ..input(b"") });
     assert_eq!((scene.world.closed, scene.turn.connections().count()), (1, 0));
+}
+
+/// A whole message of a client.
+fn said(kind: &str, payload: &serde_json::Value) -> Input<'static> {
+    input(&frame(0x81, message(kind, payload).1.as_bytes()))
+}
+
+fn auth() -> Input<'static> {
+    let claims = serde_json::json!({ "sub": "alice", "exp": 1_800_000_900 });
+    let token = crate::logs::known(&token(SECRET, &claims)).to_owned();
+    said("auth", &serde_json::json!({ "token": token }))
+}
+
+const RESET: Readiness =
+    Readiness { readable: true, writable: true, read_closed: true, broken: true };
+
+#[test]
+fn newcomer_that_was_reset_is_not_let_in() {
+    for is_reset in [false, true] {
+        let (mut scene, id) = Scene::connected();
+        scene.read(id, input(upgrade("soup").as_bytes()));
+        scene.world.reads.push_back(auth());
+        let readable = Readiness { readable: true, ..Readiness::default() };
+        scene.turn.on_event(&scene.node, id, if is_reset { RESET } else { readable });
+        scene.run();
+        let metrics = scene.node.metrics();
+        assert_eq!(metrics.authenticated, u64::from(!is_reset));
+        assert_eq!((metrics.hangups, scene.world.closed), (is_reset.into(), is_reset.into()));
+    }
+}
+
+/// What it said is for others, who are there.
+#[test]
+fn member_that_was_reset_is_heard() {
+    let (mut scene, id) = Scene::connected();
+    scene.read(id, input(upgrade("soup").as_bytes()));
+    scene.read(id, auth());
+    scene.world.reads.push_back(said("chat_message", &serde_json::json!({ "content": "bye" })));
+    scene.turn.on_event(&scene.node, id, RESET);
+    scene.run();
+    assert_eq!(scene.node.metrics().chat_messages, 1);
 }
 
 #[test]

@@ -265,6 +265,7 @@ impl Node {
             self.rooms.next_deadline(),
             self.cluster.as_ref().and_then(|cluster| cluster.next()),
             self.work.next_deadline(self.cx.now),
+            self.work.orders.next_repeat(),
         ];
         let next = next.map(|next| next.unwrap_or(Instant::NEVER));
         let next = next.into_iter().fold(Instant::NEVER, Instant::min);

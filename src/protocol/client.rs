@@ -116,8 +116,8 @@ pub enum MessageFault {
     Payload,
     /// `payload.content` of a chat message is missing, empty, too long, or not a string.
     Content,
-    /// `payload.data` of a chat message is not an object, is nested too deep, or has a string with
-    /// half of a surrogate pair.
+    /// `payload.data` of a chat message is not an object, is nested too deep, has a number
+    /// that no double holds, or a string with half of a surrogate pair.
     Data,
     /// `payload.token` of an `auth` is missing, empty, or not a string.
     Token,
@@ -137,7 +137,7 @@ impl MessageFault {
             Self::Payload => "`payload` must be an object",
             Self::Content => "`payload.content` must be a string of 1 to 16384 characters",
             Self::Data => {
-                "`payload.data` must be an object of Unicode text, nested at most 32 deep"
+                "`payload.data` must be an object of Unicode text and finite numbers, nested at most 32 deep"
             }
             Self::Token => "`payload.token` must be a string that is not empty",
         }

@@ -55,6 +55,7 @@ impl Node {
         }
         self.user_limit_due(until, is_unread);
         self.work.serve_deadline(self.cx.now);
+        self.repeat_unstored();
         if self.cluster.is_some() {
             self.cluster_due();
         }

@@ -229,10 +229,18 @@ impl Node {
         }
     }
 
-    /// The store works: it gets a revocation again that it could not store before. When that is stored, it
-    /// gets the next one.
+    /// Begins to store revocations again that could not be stored, if that is due.
+    pub(crate) fn repeat_unstored(&mut self) {
+        if self.work.orders.next_repeat().is_some_and(|at| at <= self.cx.now.monotonic) {
+            self.store_unstored();
+        }
+    }
+
+    /// The store gets a revocation again that it could not store before. When that is stored, it gets the
+    /// next one.
     fn store_unstored(&mut self) {
-        let Some((order, user, at)) = self.work.orders.repeat_unstored() else { return };
+        let now = self.cx.now.monotonic;
+        let Some((order, user, at)) = self.work.orders.repeat_unstored(now) else { return };
         self.store_revocation(order, &user, at);
         // A store that does not even take it has answered by now.
         self.work.orders.finish(order);
@@ -274,7 +282,7 @@ impl Node {
 
     /// The store has stored the revocation of this order, or not.
     fn note_stored(&mut self, order: u64, stored: &Result<(), StoreError>) {
-        self.work.orders.note_stored(order, stored);
+        self.work.orders.note_stored(self.cx.now.monotonic, order, stored);
         let Some(open) = self.work.orders.get(order) else { return };
         let Some(at) = open.revoked_at else { return };
         if stored.is_ok() {

@@ -333,7 +333,7 @@ impl<'a> View<'a> {
             ),
             level(
                 "vestibule_unstored_revocations",
-                "Users whose revocation could not be stored, and is stored again with the next one.",
+                "Users whose revocation could not be stored, and is tried again every 30 seconds.",
                 self.work.orders.kept.len() as u64,
             ),
             total(

@@ -37,6 +37,7 @@ mod shares;
 mod shed;
 mod stalls;
 mod unknown;
+mod unstored;
 mod user_limit;
 
 use std::collections::HashMap;

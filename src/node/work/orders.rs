@@ -12,6 +12,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use crate::config::counted;
 use crate::id::ConnId;
@@ -21,7 +22,7 @@ use crate::node::observe::dependency::Dependency;
 use crate::node::work::port::StoreError;
 use crate::node::work::ticket::Ticket;
 use crate::node::work::unstored::UnstoredRevocations;
-use crate::time::UnixTime;
+use crate::time::{Instant, UnixTime};
 
 /// Keeps revocations over a restart, for a driver that has a disk. Without one they are in memory.
 pub trait RevocationStore: Send {
@@ -121,7 +122,12 @@ pub(crate) struct Orders {
     pub(crate) kept: UnstoredRevocations,
     /// The order that stores one of these again.
     repeated: Option<u64>,
+    /// When the next one begins, unless another revocation is stored before.
+    repeats_at: Option<Instant>,
 }
+
+/// Revocations that could not be stored are tried again so long after the last failure.
+const REPEAT_AFTER: Duration = Duration::from_secs(30);
 
 /// How the storing of revocations is, where a restart forgets those of `lost` users, who are not kept to be
 /// stored again. `None`: nothing stores them.
@@ -180,13 +186,13 @@ impl Orders {
     }
 
     /// Opens an order that stores a revocation again which could not be stored: its number, the user, and
-    /// the moment. One at a time, beside those that others have opened. Its caller has seen that the store works.
-    pub(crate) fn repeat_unstored(&mut self) -> Option<(u64, Box<str>, UnixTime)> {
-        let is_under_way = self.repeated.is_some_and(|order| self.open.contains_key(&order));
-        if is_under_way {
+    /// the moment. One at a time, beside those that others have opened.
+    pub(crate) fn repeat_unstored(&mut self, now: Instant) -> Option<(u64, Box<str>, UnixTime)> {
+        if self.is_repeating() {
             return None;
         }
         let (user, at) = self.kept.first()?;
+        self.repeats_at = Some(now + REPEAT_AFTER);
         let order = self.add(OrderKind::Disconnect, &user, Asker::Nobody);
         let open = self.open.get_mut(&order)?;
         // The application has done its part already.
@@ -195,8 +201,22 @@ impl Orders {
         Some((order, user, at))
     }
 
+    fn is_repeating(&self) -> bool {
+        self.repeated.is_some_and(|order| self.open.contains_key(&order))
+    }
+
+    /// When to store one again that could not be stored. `None`: there is none, or it is under way.
+    pub(crate) fn next_repeat(&self) -> Option<Instant> {
+        self.repeats_at.filter(|_| self.kept.len() > 0 && !self.is_repeating())
+    }
+
     /// The revocation of this order is stored, or is not.
-    pub(crate) fn note_stored(&mut self, order: u64, stored: &Result<(), StoreError>) {
+    pub(crate) fn note_stored(
+        &mut self,
+        now: Instant,
+        order: u64,
+        stored: &Result<(), StoreError>,
+    ) {
         if self.repeated == Some(order) {
             self.repeated = None;
         }
@@ -204,7 +224,10 @@ impl Orders {
         let Some(at) = open.revoked_at else { return };
         match stored {
             Ok(()) => self.kept.remove(&open.user, at),
-            Err(error) => self.kept.insert(&open.user, at, error.to_string()),
+            Err(error) => {
+                self.kept.insert(&open.user, at, error.to_string());
+                self.repeats_at = Some(now + REPEAT_AFTER);
+            }
         }
     }
 

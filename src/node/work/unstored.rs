@@ -66,8 +66,8 @@ impl UnstoredRevocations {
         match (kept, lost) {
             (0, 0) => None,
             (_, 0) => Some(format!(
-                "Revocations of {} could not be stored, and a restart forgets them. They are stored again \
-                 as soon as another one is: {fault}",
+                "Revocations of {} could not be stored, and a restart forgets them. They are tried again \
+                 every 30 seconds: {fault}",
                 counted(kept, "user")
             )),
             (0, _) => Some(format!(
@@ -76,8 +76,8 @@ impl UnstoredRevocations {
                 counted(lost, "user")
             )),
             (..) => Some(format!(
-                "Revocations of {} could not be stored, and are stored again as soon as another one is; {} more \
-                 are not kept for that. A restart forgets all of them: end the sessions again that were ended \
+                "Revocations of {} could not be stored, and are tried again every 30 seconds; {} more are not kept \
+                 for that. A restart forgets all of them: end the sessions again that were ended \
                  since then: {fault}",
                 counted(kept, "user"),
                 lost

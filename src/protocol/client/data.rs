@@ -77,28 +77,58 @@ pub(crate) fn is_forwardable_array(value: &RawValue) -> bool {
     value.get().starts_with('[') && is_readable(value)
 }
 
-/// Can every client read this value? Not if it is nested deeper than [`MAX_DATA_DEPTH`], or has a string with
-/// half of a surrogate pair: the JSON parsers of some receivers refuse those. Linear in the text.
+/// Can every client read this value? Not if it is nested deeper than [`MAX_DATA_DEPTH`], has a number beyond
+/// those of a double (RFC 7493, section 2.2), or a string with half of a surrogate pair: the JSON parsers of
+/// some receivers refuse those, and with them the whole message. Linear in the text.
 fn is_readable(value: &RawValue) -> bool {
-    depth(value.get()) <= MAX_DATA_DEPTH && replace_lone(value.get(), "").is_none()
+    let text = value.get();
+    is_shallow_and_finite(text) && replace_lone(text, "").is_none()
 }
 
-/// How many objects and arrays of a valid JSON text are in each other, at most.
-fn depth(text: &str) -> usize {
-    let (mut depth, mut deepest) = (0_usize, 0);
+/// Are no more than [`MAX_DATA_DEPTH`] objects and arrays of a valid JSON text in each other, and all of its
+/// numbers finite?
+fn is_shallow_and_finite(text: &str) -> bool {
+    let mut depth = 0_usize;
     let (mut in_string, mut is_escaped) = (false, false);
-    for byte in text.bytes() {
+    let mut bytes = text.bytes().enumerate();
+    while let Some((at, byte)) = bytes.next() {
         match byte {
             _ if is_escaped => is_escaped = false,
             b'\\' => is_escaped = true,
             b'"' => in_string = !in_string,
-            b'{' | b'[' if !in_string => depth = depth.saturating_add(1),
-            b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
+            _ if in_string => {}
+            b'{' | b'[' => depth = depth.saturating_add(1),
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            b'-' | b'0'..=b'9' => {
+                let number = number_at(text, at);
+                if !is_finite(number) {
+                    return false;
+                }
+                // Behind its first byte, which is taken.
+                for _ in 1..number.len() {
+                    bytes.next();
+                }
+            }
             _ => {}
         }
-        deepest = deepest.max(depth);
+        if depth > MAX_DATA_DEPTH {
+            return false;
+        }
     }
-    deepest
+    true
+}
+
+/// The number that begins there.
+fn number_at(text: &str, at: usize) -> &str {
+    let rest = text.get(at..).unwrap_or_default();
+    let is_part = |byte: &u8| matches!(byte, b'0'..=b'9' | b'.' | b'+' | b'-' | b'e' | b'E');
+    rest.get(..rest.bytes().take_while(|byte| is_part(byte)).count()).unwrap_or_default()
+}
+
+/// Only a long number, or one with an exponent, can be more than a double holds.
+fn is_finite(number: &str) -> bool {
+    let may_be_large = number.len() > 300 || number.contains(['e', 'E']);
+    !may_be_large || number.parse().is_ok_and(f64::is_finite)
 }
 
 #[cfg(test)]
@@ -117,6 +147,21 @@ mod tests {
         }
         for text in ["[]", "null", "7", r#""{}""#, r#"{"a":"\ud83c"}"#, r#"{"\udf75":1}"#] {
             assert!(!is_accepted(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn every_number_of_data_fits_a_double() {
+        let (most, more) = ("9".repeat(308), "9".repeat(309));
+        for number in ["0", "-1.5", "1e308", "1E+308", "-1e-999", "123456789012345678901", &most] {
+            assert!(
+                is_accepted(&format!(r#"{{"a":[{number},{number}],"b":{number}}}"#)),
+                "{number}"
+            );
+        }
+        for number in ["1e309", "-1E999", "0.1e+310", &more] {
+            assert!(!is_accepted(&format!(r#"{{"a":[1,{number}]}}"#)), "{number}");
+            assert!(is_accepted(&format!(r#"{{"{number}":"{number}"}}"#)), "{number}");
         }
     }
 
