@@ -1,6 +1,7 @@
 //! The commands in the documents: every one of `vestibule` has a subcommand and flags that there are.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::Command;
 
 use vestibule::testing::logs;
@@ -143,16 +144,60 @@ fn nothing_is_called_before_its_server_is_there() {
     assert!(early("vestibule token --sub a\nvestibule --backend http://a").is_empty());
 }
 
-/// Commands of other programs in code font: in tables and sentences, where no block is typed.
+/// What is in code font in tables and sentences, where no block is typed.
+fn quoted(document: &str) -> impl Iterator<Item = &str> {
+    let outside = document.split("```").step_by(2);
+    outside.flat_map(|text| text.split('`').skip(1).step_by(2))
+}
+
+/// Commands of other programs among it.
 fn inline(document: &str) -> Vec<&str> {
     let programs = [
         "cargo", "curl", "docker", "git", "helm", "kubectl", "npm", "npx", "pip", "python3", "sudo",
     ];
-    let outside = document.split("```").step_by(2);
-    let quoted = outside.flat_map(|text| text.split('`').skip(1).step_by(2));
-    quoted
+    quoted(document)
         .filter(|text| text.split_once(' ').is_some_and(|(name, _)| programs.contains(&name)))
         .collect()
+}
+
+/// What is wrong with a command in a sentence: it names a subcommand, a flag, a script or a benchmark
+/// that there is not.
+fn fault_in_sentence(command: &str, help: impl FnMut(&str) -> Option<String>) -> Option<String> {
+    let is_there = |path: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join(path).exists();
+    let words: Vec<_> = command.split_whitespace().collect();
+    match words.as_slice() {
+        ["vestibule", call @ ..] if !call.is_empty() => fault(call, help),
+        [script, ..] if script.starts_with("scripts/") && !is_there(script) => {
+            Some("no such script".to_owned())
+        }
+        ["cargo", "bench", "--bench", name, ..] if !is_there(&format!("benches/{name}.rs")) => {
+            Some("no such benchmark".to_owned())
+        }
+        _ => None,
+    }
+}
+
+/// Changelogs name what has been there, too.
+#[test]
+fn commands_in_sentences_name_what_there_is() {
+    let mut known: BTreeMap<String, Option<String>> = BTreeMap::new();
+    let mut wrong = Vec::new();
+    for (document, text) in
+        documents().into_iter().filter(|(path, _)| !path.ends_with("CHANGELOG.md"))
+    {
+        for command in quoted(&text) {
+            let look =
+                |name: &str| known.entry(name.to_owned()).or_insert_with(|| help(name)).clone();
+            let fault = fault_in_sentence(command, look);
+            wrong.extend(fault.map(|fault| format!("{document}: `{command}`: {fault}")));
+        }
+    }
+    assert!(known.len() > 15, "{known:?}");
+    assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n"));
+    let none = |_: &str| None;
+    for command in ["vestibule none", "scripts/none a", "cargo bench --bench none"] {
+        assert!(fault_in_sentence(command, none).is_some(), "{command}");
+    }
 }
 
 /// The README promises this of itself: `scripts/as-written` types its blocks, and these.

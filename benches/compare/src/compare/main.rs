@@ -253,3 +253,6 @@ fn run(
 fn is_ours(name: &str) -> bool {
     name == OURS
 }
+
+#[cfg(test)]
+mod tests;
