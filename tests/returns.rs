@@ -150,8 +150,7 @@ fn message_that_is_delivered_unstored_is_found() {
 /// Clients that a restart sends away at once.
 fn storm(overestimated: u64) -> ReturnStorm {
     let clients = std::env::var("VESTIBULE_STORM_CLIENTS");
-    let usual = if overestimated == 1 { 20_000 } else { 5_000 };
-    let clients = clients.ok().and_then(|clients| clients.parse().ok()).unwrap_or(usual);
+    let clients = clients.ok().and_then(|clients| clients.parse().ok()).unwrap_or(20_000);
     ReturnStorm {
         clients,
         overestimated,
