@@ -48,14 +48,14 @@ def by_certbot(page, terminal):
     terminal.run(hook)
     terminal.run(certonly, env={"PYTHONWARNINGS": "ignore"})
     terminal.configure(page.take("toml", "# /etc/vestibule/vestibule.toml\n[tls]"))
-    port = page.says("ListenStream=[::]:443")
-    terminal.edit(page.says("sudo systemctl edit vestibule.socket"), f"[Socket]\nListenStream=\n{port}\n")
+    port = page.promises("ListenStream=[::]:443")
+    terminal.edit(page.promises("sudo systemctl edit vestibule.socket"), f"[Socket]\nListenStream=\n{port}\n")
     terminal.run("systemctl restart vestibule.socket vestibule.service")
     asked = "openssl s_client -connect 127.0.0.1:443 -servername chat.example.com </dev/null 2>/dev/null"
     terminal.look(f"{asked} | openssl x509 -noout -ext subjectAltName", "DNS:chat.example.com")
     terminal.run("curl -sSkf https://127.0.0.1:443/healthz")
     before = COPY.resolve()
-    terminal.run(page.says(f"sudo RENEWED_LINEAGE={LINEAGE} /etc/letsencrypt/renewal-hooks/deploy/vestibule"))
+    terminal.run(page.promises(f"sudo RENEWED_LINEAGE={LINEAGE} /etc/letsencrypt/renewal-hooks/deploy/vestibule"))
     assert COPY.resolve() != before, "the hook copies nothing"
     # As certbot's timer does, with a certificate that is not due.
     terminal.run("certbot renew --force-renewal --no-random-sleep-on-renew", env={"PYTHONWARNINGS": "ignore"})

@@ -71,7 +71,7 @@ def image(page, terminal):
     compiler(terminal)
     build, run = page.take("sh", "docker build -f deploy/Dockerfile").splitlines()
     terminal.run(build)
-    terminal.run(page.says("systemctl stop vestibule.socket vestibule.service"))
+    terminal.run(page.promises("systemctl stop vestibule.socket vestibule.service"))
     show("$ ", f"{run} &")
     with (LOGS / "container.log").open("w") as log:
         container = subprocess.Popen(["bash", "-ec", f"exec {run}"], cwd=ROOT, env=terminal.environment,

@@ -16,7 +16,7 @@ def install(page, terminal):
     answers(9090)
     for path in ("docs/deployment.md", "examples/Caddyfile", "examples/certbot-hook", "vestibule.cdx.json"):
         assert pathlib.Path("/usr/share/doc/vestibule", path).is_file(), f"no {path}"
-    terminal.run(page.says("apt purge") + " vestibule")
+    terminal.run(page.promises("apt purge") + " vestibule")
     assert pathlib.Path("/var/lib/vestibule/recipes.db").is_file(), "a purge takes the database"
     assert not CONFIGURATION.exists(), "a purge leaves the configuration"
 
@@ -54,7 +54,7 @@ def under_systemd(page, terminal):
         terminal.run("systemctl kill --signal=KILL vestibule")
         terminal.wait("another process", lambda: process(terminal) not in (killed, "0"))
     terminal.edit(edit, "[Socket]\nListenStream=\nListenStream=0.0.0.0:8080\n")
-    terminal.run(f"sudo {page.says('systemctl restart vestibule.socket vestibule.service')}")
+    terminal.run(f"sudo {page.promises('systemctl restart vestibule.socket vestibule.service')}")
     # Another address of this system.
     terminal.run("curl -sSf http://127.0.0.2:8080/healthz")
     assert terminal.knows(terminal.run(token)), "the token is refused"
@@ -72,13 +72,13 @@ def confined(page, terminal):
         assert line in status, f"{line} is not in\n{status}"
     assert "\nUid:\t0" not in status, "the service is root"
     if " 252 " in terminal.run("systemctl --version"):
-        page.says("`systemd-analyze security` of systemd 252 rates it 1.2 of 10")
+        page.promises("`systemd-analyze security` of systemd 252 rates it 1.2 of 10")
         terminal.look("systemd-analyze security --no-pager vestibule.service | tail -n 1", ": 1.2 ")
 
 
 def credential(page, terminal):
     terminal.set_secret("a secret of the operator, for this run alone")
-    terminal.edit(page.says("systemctl edit vestibule"), page.take("ini", "[Service]\nLoadCredential="))
+    terminal.edit(page.promises("systemctl edit vestibule"), page.take("ini", "[Service]\nLoadCredential="))
     with Clients():
         terminal.run("systemctl restart vestibule")
     token = f"vestibule token --config {CONFIGURATION} --sub alice"

@@ -25,7 +25,7 @@ def memory(page, terminal):
     process = pathlib.Path("/proc", limits.pop("MainPID"), "limits").read_text()
     assert limits == {"MemoryMax": str(384 * MIB), "LimitNOFILE": "8192"}, limits
     assert "Max open files            8192                 8192" in process, process
-    said = terminal.run(page.says("vestibule check --config /etc/vestibule/vestibule.toml"))
+    said = terminal.run(page.promises("vestibule check --config /etc/vestibule/vestibule.toml"))
     assert "2000" in said and "128" in said, said
 
 
@@ -71,7 +71,7 @@ def logs(page, terminal):
 
 def by_caddy(page, terminal):
     terminal.run(page.take("sh", "sudo apt install caddy"))
-    terminal.configure("[http]\n" + page.says('trusted_proxies = ["127.0.0.1", "::1"]'))
+    terminal.configure("[http]\n" + page.promises('trusted_proxies = ["127.0.0.1", "::1"]'))
     terminal.run("systemctl reload vestibule")
     # A name of this system, for which Caddy is the authority itself.
     terminal.run("sed -i 's/^chat.example.com {/localhost {/' /etc/caddy/Caddyfile && sudo systemctl reload caddy")
@@ -81,7 +81,7 @@ def by_caddy(page, terminal):
 
 
 def backup(page, terminal):
-    terminal.run(page.says("sudo mkdir -m 700 /srv/backup"))
+    terminal.run(page.promises("sudo mkdir -m 700 /srv/backup"))
     _, line = page.take("sh", "# /etc/cron.d/vestibule").splitlines()
     *when, user, command = line.split(maxsplit=6)
     assert (when, user) == (["17", "3", "*", "*", "*"], "root"), line

@@ -10,7 +10,7 @@ REDIS = pathlib.Path("/etc/redis/redis.conf")
 
 def processes(page, terminal):
     keys = page.take("toml", "reuse_port = true\n")
-    lines = [page.says(line) for line in ("unixsocket /run/redis/redis-server.sock", "unixsocketperm 770")]
+    lines = [page.promises(line) for line in ("unixsocket /run/redis/redis-server.sock", "unixsocketperm 770")]
     with REDIS.open("a") as file:
         file.write("\n".join(["", *lines, ""]))
     terminal.run("systemctl restart redis-server")

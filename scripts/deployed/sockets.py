@@ -8,9 +8,9 @@ ADMIN = pathlib.Path("/etc/systemd/system/vestibule-admin.socket")
 
 
 def for_a_proxy(page, terminal):
-    terminal.edit(page.says("systemctl edit vestibule.socket"), page.take("ini", "[Socket]\nListenStream=\n"))
-    terminal.configure("[http]\n" + page.says('trusted_proxies = ["unix"]'))
-    terminal.run(page.says("systemctl daemon-reload && systemctl restart vestibule.socket vestibule.service"))
+    terminal.edit(page.promises("systemctl edit vestibule.socket"), page.take("ini", "[Socket]\nListenStream=\n"))
+    terminal.configure("[http]\n" + page.promises('trusted_proxies = ["unix"]'))
+    terminal.run(page.promises("systemctl daemon-reload && systemctl restart vestibule.socket vestibule.service"))
     terminal.look("stat -c '%a %G' /run/vestibule-http.sock", "660 www-data\n")
     ask = "curl -sS --unix-socket /run/vestibule-http.sock http://localhost/healthz"
     terminal.run(f"setpriv --reuid=www-data --regid=www-data --clear-groups {ask}")
@@ -22,23 +22,23 @@ def for_a_proxy(page, terminal):
 
 def for_the_operator(page, terminal):
     ADMIN.write_text(page.take("ini", "[Socket]\nListenStream=/run/vestibule-admin.sock"))
-    sockets = page.says("Sockets=vestibule.socket vestibule-admin.socket")
+    sockets = page.promises("Sockets=vestibule.socket vestibule-admin.socket")
     terminal.edit("systemctl edit vestibule.service", f"[Service]\n{sockets}\n")
-    listen = page.says('admin.listen = "unix:/run/vestibule-admin.sock"')
+    listen = page.promises('admin.listen = "unix:/run/vestibule-admin.sock"')
     terminal.configure("[admin]\n" + listen.removeprefix("admin."))
     for command in (
         "systemctl daemon-reload", "systemctl stop vestibule.service",
         "systemctl enable --now vestibule-admin.socket", "systemctl start vestibule.service",
     ):
-        terminal.run(page.says(command))
+        terminal.run(page.promises(command))
     terminal.look("stat -c '%a %U' /run/vestibule-admin.sock", "600 root\n")
     terminal.run(f"vestibule status --config {CONFIGURATION}")
     terminal.run("systemctl restart vestibule.service")
     terminal.look(f"vestibule health --config {CONFIGURATION}", "ready")
-    terminal.run(page.says("curl --unix-socket /run/vestibule/admin.sock http://localhost/v1/stats").replace(
+    terminal.run(page.promises("curl --unix-socket /run/vestibule/admin.sock http://localhost/v1/stats").replace(
         "/run/vestibule/admin.sock", "/run/vestibule-admin.sock"))
 
-    terminal.run(page.says("systemctl stop vestibule.socket vestibule.service"))
+    terminal.run(page.promises("systemctl stop vestibule.socket vestibule.service"))
     for unit in ("vestibule.service", "vestibule.socket"):
         assert terminal.show(unit, "ActiveState") == {"ActiveState": "inactive"}, f"{unit} goes on"
     terminal.run("systemctl disable --now vestibule-admin.socket && rm " + str(ADMIN))

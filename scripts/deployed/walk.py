@@ -2,8 +2,9 @@
 
 import pathlib
 
+from written.document import Document
+
 from . import certificate, containers, package, raspberry_pi, several, sockets
-from .page import Page
 from .terminal import Terminal
 
 DEPLOYMENT = (
@@ -39,10 +40,10 @@ def all_pages():
     terminal = Terminal()
     for place, steps in PAGES:
         print("--", *place, flush=True)
-        page = Page(*place)
+        page = Document(*place, owed=("sh", "ini", "toml"))
         for step in steps:
             step(page, terminal)
-        page.is_done()
+        assert not page.left(), f"{place}: nobody types {page.left()}"
         terminal.as_installed()
     terminal.keep_logs()
     pattern = "vestibule.*(Unknown|Failed to parse|Invalid)"
