@@ -9,7 +9,7 @@ import pathlib
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 
 # They need a systemd, or an engine for containers.
-DEPLOYED = [("test", "\nscripts/deployment\n")]
+DEPLOYED = [("test", "\nscripts/deployment >")]
 # `./test --all` makes the projects by the commands of the README.
 FRESH = [("test", "scripts/fresh-projects target/release/vestibule"), ("client/scripts/fresh.js", "commandsOf(name)")]
 # All scenarios take 20 minutes. A test of the comparison holds its command line to these.
