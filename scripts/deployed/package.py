@@ -31,10 +31,11 @@ def install(page, terminal):
 
 
 def static(page, terminal):
-    """The build takes as long as the other one. scripts/static makes it by hand, and tries the binary."""
+    """The build takes as long as the other one. `./test --all` makes it, by scripts/static, which tries the binary."""
     target, tools, build = page.take("sh", "rustup target add").splitlines()
     terminal.run(tools)
     assert target in (ROOT / "scripts/static").read_text(), "scripts/static has another target"
+    assert f"\n  {target}\n" in (ROOT / "test").read_text(), f"./test --all does not run {target}"
     assert build == "cargo build --release --locked --target x86_64-unknown-linux-musl"
 
 

@@ -3,8 +3,31 @@
 use std::io;
 
 use super::operator::{DAY, revoked};
+use super::orders::Held;
 use super::*;
 use crate::admin::tests::split;
+
+/// The revocations of ann and bob could not be stored.
+fn two_unstored() -> (World, Held) {
+    let (mut world, held) = World::holding(|_| {});
+    for user in ["ann", "bob"] {
+        world.order(user, "disconnect");
+        world.done(held.ticket(&format!("Disconnect {user}")), Outcome::Order(Ok(())));
+        let ticket = held.ticket(&format!("store {user}"));
+        world.done(ticket, Outcome::Stored(Err(StoreError::Ended)));
+    }
+    (world, held)
+}
+
+/// Those of two more users than are kept could not even be taken.
+fn too_many_unstored() -> (World, Held) {
+    let (mut world, held) = World::holding(|_| {});
+    (0..101).for_each(|_| held.note("full".to_owned(), Ticket { index: 9, serial: 9 }));
+    for user in 0..1_026 {
+        world.node.disconnect(world.now, &format!("user {user}"));
+    }
+    (world, held)
+}
 
 #[test]
 fn a_revocation_that_is_not_stored_holds_and_says_so() {
@@ -48,13 +71,7 @@ fn a_revocation_that_is_not_stored_holds_and_says_so() {
 /// The success of another user's revocation stores those again that are not stored yet.
 #[test]
 fn revocations_not_stored_are_stored_later() {
-    let (mut world, held) = World::holding(|_| {});
-    for user in ["ann", "bob"] {
-        world.order(user, "disconnect");
-        world.done(held.ticket(&format!("Disconnect {user}")), Outcome::Order(Ok(())));
-        let ticket = held.ticket(&format!("store {user}"));
-        world.done(ticket, Outcome::Stored(Err(StoreError::Ended)));
-    }
+    let (mut world, held) = two_unstored();
     let degraded = |world: &mut World| world.get("/readyz").1["degraded"].clone();
     let finish = |world: &mut World, user: &str, stored| {
         world.done(held.ticket(&format!("store {user}")), Outcome::Stored(stored));
@@ -82,13 +99,7 @@ fn revocations_not_stored_are_stored_later() {
 /// While nobody gives another order, too.
 #[test]
 fn revocations_not_stored_are_tried_again_in_time() {
-    let (mut world, held) = World::holding(|_| {});
-    for user in ["ann", "bob"] {
-        world.order(user, "disconnect");
-        world.done(held.ticket(&format!("Disconnect {user}")), Outcome::Order(Ok(())));
-        let ticket = held.ticket(&format!("store {user}"));
-        world.done(ticket, Outcome::Stored(Err(StoreError::Ended)));
-    }
+    let (mut world, held) = two_unstored();
     while held.take_store().is_some() {}
     world.seconds(29);
     assert_eq!(held.take_store(), None);
@@ -110,11 +121,7 @@ fn revocations_not_stored_are_tried_again_in_time() {
 
 #[test]
 fn unstored_revocations_are_counted_over_the_bound() {
-    let (mut world, held) = World::holding(|_| {});
-    (0..101).for_each(|_| held.note("full".to_owned(), Ticket { index: 9, serial: 9 }));
-    for user in 0..1_026 {
-        world.node.disconnect(world.now, &format!("user {user}"));
-    }
+    let (mut world, _held) = too_many_unstored();
     let shown = world.get("/v1/stats").1;
     assert_eq!(shown["vestibule_unstored_revocations"], 1_024);
     assert_eq!(shown["vestibule_unstored_revocations_dropped_total"], 2);
@@ -123,11 +130,7 @@ fn unstored_revocations_are_counted_over_the_bound() {
 /// What was dropped is stored when the operator ends these sessions again.
 #[test]
 fn dropped_revocations_are_well_when_given_again() {
-    let (mut world, held) = World::holding(|_| {});
-    (0..101).for_each(|_| held.note("full".to_owned(), Ticket { index: 9, serial: 9 }));
-    for user in 0..1_026 {
-        world.node.disconnect(world.now, &format!("user {user}"));
-    }
+    let (mut world, held) = too_many_unstored();
     held.0.lock().unwrap().clear();
     let degraded = |world: &mut World| world.get("/readyz").1["degraded"].clone();
     for user in 1_024..1_026 {
